@@ -1,0 +1,55 @@
+"""Turn long videos into Hugging Face datasets of captioned clips (the Panda-70M method, whole).
+
+Public names are imported on first use, so that ``import panda_hf`` loads neither torch nor a video library.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from panda_hf import torchvision_guard
+
+__version__ = "0.1.0"
+
+# public name -> the module that defines it
+_PUBLIC = {
+    "Stage": "panda_hf.stage",
+    "apply": "panda_hf.stage",
+    "explode_clips": "panda_hf.clips",
+    "panda_70m": "panda_hf.pipeline",
+    "Split": "panda_hf.splitting",
+    "SplitSettings": "panda_hf.splitting",
+    "SampleFrames": "panda_hf.captioning",
+    "Caption": "panda_hf.captioning",
+    "Select": "panda_hf.selection",
+    "curate": "panda_hf.running",
+    "video_rows": "panda_hf.running",
+}
+
+if TYPE_CHECKING:
+    from panda_hf.captioning import Caption as Caption
+    from panda_hf.captioning import SampleFrames as SampleFrames
+    from panda_hf.clips import explode_clips as explode_clips
+    from panda_hf.pipeline import panda_70m as panda_70m
+    from panda_hf.running import curate as curate
+    from panda_hf.running import video_rows as video_rows
+    from panda_hf.selection import Select as Select
+    from panda_hf.splitting import Split as Split
+    from panda_hf.splitting import SplitSettings as SplitSettings
+    from panda_hf.stage import Stage as Stage
+    from panda_hf.stage import apply as apply
+
+__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
+
+torchvision_guard.install()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'panda_hf' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,37 @@
+"""The errors this package raises on purpose.
+
+::
+
+    PandaError                      base; every message says what was wrong, the value, and what to do
+    ├── MissingColumnError          the dataset lacks a column that a stage reads
+    ├── ContractError               a stage returned other columns or another number of rows than it declares
+    ├── VideoError                  a video cannot be used; the message names the file and the cause
+    ├── CheckpointError             a model cannot be loaded whole
+    └── OutputError                 an output folder cannot be used for this run
+"""
+
+from __future__ import annotations
+
+
+class PandaError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class MissingColumnError(PandaError, ValueError):
+    """The dataset lacks a column that a stage reads."""
+
+
+class ContractError(PandaError, RuntimeError):
+    """A stage did not return what it declares: a mistake in the stage, not in the data."""
+
+
+class VideoError(PandaError, ValueError):
+    """A video cannot be used: missing, empty, not a video, no video stream, no frame that decodes."""
+
+
+class CheckpointError(PandaError, ValueError):
+    """A checkpoint is missing, incomplete or of another kind than asked for."""
+
+
+class OutputError(PandaError, ValueError):
+    """An output folder cannot be used: made with other settings, in use, or not ours."""

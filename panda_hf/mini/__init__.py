@@ -1,0 +1,1 @@
+"""The miniature: a procedural film world and small checkpoints trained in it, the embedded default."""

@@ -1,0 +1,1 @@
+"""Models in the shape of transformers, and where their checkpoints come from."""

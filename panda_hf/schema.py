@@ -1,0 +1,90 @@
+"""The vocabulary of the project: column names and their features.
+
+A **video row** describes one long video, a **clip row** one clip of it. Times are presentation times in seconds from
+the start of the file. ``None`` always means "unknown" or "not made"; no number or empty string stands for it.
+Column names follow the released Panda-70M dataset where one exists there.
+"""
+
+from __future__ import annotations
+
+from datasets import Features, List, Value, Video
+
+VIDEO = Video(decode=False)
+"""``{"path": str | None, "bytes": bytes | None}``: a reference to encoded video, never decoded between stages."""
+
+SPAN = {"start": Value("float64"), "end": Value("float64")}
+"""A half-open stretch of time ``[start, end)`` in seconds."""
+
+CUE = {"start": Value("float64"), "end": Value("float64"), "text": Value("string")}
+"""One subtitle: when it is shown (seconds) and its text without markup."""
+
+ERROR = {"stage": Value("string"), "type": Value("string"), "message": Value("string")}
+"""Why a row failed. ``type`` is the exception's class; ``message`` names the file, the cause and what to do."""
+
+FRAMES = {"data": Value("binary"), "shape": List(Value("int32")), "times": List(Value("float64"))}
+"""A frame pack: raw ``uint8`` RGB of shape (frames, height, width, 3) and each frame's time in the video, seconds.
+Read with :func:`panda_hf.video.unpack_frames`."""
+
+CANDIDATE = {
+    "teacher": Value("string"),
+    "caption": Value("string"),
+    "score": Value("float32"),
+}
+"""One teacher's caption and the selector's matching score for it (``None`` where it was not scored)."""
+
+VIDEO_ROW = Features(
+    {
+        "video_id": Value("string"),
+        "video": VIDEO,
+        "title": Value("string"),
+        "description": Value("string"),
+        "subtitles": List(CUE),
+    }
+)
+
+SPLIT_COLUMNS = Features(
+    {
+        "duration": Value("float64"),  # of the video, seconds, as decoded
+        "fps": Value("float64"),  # mean frame rate
+        "width": Value("int32"),  # as shown, rotation applied
+        "height": Value("int32"),
+        "shots": List(SPAN),
+        "clips": List({**SPAN, "shot_boundary_detection": List(SPAN)}),  # shots of a clip, relative to its start
+        "dropped": List({**SPAN, "reason": Value("string")}),
+        "warning": Value("string"),  # e.g. the file is truncated; the part that could be read was used
+    }
+)
+
+CLIP_ROW = Features(
+    {
+        "clip_id": Value("string"),  # <video_id>.<index>, as the released dataset names its samples
+        "video_id": Value("string"),
+        "video": VIDEO,
+        **SPAN,
+        "title": Value("string"),
+        "description": Value("string"),
+        "subtitle": Value("string"),  # the text spoken inside the clip
+        "shot_boundary_detection": List(SPAN),
+        "warning": Value("string"),
+        "filtered": Value("string"),  # why a filter set this row aside; None: kept
+        "error": ERROR,
+    }
+)
+
+FRAMES_COLUMNS = Features({"frames": FRAMES})
+SELECT_COLUMNS = Features(
+    {
+        "caption": Value("string"),
+        "caption_teacher": Value("string"),
+        "matching_score": Value("float32"),
+        "candidates": List(CANDIDATE),
+    }
+)
+
+CAPTION_PREFIX = "caption_"
+"""A teacher called ``x`` writes the column ``caption_x``."""
+
+
+def caption_column(teacher: str) -> str:
+    """The column that holds the candidate captions of ``teacher``."""
+    return CAPTION_PREFIX + teacher

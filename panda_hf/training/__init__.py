@@ -1,0 +1,1 @@
+"""Training set-ups on the Trainer of transformers."""
