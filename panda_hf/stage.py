@@ -172,7 +172,9 @@ def apply(
     features = Features({**features, **stage.appends, "error": schema.ERROR})
     if isinstance(dataset, IterableDataset):
         if num_proc is not None:
-            raise ValueError(f"num_proc={num_proc}: a streamed dataset has no worker processes of its own; leave it out")
+            raise ValueError(
+                f"num_proc={num_proc}: a streamed dataset has no worker processes of its own; leave it out"
+            )
         return dataset.map(stage, batched=True, batch_size=batch_size, features=features)
     return dataset.map(
         stage,

@@ -1,0 +1,1 @@
+"""Metrics, one folder each, in the form of the evaluate library."""

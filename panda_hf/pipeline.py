@@ -1,0 +1,58 @@
+"""The pipeline of the paper as a list of steps, top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from panda_hf.captioning import Caption, SampleFrames
+from panda_hf.clips import explode_clips
+from panda_hf.selection import Select
+from panda_hf.splitting import Split, SplitSettings
+from panda_hf.stage import AnyDataset, Stage, apply
+
+Preset = Literal["mini"]
+Step = Stage | Callable[[Any], Any]
+"""A stage, or ``explode_clips``."""
+
+MINI_TEACHERS = ("mini_image", "mini_video", "mini_text")
+
+
+def panda_70m(
+    preset: Preset = "mini",
+    *,
+    split: SplitSettings | None = None,
+    embedder: str = "descriptor",
+    teachers: Sequence[str] = MINI_TEACHERS,
+    selector: str = "mini/selector",
+    backend: Literal["pyav", "decord", "torchcodec"] = "pyav",
+) -> list[Step]:
+    """Split, caption with every teacher, select: Panda-70M, section 3.
+
+    Args:
+        preset: which set of checkpoints. ``mini`` is shipped in the package and runs on two CPU cores.
+        split: thresholds of the splitting; ``None`` takes those calibrated for ``embedder="descriptor"``.
+        embedder: what stitches shots: ``descriptor``, or a transformers vision model by Hub id or path.
+        teachers: names of the teachers whose captions compete.
+        selector: checkpoint of the retrieval model that chooses.
+        backend: decoder of the sampled frames.
+
+    Returns:
+        The steps for :func:`run_steps` or :func:`panda_hf.curate`.
+    """
+    if preset != "mini":
+        raise ValueError(f"preset={preset!r}: only 'mini' has checkpoints so far")
+    return [
+        Split(settings=split or SplitSettings(), embedder=embedder),
+        explode_clips,
+        SampleFrames(backend=backend),
+        *(Caption(teacher=teacher) for teacher in teachers),
+        Select(teachers=tuple(teachers), selector=selector),
+    ]
+
+
+def run_steps(dataset: AnyDataset, steps: Sequence[Step], *, batch_size: int = 8) -> AnyDataset:
+    """Run the steps over an eager or a streamed dataset of video rows, each by ``datasets.map``."""
+    for step in steps:
+        dataset = apply(dataset, step, batch_size=batch_size) if isinstance(step, Stage) else step(dataset)
+    return dataset
