@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from datasets import Dataset, Features, IterableDataset
+from datasets import Dataset, Features, IterableDataset, Video
 
 from panda_hf import schema
 from panda_hf.errors import ContractError, MissingColumnError
@@ -167,6 +167,7 @@ def apply(
         MissingColumnError: before any work starts, when the dataset lacks a column that the stage reads.
         ValueError: when ``num_proc`` is asked of a streamed dataset.
     """
+    dataset = undecoded(dataset)
     features = features_of(dataset)
     stage.check_columns(list(features))
     features = Features({**features, **stage.appends, "error": schema.ERROR})
@@ -191,6 +192,14 @@ def replace_rows(dataset: AnyDataset, function: Callable[[Batch], Batch], featur
     """Map one row at a time to any number of rows of ``features`` (``explode_clips`` is the only caller)."""
     columns = list(features_of(dataset))
     return dataset.map(function, batched=True, batch_size=1, features=features, remove_columns=columns)
+
+
+def undecoded(dataset: AnyDataset) -> AnyDataset:
+    """The dataset with each ``Video`` column as a reference: ``map`` would otherwise decode whole videos per row."""
+    for column, kind in features_of(dataset).items():
+        if isinstance(kind, Video) and kind.decode:
+            dataset = dataset.cast_column(column, schema.VIDEO)
+    return dataset
 
 
 def features_of(dataset: Dataset | IterableDataset) -> Features:
