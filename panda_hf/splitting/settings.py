@@ -1,0 +1,140 @@
+"""Every threshold of the splitter, each with its source, and the named sets of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+Detector = Literal["content", "adaptive"]
+FlashMode = Literal["suppress", "merge"]
+Preset = Literal["default", "panda70m", "official-code", "paper"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SplitSettings:
+    """The rules of step 1. A bare ``SplitSettings()`` is the preset ``default``.
+
+    Distances are Euclidean between unit vectors, so they lie in [0, 2]; they belong to the frame embedder in use. All
+    comparisons are strict, as in the official code (the paper writes "at most" in two places; no real distance is
+    exactly on a threshold).
+
+    Sources: "code" is ``splitting/cutscene_detect.py`` and ``splitting/event_stitching.py`` of the official
+    repository, "paper" is appendix A.
+    """
+
+    detector: Detector = "content"
+    """Which of PySceneDetect's detectors finds the cuts: ``content`` (code) or ``adaptive``."""
+
+    detector_threshold: float = 25.0
+    """The detector's own threshold: 25 for ``content`` (code; PySceneDetect's default is 27)."""
+
+    min_shot_frames: int = 15
+    """After a cut, none is reported for so many frames (code)."""
+
+    flash_mode: FlashMode = "suppress"
+    """What the ``content`` detector does with cuts closer than that: ``suppress`` ignores the later ones, as every
+    PySceneDetect up to 0.6.3 did, with which the dataset was made; ``merge`` is PySceneDetect's default since 0.6.4.
+    The ``adaptive`` detector always suppresses."""
+
+    black_luma: float | None = None
+    """Frames in which no more than 2 % of the pixels are brighter than this (luma, 0 black to 1 white) are black:
+    they end a shot and belong to none. ``None`` (code, paper): black is not looked for."""
+
+    forced_cut_seconds: float = 5.0
+    """Length of the pieces that a shot without cuts is cut into (code and paper)."""
+
+    forced_cut_slack_seconds: float = 2.0
+    """Only what is longer than ``forced_cut_seconds`` plus this is cut (code: 2; paper: 0)."""
+
+    probe_fraction: float = 0.05
+    """The two frames that stand for a piece lie at this fraction from its ends (code: 0.05; paper: 0.1)."""
+
+    max_transition_distance: float = 1.0
+    """A piece whose two probe frames are farther apart holds a transition and is dropped (code and paper)."""
+
+    max_stitch_distance: float = 0.6
+    """Neighbouring pieces are one event unless the last probe of the one and the first probe of the next are farther
+    apart than this (code and paper)."""
+
+    min_seconds: float = 2.5
+    """Shorter events are dropped, before trimming (the released dataset: 2.5; active code line and paper: 2)."""
+
+    still_distance: float = 0.15
+    """An event whose first and last probe are closer is a still picture and is dropped (code and paper); 0: off."""
+
+    redundancy_distance: float = 0.3
+    """An event whose mean feature is closer than this to that of an earlier kept event repeats it and is dropped
+    (the released dataset and paper: 0.3; active code line: 0, off)."""
+
+    max_seconds: float = 60.0
+    """Longer events keep their beginning (the released dataset and paper: 60; active code line: 1200)."""
+
+    trim_fraction: float = 0.1
+    """Cut off both ends of what is left (the released dataset and paper: 0.1; active code line: 0)."""
+
+    def __post_init__(self) -> None:
+        check_choice("detector", self.detector, ("content", "adaptive"))
+        check_choice("flash_mode", self.flash_mode, ("suppress", "merge"))
+        check_range("detector_threshold", self.detector_threshold, 0, 255)
+        check_range("min_shot_frames", self.min_shot_frames, 1, 10**6)
+        if self.black_luma is not None:
+            check_range("black_luma", self.black_luma, 0, 1)
+        check_range("forced_cut_seconds", self.forced_cut_seconds, 0.1, 3600)
+        check_range("forced_cut_slack_seconds", self.forced_cut_slack_seconds, 0, 3600)
+        check_range("probe_fraction", self.probe_fraction, 0, 0.5)
+        for name in ("max_transition_distance", "max_stitch_distance", "still_distance", "redundancy_distance"):
+            check_range(name, getattr(self, name), 0, 2)
+        check_range("min_seconds", self.min_seconds, 0, self.max_seconds)
+        check_range("max_seconds", self.max_seconds, 0.1, 10**6)
+        check_range("trim_fraction", self.trim_fraction, 0, 0.49)
+
+    @classmethod
+    def preset(cls, name: Preset) -> SplitSettings:
+        """One of the named sets: ``default``, ``panda70m``, ``official-code``, ``paper``.
+
+        Raises:
+            ValueError: for another name.
+        """
+        check_choice("preset", name, tuple(PRESETS))
+        return PRESETS[name]
+
+
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raise ``ValueError`` unless ``value`` is one of ``choices``."""
+    if value not in choices:
+        raise ValueError(f"{name}={value!r}: choose one of {', '.join(choices)}")
+
+
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Raise ``ValueError`` unless ``low <= value <= high`` (NaN is outside)."""
+    if not low <= value <= high:
+        raise ValueError(f"{name}={value!r}: expected a number from {low} to {high}")
+
+
+PANDA70M = SplitSettings()
+"""What made the released dataset: the line that the official code carries as a comment."""
+
+OFFICIAL_CODE = SplitSettings(
+    min_seconds=2.0,
+    max_seconds=1200.0,
+    redundancy_distance=0.0,
+    trim_fraction=0.0,
+)
+"""The line that is active in the official code."""
+
+PAPER = SplitSettings(
+    forced_cut_slack_seconds=0.0,
+    probe_fraction=0.1,
+    min_seconds=2.0,
+)
+"""What appendix A of the paper describes."""
+
+DEFAULT = SplitSettings()
+
+PRESETS: dict[str, SplitSettings] = {
+    "default": DEFAULT,
+    "panda70m": PANDA70M,
+    "official-code": OFFICIAL_CODE,
+    "paper": PAPER,
+}
+"""The named sets, by the words the command line takes."""
