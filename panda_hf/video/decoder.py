@@ -1,0 +1,253 @@
+"""Decoding one video in presentation order, from its start or from any time: the one place that knows libav's ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain
+from typing import NamedTuple
+
+import av
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from panda_hf.errors import VideoError
+from panda_hf.video.declared import declared_length
+from panda_hf.video.source import MAX_PIXELS, OpenVideo, Source, VideoLike, open_video
+from panda_hf.video.timeline import Timeline
+
+# Containers that store every frame's presentation timestamp: only there does a frame found by seeking have for certain
+# the time that it has in a sequential pass. Everything else is decoded from its start.
+_SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
+# Containers without presentation timestamps: libav counts from the decoding delay, so the first frame is taken as 0.
+_FIRST_FRAME_IS_ZERO = ("avi",)
+_MAX_PACKETS_WITHOUT_FRAME = 5000
+_MAX_LANDINGS = 4
+_FALLBACK_FPS = 25
+_FAR_SECONDS = 1e8
+
+
+class Decoded(NamedTuple):
+    """A decoded frame on the player's timeline."""
+
+    time: float  # seconds
+    duration: float | None  # seconds, as the container has it
+    frame: VideoFrame
+
+
+class Decoder:
+    """The best video stream of one file, decoded. Close it, or use it in a ``with`` statement.
+
+    The stream is the one ffmpeg would play (``av_find_best_stream``: the default one, then the one with most data and
+    pixels), never a cover picture.
+
+    Args:
+        video: what to decode.
+        threads: decoding threads; ``None`` lets libav use every core.
+
+    Raises:
+        VideoError: the file cannot be opened or has no video stream that can be decoded.
+    """
+
+    def __init__(self, video: VideoLike, threads: int | None = None) -> None:
+        self.source = Source.of(video)
+        self.threads = threads
+        self.errors = 0  # packets that did not decode
+        self.first_error: float | None = None  # seconds, about
+        self.stopped: str | None = None  # why reading ended before the end of the file
+        self.exhausted = False
+        self.seen_end = 0.0  # seconds, latest end of any packet of any stream; kept only while watches_all
+        self.may_seek = True
+        self._open: OpenVideo | None = None
+        self._start_over()
+
+    def __enter__(self) -> Decoder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; closing twice does no harm."""
+        if self._open is not None:
+            self._open.close()
+
+    @property
+    def container(self) -> av.container.InputContainer:
+        """The open libav container."""
+        assert self._open is not None
+        return self._open.container
+
+    @property
+    def fps(self) -> Fraction | None:
+        """The mean frame rate the file declares or libav estimates; ``None`` when unknown."""
+        return self.stream.average_rate or self.stream.guessed_rate or None
+
+    def frames(self) -> Iterator[Decoded]:
+        """Every frame from the start of the file, in presentation order; damaged packets are skipped and counted."""
+        self._start_over()
+        return self._decode(self._packets())
+
+    def frames_from(self, time: float) -> Iterator[Decoded]:
+        """Frames in presentation order, starting at or before the frame shown at ``time``, exactly as in ``frames``.
+
+        Seeks where the container's timestamps can be trusted, and checks each landing: the first frame must be the
+        decodable key frame that was sought and lie at or before ``time``. Otherwise decodes from the start.
+        """
+        if self.may_seek and self.container.format.name in _SEEKABLE:
+            landed = self._land(min(time, _FAR_SECONDS))
+            if landed is not None:
+                return landed
+            self.may_seek = False
+        return self.frames()
+
+    def key_frame_before(self, time: float) -> float | None:
+        """About when the last key frame before ``time`` is decoded, by the container's index; ``None``: no index."""
+        entries = getattr(self.stream, "index_entries", None)
+        if not entries or self.container.format.name != _SEEKABLE[0]:  # Matroska's index grows as it is read
+            return None
+        found = entries.search_timestamp(self.timeline.timestamp(min(time, _FAR_SECONDS)))
+        return None if found < 0 else self.timeline.seconds(entries[found].timestamp)
+
+    def _land(self, time: float) -> Iterator[Decoded] | None:
+        target = self.timeline.timestamp(time)
+        for _ in range(_MAX_LANDINGS):
+            try:
+                self.container.seek(target, stream=self.stream)
+            except (av.FFmpegError, OSError):
+                return None
+            packets = self._packets()
+            first = next(packets, None)
+            if first is None or first.pts is None:
+                return None
+            if first.is_keyframe and self.timeline.seconds(first.pts) <= time:
+                frames = self._from_key_frame(first, packets)
+                if frames is not None:
+                    return frames
+            target = min(target, first.pts if first.dts is None else first.dts) - 1
+        return None
+
+    def _from_key_frame(self, key: Packet, packets: Iterator[Packet]) -> Iterator[Decoded] | None:
+        """Frames from a key packet on, without those before it that refer to what was not decoded (open GOP)."""
+        assert key.pts is not None
+        self.timeline.last = None
+        frames = self._decode(chain([key], packets))
+        for decoded in frames:
+            if decoded.frame.pts is not None and decoded.frame.pts >= key.pts:
+                sound = decoded.frame.pts == key.pts and decoded.frame.key_frame and not decoded.frame.is_corrupt
+                return chain([decoded], frames) if sound else None
+        return None
+
+    def _start_over(self) -> None:
+        self.close()
+        self._open = open_video(self.source)
+        try:
+            self.stream = _video_stream(self.source, self.container)
+        except BaseException:
+            self.close()
+            raise
+        context = self.stream.codec_context
+        context.options = {**context.options, "max_pixels": str(MAX_PIXELS)}
+        context.thread_count = self.threads or 0
+        context.thread_type = "AUTO"
+        step = float(1 / (self.stream.guessed_rate or self.fps or _FALLBACK_FPS))
+        self.timeline = Timeline(self.stream.time_base or Fraction(1, 90000), self._origin(), step)
+        self.declared = declared_length(self.container, self.stream, float(self.timeline.origin or 0))
+        self.watches_all = self.declared.of_all_streams
+
+    def _origin(self) -> Fraction | None:
+        if self.container.format.name in _FIRST_FRAME_IS_ZERO:
+            return None
+        if self.container.start_time is None:
+            return None
+        start = Fraction(self.container.start_time, av.time_base)
+        if self.stream.start_time is not None and self.stream.time_base:
+            own = self.stream.start_time * self.stream.time_base
+            if abs(own - start) <= Fraction(1, av.time_base):  # the container's is the same, rounded to microseconds
+                return own
+        return start
+
+    def _packets(self) -> Iterator[Packet]:
+        """Packets of the video stream, then one empty packet that flushes the decoder."""
+        demux = self.container.demux() if self.watches_all else self.container.demux(self.stream)
+        while True:
+            try:
+                packet = next(demux, None)
+            except (av.FFmpegError, OSError) as error:
+                self.stopped = str(getattr(error, "strerror", None) or error)
+                packet = None
+            if packet is None:
+                break
+            if self.watches_all:
+                self._note_end(packet)
+            if packet.stream.index == self.stream.index and packet.size:
+                yield packet
+        yield _flush_packet(self.stream)
+
+    def _note_end(self, packet: Packet) -> None:
+        start = packet.pts if packet.pts is not None else packet.dts
+        if start is not None and packet.time_base:
+            seconds = float((start + (packet.duration or 0)) * packet.time_base - (self.timeline.origin or 0))
+            self.seen_end = max(self.seen_end, seconds)
+
+    def _decode(self, packets: Iterator[Packet]) -> Iterator[Decoded]:
+        self.exhausted = False
+        without_frame = 0
+        tick = float(self.timeline.tick)
+        for packet in packets:
+            frames = self._decode_packet(packet)
+            without_frame = 0 if frames else without_frame + 1
+            if without_frame > _MAX_PACKETS_WITHOUT_FRAME:
+                self.stopped = f"{_MAX_PACKETS_WITHOUT_FRAME} packets in a row gave no frame"
+                break
+            for frame in frames:
+                time = self.timeline.place(frame.pts)
+                yield Decoded(time, frame.duration * tick if frame.duration else None, frame)
+        self.exhausted = True
+
+    def _decode_packet(self, packet: Packet) -> list[VideoFrame]:
+        try:
+            return packet.decode()
+        except EOFError:
+            return []
+        except (av.FFmpegError, MemoryError):
+            self.errors += 1
+            if self.first_error is None:
+                self.first_error = max(0.0, self.timeline.last or 0.0)
+            return []
+
+
+def _flush_packet(stream: VideoStream) -> Packet:
+    packet = Packet()
+    packet.stream = stream
+    return packet
+
+
+def _video_stream(source: Source, container: av.container.InputContainer) -> VideoStream:
+    best = container.streams.best("video")
+    if best is None:
+        raise VideoError(f"{source.name} has no video stream ({_contents(container)}). Give a file with pictures.")
+    if _is_cover(best):
+        moving = [stream for stream in container.streams.video if not _is_cover(stream)]
+        if not moving:
+            raise VideoError(f"{source.name} has no video, only a cover picture. Give a file with moving pictures.")
+        best = moving[0]
+    if best.codec_context is None:
+        raise VideoError(f"{source.name} has video in a codec that libav cannot decode. Convert it with ffmpeg.")
+    if best.width * best.height > MAX_PIXELS:
+        raise VideoError(
+            f"{source.name} claims pictures of {best.width}x{best.height} pixels; the limit is {MAX_PIXELS} in all. "
+            f"Scale it down with ffmpeg if that is true."
+        )
+    return best
+
+
+def _is_cover(stream: VideoStream) -> bool:
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
+def _contents(container: av.container.InputContainer) -> str:
+    kinds = sorted({stream.type for stream in container.streams})
+    return f"it holds {', '.join(kinds)}" if kinds else "it holds no streams"

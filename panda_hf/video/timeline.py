@@ -1,0 +1,54 @@
+"""From a container's timestamps to presentation seconds that strictly increase."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+_SMALLEST_STEP = 1e-6
+_JUMP_BACK_SECONDS = 1.0
+
+
+@dataclass
+class Timeline:
+    """Gives each decoded frame its time on the player's timeline.
+
+    A frame's time is its timestamp less the origin. Where a frame has no timestamp it follows the one before by
+    ``step`` seconds. Where timestamps repeat or run back a little, the frame follows by a microsecond; where they
+    jump back by more than a second (a spliced transport stream), the rest is moved to go on after the frame before.
+    """
+
+    tick: Fraction  # seconds per timestamp unit
+    origin: Fraction | None  # seconds; None: the first frame is at 0
+    step: float  # seconds between frames where timestamps are missing
+    last: float | None = None
+    _shift: float = field(default=0.0, repr=False)
+
+    def place(self, timestamp: int | None) -> float:
+        """The time in seconds of the next frame in presentation order."""
+        if timestamp is None:
+            time = 0.0 if self.last is None else self.last + self.step
+        else:
+            time = self._after_last(self.seconds(timestamp))
+        self.last = time
+        return time
+
+    def seconds(self, timestamp: int) -> float:
+        """A timestamp in seconds after the origin; correctly rounded, so equal timestamps give equal floats."""
+        if self.origin is None:
+            self.origin = timestamp * self.tick
+        a = timestamp * self.tick.numerator * self.origin.denominator - self.origin.numerator * self.tick.denominator
+        return a / (self.tick.denominator * self.origin.denominator)
+
+    def timestamp(self, seconds: float) -> int:
+        """The last timestamp at or before a time in seconds."""
+        return int((Fraction(seconds) + (self.origin or 0)) / self.tick // 1)
+
+    def _after_last(self, time: float) -> float:
+        time += self._shift
+        if self.last is None or time > self.last:
+            return time
+        if self.last - time > _JUMP_BACK_SECONDS:
+            self._shift += self.last + self.step - time
+            return self.last + self.step
+        return self.last + _SMALLEST_STEP
