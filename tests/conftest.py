@@ -12,6 +12,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import pytest  # noqa: E402
 
+import panda_hf  # noqa: E402, F401  its torchvision guard must be armed before a test imports transformers
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

@@ -1,0 +1,192 @@
+"""UMT: a video tower and a text tower that put videos and captions into one space, to be compared by cosine.
+
+Shape of OpenGVLab's Unmasked Teacher retrieval model, built from stock transformers parts: ``VideoMAEModel`` with
+one frame per token and no class token, ``BertModel`` without pooler. The fusion layers and the matching head of the
+full model stand beside the towers and read ``UMTModel.encode_video``'s tokens; retrieval scores need neither.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import BertModel, PreTrainedModel, VideoMAEModel
+from transformers import initialization as init
+from transformers.utils import ModelOutput
+
+from panda_hf.models.umt.configuration_umt import UMTConfig
+
+
+@dataclass
+class UMTOutput(ModelOutput):
+    """What a forward pass returns.
+
+    Attributes:
+        loss: contrastive loss, only where it was asked for.
+        similarity: (videos, texts), cosine in [-1, 1], without temperature: the matching scores.
+        video_embeds: (videos, frames, projection_dim), each of length 1.
+        text_embeds: (texts, projection_dim), each of length 1.
+    """
+
+    loss: Tensor | None = None
+    similarity: Tensor | None = None
+    video_embeds: Tensor | None = None
+    text_embeds: Tensor | None = None
+
+
+class UMTPreTrainedModel(PreTrainedModel):
+    """How UMT weights are initialised and loaded."""
+
+    config_class = UMTConfig
+    base_model_prefix = "umt"
+    main_input_name = "pixel_values"
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_attention_backend = True
+    _no_split_modules = ["VideoMAELayer", "BertLayer"]
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, UMTModel):
+            init.constant_(module.temp, self.config.temperature)
+
+    def save_pretrained(self, save_directory: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
+        """Save under the names the model itself uses.
+
+        Transformers would write VideoMAE's biases under their old names (``q_bias``), which ``from_pretrained`` maps
+        back, but ``Trainer`` does not: a resumed training would go on with random biases and only a warning.
+        ``save_original_format=True`` gives the old names, which older releases of transformers read too.
+        """
+        kwargs.setdefault("save_original_format", False)
+        super().save_pretrained(save_directory, *args, **kwargs)
+
+
+class UMTModel(UMTPreTrainedModel):
+    """Video and text towers with their projections and temperature."""
+
+    def __init__(self, config: UMTConfig) -> None:
+        super().__init__(config)
+        self.vision_model = VideoMAEModel(config.vision_config)
+        patches = self.vision_model.embeddings.patch_embeddings
+        self.vision_model.embeddings = cast(Any, _FrameEmbeddings(patches))
+        self.pool_norm = nn.LayerNorm(config.vision_config.hidden_size, eps=config.vision_config.layer_norm_eps)
+        self.text_model = BertModel(config.text_config, add_pooling_layer=False)
+        self.vision_proj = nn.Linear(config.vision_config.hidden_size, config.projection_dim)
+        self.text_proj = nn.Linear(config.text_config.hidden_size, config.projection_dim)
+        self.temp = nn.Parameter(torch.tensor(config.temperature))
+        self.post_init()
+
+    def encode_video(self, pixel_values: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens and frame vectors of videos.
+
+        Args:
+            pixel_values: (videos, frames, 3, height, width), normalised; any number of frames.
+
+        Returns:
+            tokens (videos, frames * patches, hidden), frame by frame, after the tower's final norm; and frame
+            vectors (videos, frames, hidden), ``pool_norm`` over the mean of each frame's patches.
+        """
+        tokens = self.vision_model(pixel_values=pixel_values).last_hidden_state
+        per_frame = tokens.unflatten(1, (pixel_values.shape[1], -1))
+        return tokens, self.pool_norm(per_frame.mean(dim=2))
+
+    def get_video_features(self, pixel_values: Tensor) -> Tensor:
+        """Embeddings (videos, frames, projection_dim) of length 1 from frames (videos, frames, 3, height, width)."""
+        _, pooled = self.encode_video(pixel_values)
+        return F.normalize(self.vision_proj(pooled), dim=-1)
+
+    def encode_text(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """Hidden states (texts, tokens, hidden) of the text layers."""
+        return self.text_model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+
+    def get_text_features(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """Embeddings (texts, projection_dim) of length 1 from token ids (texts, tokens); the first token speaks."""
+        return F.normalize(self.text_proj(self.encode_text(input_ids, attention_mask)[:, 0]), dim=-1)
+
+    def forward(
+        self,
+        pixel_values: Tensor,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        video_ids: Tensor | None = None,
+        return_loss: bool = False,
+        **kwargs: Any,
+    ) -> UMTOutput:
+        """Compare every video with every text.
+
+        Args:
+            pixel_values: (videos, frames, 3, height, width).
+            input_ids: (texts, tokens).
+            attention_mask: (texts, tokens), 1 for real tokens; ``None``: all are.
+            video_ids: (videos,), equal where two rows show one video; only the loss uses it. ``None``: all differ.
+            return_loss: also compute the contrastive loss; text ``i`` must then describe video ``i``.
+            kwargs: taken and ignored, since ``Trainer`` passes its own.
+        """
+        video_embeds = self.get_video_features(pixel_values)
+        text_embeds = self.get_text_features(input_ids, attention_mask)
+        scores = similarity(video_embeds, text_embeds)
+        loss = contrastive_loss(scores / self.clamped_temperature(), video_ids) if return_loss else None
+        return UMTOutput(loss=loss, similarity=scores, video_embeds=video_embeds, text_embeds=text_embeds)
+
+    def clamped_temperature(self) -> Tensor:
+        """The temperature, first moved back into its allowed range (in place: outside, a clamp has no gradient)."""
+        with torch.no_grad():
+            self.temp.clamp_(self.config.temperature_min, self.config.temperature_max)
+        return self.temp
+
+
+class _FrameEmbeddings(nn.Module):
+    """Patches plus sinusoid positions for as many frames as there are; VideoMAE's own table has a fixed length."""
+
+    def __init__(self, patch_embeddings: nn.Module) -> None:
+        super().__init__()
+        self.patch_embeddings = patch_embeddings
+
+    def forward(self, pixel_values: Tensor, bool_masked_pos: Tensor | None = None) -> Tensor:
+        patches = self.patch_embeddings(pixel_values)
+        return patches + sinusoid_table(patches.shape[1], patches.shape[2]).to(patches)
+
+
+def similarity(video_embeds: Tensor, text_embeds: Tensor) -> Tensor:
+    """Mean over frames of the cosine between frame and text.
+
+    Args:
+        video_embeds: (videos, frames, dim), unit vectors.
+        text_embeds: (texts, dim), unit vectors.
+
+    Returns:
+        (videos, texts) in [-1, 1].
+    """
+    return video_embeds.mean(dim=1) @ text_embeds.T
+
+
+def contrastive_loss(logits: Tensor, video_ids: Tensor | None = None) -> Tensor:
+    """Symmetric cross-entropy between videos and texts of a batch (the VTC loss).
+
+    Args:
+        logits: (n, n) similarities divided by the temperature; row and column ``i`` belong together.
+        video_ids: (n,); pairs with equal ids share the target evenly. ``None``: all differ.
+    """
+    ids = torch.arange(len(logits), device=logits.device) if video_ids is None else video_ids
+    same = (ids[:, None] == ids[None, :]).to(logits.dtype)
+    targets = same / same.sum(dim=1, keepdim=True)
+    to_text = -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
+    to_video = -(targets * logits.T.log_softmax(dim=1)).sum(dim=1).mean()
+    return (to_text + to_video) / 2
+
+
+@functools.cache
+def sinusoid_table(positions: int, width: int) -> Tensor:
+    """The fixed position table (1, positions, width): sine in even columns, cosine in odd ones."""
+    column = np.arange(width)
+    angle = np.arange(positions)[:, None] / np.power(10000, 2 * (column // 2) / width)
+    table = np.where(column % 2 == 0, np.sin(angle), np.cos(angle))
+    return torch.tensor(table, dtype=torch.float32, device="cpu").unsqueeze(0)

@@ -1,0 +1,124 @@
+"""What a UMT model eats: frames resized and normalised, captions cleaned and tokenised."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
+from transformers.utils.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+
+_DELETED = re.compile(r"[,.'!?\"()*#:;~]")
+_BLANKED = re.compile(r"[-/\s]+")
+
+
+class UMTProcessor(ProcessorMixin):
+    """Turn frames and captions into model inputs, as UMT's evaluation does.
+
+    Frames are resized to a square without keeping the aspect (bicubic), divided by 255 and normalised with the mean
+    and deviation of ImageNet. Of more frames than ``num_frames`` the middle of equal intervals are taken; fewer are
+    padded by repeating the last.
+
+    Args:
+        tokenizer: a BERT tokenizer.
+        image_size: height and width after resizing, pixels.
+        num_frames: frames per video.
+        max_length: tokens per caption; shorter ones are padded, longer ones cut.
+        image_mean, image_std: per channel, for values in [0, 1].
+
+    Example::
+
+        inputs = processor(videos=[frames], text=["a red ball rolls to the left"])   # frames: uint8 (n, h, w, 3)
+        model(**inputs).similarity                                                    # (1, 1)
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        image_size: int = 224,
+        num_frames: int = 12,
+        max_length: int = 32,
+        image_mean: Sequence[float] = tuple(IMAGENET_DEFAULT_MEAN),
+        image_std: Sequence[float] = tuple(IMAGENET_DEFAULT_STD),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(tokenizer)
+        self.image_size = image_size
+        self.num_frames = num_frames
+        self.max_length = max_length
+        self.image_mean = list(image_mean)
+        self.image_std = list(image_std)
+
+    def __call__(  # type: ignore[override]
+        self,
+        videos: Sequence[np.ndarray] | None = None,
+        text: Sequence[str] | None = None,
+    ) -> BatchFeature:
+        """Prepare videos, captions, or both.
+
+        Args:
+            videos: each uint8 (frames, height, width, 3); sizes may differ.
+            text: captions.
+
+        Returns:
+            ``pixel_values`` (videos, num_frames, 3, image_size, image_size); ``input_ids`` and ``attention_mask``
+            (texts, max_length).
+        """
+        data: dict[str, Any] = {}
+        if videos is not None:
+            data["pixel_values"] = torch.stack([self.prepare_video(frames) for frames in videos])
+        if text is not None:
+            data.update(self.prepare_text(text))
+        return BatchFeature(data)
+
+    def prepare_video(self, frames: np.ndarray) -> torch.Tensor:
+        """Frames (n, height, width, 3) uint8 to (num_frames, 3, image_size, image_size) float32.
+
+        Raises:
+            ValueError: when ``frames`` is not a non-empty uint8 array of that shape.
+        """
+        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or not len(frames):
+            raise ValueError(
+                f"frames must be uint8 of shape (n > 0, height, width, 3), got {frames.dtype} of shape {frames.shape}"
+            )
+        picked = np.ascontiguousarray(frames[pick_frames(len(frames), self.num_frames)])
+        pixels = torch.from_numpy(picked).permute(0, 3, 1, 2).float()
+        if pixels.shape[-2:] != (self.image_size, self.image_size):
+            size = (self.image_size, self.image_size)
+            pixels = F.interpolate(pixels, size=size, mode="bicubic", antialias=True, align_corners=False)
+            pixels = pixels.round().clamp(0, 255)  # as an 8-bit image would be, so that both paths agree
+        mean, std = torch.tensor(self.image_mean), torch.tensor(self.image_std)
+        return (pixels / 255 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+
+    def prepare_text(self, text: Sequence[str]) -> dict[str, torch.Tensor]:
+        """Captions to ``input_ids`` and ``attention_mask`` (texts, max_length); padding is always to the full
+        length, so that a caption's score does not depend on its neighbours."""
+        tokens = self.tokenizer(
+            [clean_text(caption) for caption in text],
+            padding="max_length",
+            truncation=True,
+            max_length=self.max_length,
+            return_tensors="pt",
+        )
+        return {"input_ids": tokens["input_ids"], "attention_mask": tokens["attention_mask"]}
+
+    @property
+    def model_input_names(self) -> list[str]:
+        """What the model takes from here."""
+        return ["pixel_values", "input_ids", "attention_mask"]
+
+
+def pick_frames(available: int, wanted: int) -> list[int]:
+    """Indices of ``wanted`` frames: the middle of equal intervals; the last is repeated where there are too few."""
+    if available <= wanted:
+        return [min(i, available - 1) for i in range(wanted)]
+    return [int((i + 0.5) * available / wanted) for i in range(wanted)]
+
+
+def clean_text(caption: str) -> str:
+    """Lower case, without ``, . ' ! ? " ( ) * # : ; ~``, hyphens and slashes as blanks, single blanks."""
+    return _BLANKED.sub(" ", _DELETED.sub("", caption.lower())).strip()

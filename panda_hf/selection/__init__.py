@@ -1,0 +1,8 @@
+"""Step 3: choose the best of the teachers' captions."""
+
+from __future__ import annotations
+
+from panda_hf.selection.choose import Choice, agreement, choose, selective_rate
+from panda_hf.selection.select import Select
+
+__all__ = ["Choice", "Select", "agreement", "choose", "selective_rate"]
