@@ -11,7 +11,7 @@ import numpy as np
 from panda_hf.mini.wording import action_parts
 from panda_hf.mini.world import TRAVELS, Scene
 
-RADII = {"small": 0.125, "medium": 0.18, "large": 0.26}
+RADII = {"small": 0.13, "medium": 0.18, "large": 0.26}
 """Radius of the subject, as a share of the frame's height."""
 COMPANION_RADIUS = 0.105
 ZOOM_RANGE = (0.86, 1.28)

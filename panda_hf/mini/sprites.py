@@ -81,7 +81,7 @@ def _fill_shape(mask: Image, shape: str, unit: float, grown: float) -> None:
 def _corners(shape: str) -> list[tuple[float, float]]:
     """Corners in radii from the centre, y downwards."""
     if shape == "star":
-        return [_spoke(36 * i - 90, 1.12 if i % 2 == 0 else 0.46) for i in range(10)]
+        return [_spoke(36 * i - 90, 1.12 if i % 2 == 0 else 0.5) for i in range(10)]
     if shape == "cross":
         a, b = 0.34, 0.98
         return [
@@ -104,7 +104,7 @@ def _corners(shape: str) -> list[tuple[float, float]]:
     fixed = {
         "cube": [(0.45, -0.98), (0.98, -0.6), (0.98, 0.45), (0.5, 0.98), (-0.98, 0.9), (-0.98, -0.4), (-0.5, -0.98)],
         "triangle": [(0.0, -1.05), (1.05, 0.82), (-1.05, 0.82)],
-        "diamond": [(0.0, -1.12), (0.72, 0.0), (0.0, 1.12), (-0.72, 0.0)],
+        "diamond": [(0.0, -1.12), (0.8, 0.0), (0.0, 1.12), (-0.8, 0.0)],
     }
     return fixed[shape]
 
