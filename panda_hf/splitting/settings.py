@@ -111,10 +111,21 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
         raise ValueError(f"{name}={value!r}: expected a number from {low} to {high}")
 
 
-PANDA70M = SplitSettings()
+DEFAULT = SplitSettings()
+"""The rules of ``panda70m`` with what the calibration found for the embedded descriptor."""
+
+PANDA70M = SplitSettings(
+    min_shot_frames=15,
+    black_luma=None,
+    max_transition_distance=1.0,
+    max_stitch_distance=0.6,
+    still_distance=0.15,
+    redundancy_distance=0.3,
+)
 """What made the released dataset: the line that the official code carries as a comment."""
 
-OFFICIAL_CODE = SplitSettings(
+OFFICIAL_CODE = dataclasses.replace(
+    PANDA70M,
     min_seconds=2.0,
     max_seconds=1200.0,
     redundancy_distance=0.0,
@@ -122,14 +133,13 @@ OFFICIAL_CODE = SplitSettings(
 )
 """The line that is active in the official code."""
 
-PAPER = SplitSettings(
+PAPER = dataclasses.replace(
+    PANDA70M,
     forced_cut_slack_seconds=0.0,
     probe_fraction=0.1,
     min_seconds=2.0,
 )
 """What appendix A of the paper describes."""
-
-DEFAULT = SplitSettings()
 
 PRESETS: dict[str, SplitSettings] = {
     "default": DEFAULT,

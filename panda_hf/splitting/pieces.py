@@ -1,0 +1,103 @@
+"""Cutting a stream of frames into pieces while it is decoded: only the frames of the open piece are held."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from panda_hf.splitting.settings import SplitSettings
+from panda_hf.splitting.shots import Boundary
+from panda_hf.splitting.stitching import Stretch, forced_cut_ticks, forced_cuts, must_be_cut, probe_ticks
+
+Image = npt.NDArray[np.uint8]
+
+
+class Piece(NamedTuple):
+    """A finished piece. ``probes``: the ticks of its two probe frames, ``images``: those frames, small."""
+
+    stretch: Stretch
+    probes: Stretch
+    images: tuple[Image, Image]
+
+
+class PieceCutter:
+    """Collects shots and black stretches, and hands out each piece as soon as its end is certain.
+
+    The pieces are those that :func:`~panda_hf.splitting.stitching.forced_cuts` makes of the whole shots. An uncut
+    shot is cut as soon as it is longer than a forced cut allows, so at most that many seconds of frames are held.
+
+    Args:
+        settings: the rules.
+        rate: ticks per second.
+        lag: a boundary may be reported so many frames after it.
+    """
+
+    def __init__(self, settings: SplitSettings, rate: float, lag: int = 0) -> None:
+        self.shots: list[Stretch] = []
+        """The shots that ended so far."""
+        self.black: list[Stretch] = []
+        """The stretches of black frames that ended so far."""
+        self._settings, self._rate, self._lag = settings, rate, lag
+        self._ticks: list[int] = []
+        self._images: list[Image] = []
+        self._start: int | None = None  # of the open shot or black stretch
+        self._piece_start = 0
+        self._in_black = False
+
+    def feed(self, tick: int, image: Image, boundaries: Sequence[Boundary]) -> list[Piece]:
+        """Take the next frame and the boundaries that are known since; the pieces that ended."""
+        if self._start is None:
+            self._start = self._piece_start = tick
+        self._ticks.append(tick)
+        self._images.append(image)
+        pieces = [piece for boundary in boundaries for piece in self._pass(boundary)]
+        return pieces + self._cut_what_is_long()
+
+    def finish(self, end: int) -> list[Piece]:
+        """The last pieces; ``end`` is the tick at which the video ends."""
+        return [] if self._start is None else self._close(end)
+
+    def _pass(self, boundary: Boundary) -> list[Piece]:
+        if boundary.kind == "cut" and (self._in_black or boundary.tick <= self._piece_start):
+            return []
+        pieces = self._close(boundary.tick)
+        self._in_black = boundary.kind == "black" or (self._in_black and boundary.kind == "cut")
+        return pieces
+
+    def _close(self, end: int) -> list[Piece]:
+        assert self._start is not None
+        end = max(end, self._piece_start)
+        if end > self._start:
+            (self.black if self._in_black else self.shots).append((self._start, end))
+        stretches = [] if self._in_black else forced_cuts(self._piece_start, end, self._rate, self._settings)
+        pieces = [self._piece(stretch) for stretch in stretches]
+        self._start = self._piece_start = end
+        self._forget(end)
+        return pieces
+
+    def _cut_what_is_long(self) -> list[Piece]:
+        if self._in_black:
+            self._forget(self._ticks[-1])
+            return []
+        pieces = []
+        settled = self._ticks[max(0, len(self._ticks) - 1 - self._lag)] + 1
+        while must_be_cut(settled - self._piece_start, self._rate, self._settings):
+            cut = self._piece_start + forced_cut_ticks(self._rate, self._settings)
+            pieces.append(self._piece((self._piece_start, cut)))
+            self._piece_start = cut
+            self._forget(cut)
+        return pieces
+
+    def _piece(self, stretch: Stretch) -> Piece:
+        probes = probe_ticks(stretch, self._settings.probe_fraction)
+        first, last = (max(0, bisect_right(self._ticks, tick) - 1) for tick in probes)
+        return Piece(stretch, (self._ticks[first], self._ticks[last]), (self._images[first], self._images[last]))
+
+    def _forget(self, tick: int) -> None:
+        """Let go of the frames that are no longer shown at ``tick``."""
+        gone = max(0, bisect_right(self._ticks, tick) - 1)
+        del self._ticks[:gone], self._images[:gone]

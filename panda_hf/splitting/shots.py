@@ -1,0 +1,115 @@
+"""Where shots begin and end: PySceneDetect's detectors, fed frame by frame with small images, and black frames."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scenedetect import AdaptiveDetector, ContentDetector, FrameTimecode
+from scenedetect.detector import FlashFilter, SceneDetector
+
+from panda_hf.splitting.settings import SplitSettings
+
+Image = npt.NDArray[np.uint8]
+
+SMALL_WIDTH = 160
+"""Width that small images come near to. PySceneDetect looks at 256 and scales each whole frame down to it."""
+
+BLACK_SHARE = 0.98
+"""So much of a black frame is dark: a station logo or a burnt-in time code does not make it a picture."""
+
+_LIMITED = np.array([[1.1644, 2.0172, 0.0], [1.1644, -0.3918, -0.813], [1.1644, 0.0, 1.596]])
+_FULL = np.array([[1.0, 1.772, 0.0], [1.0, -0.3441, -0.7141], [1.0, 0.0, 1.402]])
+
+
+@dataclasses.dataclass(frozen=True)
+class Boundary:
+    """Something ends at a tick. ``cut``: a shot, and the next begins; ``black``: a shot; ``content``: the black."""
+
+    tick: int
+    kind: Literal["cut", "black", "content"]
+
+
+def small_step(width: int, height: int) -> int:
+    """Every how many samples to take of a frame so that its longer side comes near ``SMALL_WIDTH``."""
+    return max(1, round(max(width, height) / SMALL_WIDTH))
+
+
+def is_full_range(pixel_format: str) -> bool:
+    """Whether luma runs from 0 to 255 (JPEG) rather than from 16 to 235 (television)."""
+    return pixel_format.startswith("yuvj")
+
+
+def to_bgr(yuv: Image, full_range: bool = False) -> Image:
+    """A small YUV image as the BGR image that PySceneDetect's detectors expect (BT.601); uint8 [h, w, 3]."""
+    matrix = _FULL if full_range else _LIMITED
+    offset = matrix @ np.array([0.0 if full_range else -16.0, -128.0, -128.0])
+    return np.asarray(cv2.transform(yuv, np.column_stack([matrix, offset])), np.uint8)
+
+
+class ShotDetector:
+    """Finds the boundaries of shots while frames come in; holds one small frame and never looks back further.
+
+    Args:
+        settings: which detector, its threshold, and whether black frames are looked for.
+        fps: mean frame rate; PySceneDetect wants one, and no length rule of ours uses it.
+        full_range: see :func:`is_full_range`.
+    """
+
+    def __init__(self, settings: SplitSettings, fps: float, full_range: bool = False) -> None:
+        self._detector = make_detector(settings)
+        self._fps = fps
+        self._full_range = full_range
+        self._black_level = _black_level(settings.black_luma, full_range)
+        self._black = False
+        self._frames = 0
+        self._ticks: list[int] = []
+
+    @property
+    def lag(self) -> int:
+        """A boundary is reported at most so many frames after it."""
+        return self._detector.event_buffer_length
+
+    def feed(self, tick: int, yuv: Image) -> list[Boundary]:
+        """Take the next frame; the boundaries that are certain now, in order of time.
+
+        Args:
+            tick: when the frame is shown.
+            yuv: the frame, small, uint8 [h, w, 3]; all frames of one video have one size.
+        """
+        self._ticks = [*self._ticks[-self.lag :], tick] if self.lag else [tick]
+        timecode = FrameTimecode(self._frames, self._fps)
+        cuts = self._detector.process_frame(timecode, to_bgr(yuv, self._full_range))
+        found = [Boundary(self._tick_of(cut), "cut") for cut in cuts if cut.frame_num > 0]
+        black = self._is_black(yuv)
+        if black != self._black:
+            self._black = black
+            found.append(Boundary(tick, "black" if black else "content"))
+        self._frames += 1
+        return found
+
+    def _tick_of(self, cut: FrameTimecode) -> int:
+        return self._ticks[cut.frame_num - self._frames - 1]
+
+    def _is_black(self, yuv: Image) -> bool:
+        if self._black_level is None:
+            return False
+        luma = yuv[..., 0]
+        return bool(np.count_nonzero(luma <= self._black_level) >= BLACK_SHARE * luma.size)
+
+
+def make_detector(settings: SplitSettings) -> SceneDetector:
+    """PySceneDetect's detector for these settings; the filter mode is set, for its default changed in 0.6.4."""
+    if settings.detector == "adaptive":
+        return AdaptiveDetector(settings.detector_threshold, min_scene_len=settings.min_shot_frames)
+    mode = FlashFilter.Mode[settings.flash_mode.upper()]
+    return ContentDetector(settings.detector_threshold, settings.min_shot_frames, filter_mode=mode)
+
+
+def _black_level(luma: float | None, full_range: bool) -> float | None:
+    if luma is None:
+        return None
+    return luma * 255 if full_range else 16 + luma * 219

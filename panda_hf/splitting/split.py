@@ -1,0 +1,107 @@
+"""The `Split` stage: find shots, stitch them, and say which stretches of a video become clips."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from typing import Any
+
+from datasets import Features
+
+from panda_hf import schema
+from panda_hf.splitting.embedders import DESCRIPTOR, device_of, embed_frames
+from panda_hf.splitting.scan import Clock, Scan, scan_video
+from panda_hf.splitting.settings import DEFAULT, PANDA70M, SplitSettings
+from panda_hf.splitting.stitching import Dropped, Stitched, Stretch, stitch
+from panda_hf.stage import Batch, Row, Stage, run_rows
+from panda_hf.video import VideoLike
+
+Span = dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Split(Stage):
+    """Append `clips` (start, end, shots inside), `shots`, `dropped` with reasons, and what the video is.
+
+    Paper section 3.1 and appendix A. All times are presentation seconds that lie on frames; the end of a clip is when
+    the first frame after it is shown. Clips, dropped stretches and nothing else make up the video. `shots` are those
+    that the detector found; pieces of a forced cut are not told apart.
+    """
+
+    settings: SplitSettings | None = None
+    """The rules; ``None``: the preset ``default`` for the descriptor, ``panda70m`` for a model."""
+
+    embedder: str = DESCRIPTOR
+    """What compares frames: ``descriptor``, or a vision model of transformers by Hub id or path."""
+
+    threads: int | None = 1
+    """Decoding threads for each video; ``None``: every core. One is cheapest where many processes run."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The encoded video."""
+        return ("video",)
+
+    @property
+    def appends(self) -> Features:
+        """``schema.SPLIT_COLUMNS``."""
+        return schema.SPLIT_COLUMNS
+
+    @property
+    def rules(self) -> SplitSettings:
+        """The settings in force."""
+        return self.settings or (DEFAULT if self.embedder == DESCRIPTOR else PANDA70M)
+
+    def transform(self, batch: Batch, rank: int | None) -> Batch:
+        """Split each video; one that cannot be read becomes a failure."""
+        return run_rows(partial(self._row, rank=rank), batch, tuple(schema.SPLIT_COLUMNS))
+
+    def _row(self, row: Row, rank: int | None) -> Row:
+        video = row["video"]
+        scan = scan_video(video, self.rules, describe_probes=self.embedder == DESCRIPTOR, threads=self.threads)
+        return as_row(scan, self._stitch(scan, video, rank))
+
+    def _stitch(self, scan: Scan, video: VideoLike, rank: int | None) -> Stitched:
+        features: Any = scan.features
+        if features is None:
+            device = device_of(rank)
+            features = embed_frames(self.embedder, video, scan.probe_times, device=device, threads=self.threads)
+        return stitch(scan.pieces, features, scan.clock.rate, self.rules)
+
+
+def as_row(scan: Scan, stitched: Stitched) -> Row:
+    """The columns ``schema.SPLIT_COLUMNS`` of one video."""
+    clock, info = scan.clock, scan.info
+    black = [Dropped(*stretch, "black") for stretch in scan.black]
+    dropped = sorted([*stitched.dropped, *black], key=lambda drop: (drop.start, drop.end))
+    shots = _spans(scan.shots, clock)
+    return {
+        "duration": clock.end,
+        "fps": info.fps or len(clock.times) / clock.end,
+        "width": info.width,
+        "height": info.height,
+        "shots": shots,
+        "clips": [
+            {**clip, "shot_boundary_detection": shots_within(clip, shots)} for clip in _spans(stitched.clips, clock)
+        ],
+        "dropped": [
+            {**span, "reason": drop.reason} for drop in dropped for span in _spans([(drop.start, drop.end)], clock)
+        ],
+        "warning": scan.warning,
+    }
+
+
+def shots_within(clip: Span, shots: list[Span]) -> list[Span]:
+    """The parts of ``shots`` inside a clip, in seconds from the clip's start."""
+    start, end = clip["start"], clip["end"]
+    return [
+        {"start": round(max(shot["start"], start) - start, 6), "end": round(min(shot["end"], end) - start, 6)}
+        for shot in shots
+        if shot["start"] < end and shot["end"] > start
+    ]
+
+
+def _spans(stretches: list[Stretch] | tuple[Stretch, ...], clock: Clock) -> list[Span]:
+    """Stretches in seconds, without those that hold no frame (possible where the frame rate varies)."""
+    spans = [{"start": clock.seconds(start), "end": clock.seconds(end)} for start, end in stretches]
+    return [span for span in spans if span["end"] > span["start"]]
