@@ -14,6 +14,8 @@ from panda_hf.mini.world import TRAVELS, Scene
 RADII = {"small": 0.13, "medium": 0.18, "large": 0.26}
 """Radius of the subject, as a share of the frame's height."""
 COMPANION_RADIUS = 0.105
+VISIBLE = {"appears": (0.12, 0.57), "disappears": (0.43, 0.88)}
+"""When, as shares of the scene, an object comes into sight or leaves it."""
 ZOOM_RANGE = (0.86, 1.28)
 PAN_RANGE = 0.3
 MARGINS = (0.12, 0.2)
@@ -82,8 +84,9 @@ def subject_pose(scene: Scene, progress: float) -> Pose:
     elif verb in ("grows", "shrinks"):
         radius *= 2.8 ** ((progress - 0.5) * (1 if verb == "grows" else -1))
     elif verb in ("appears", "disappears"):
-        passed = (progress if verb == "appears" else 1 - progress) - 0.12
-        opacity = min(1.0, max(0.0, passed / 0.45))
+        start, end = VISIBLE[verb]
+        passed = min(1.0, max(0.0, (progress - start) / (end - start)))
+        opacity = passed if verb == "appears" else 1 - passed
     elif verb == "blinks":
         opacity = 0.12 + 0.88 / (1 + math.exp(-10 * math.cos(2 * math.pi * wave)))
     elif verb == "shakes":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -96,13 +96,13 @@ def _phrases(words: list[str]) -> Iterator[tuple[str, str]]:
 def _table() -> tuple[dict[Phrase, tuple[str, str]], int]:
     """Every phrase with its meaning, and the length of the longest; longer phrases are tried first."""
     table: dict[Phrase, tuple[str, str]] = {}
-    groups = {
+    groups: dict[str, Mapping[str, Sequence[str]]] = {
         "shape": wording.SHAPE_WORDS,
         "colour": wording.COLOUR_WORDS,
         "size": wording.SIZE_WORDS,
         "texture": wording.TEXTURE_WORDS,
         "tail": {texture: (phrase,) for texture, phrase in wording.TEXTURE_TAILS.items()},
-        "action": {verb: sum(forms, ()) for verb, forms in wording.ACTION_WORDS.items()},
+        "action": {verb: [form for pair in forms for form in pair] for verb, forms in wording.ACTION_WORDS.items()},
         "direction": wording.DIRECTION_WORDS,
         "background": wording.BACKGROUND_CUES,
         "relation": wording.RELATION_WORDS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 
 import cv2
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from panda_hf.mini.backdrops import paint_backdrop
+from panda_hf.mini.film import Film, Transition
 from panda_hf.mini.motion import MARGINS, RADII, Pose, View, companion_poses, subject_pose, view
 from panda_hf.mini.sprites import SPRITE_REACH, draw_sprite
 from panda_hf.mini.world import Scene
@@ -40,6 +41,50 @@ def render_scene_frames(scene: Scene, times: Sequence[float], size: tuple[int, i
         frame = painter.draw(time)
         frames[i] = frame if native == size else cv2.resize(frame, size[::-1], interpolation=cv2.INTER_AREA)
     return frames
+
+
+def render_frames(film: Film, times: Sequence[float]) -> Frame:
+    """Draw a film at ``times``, seconds, in any order; times outside show its first or last moment.
+
+    Returns:
+        uint8 RGB [len(times), height, width, 3] of the film's own size.
+    """
+    return np.stack([_film_frame(film, min(max(0.0, time), film.duration - 1e-6)) for time in times])
+
+
+def render_film(film: Film) -> Iterator[Frame]:
+    """Draw every frame of a film in order, each uint8 RGB [height, width, 3]; frame ``i`` is shown at ``i / fps``."""
+    for i in range(film.frame_count):
+        yield _film_frame(film, (i + 0.01) / film.fps)
+
+
+def _film_frame(film: Film, time: float) -> Frame:
+    if time < film.leader:
+        return np.zeros((*film.size, 3), np.uint8)
+    index = max(i for i, scene in enumerate(film.scenes) if scene.start <= time)
+    frame = _scene_frame(film, index, time)
+    for i, joint in enumerate(film.transitions):
+        if joint.start <= time < joint.end:
+            frame = _mixed(film, i, joint, time, frame)
+    if any(start <= time < end for start, end in film.flashes):
+        frame = cv2.addWeighted(frame, 0.25, np.full_like(frame, 255), 0.75, 0)  # type: ignore[assignment]
+    return frame
+
+
+def _scene_frame(film: Film, index: int, time: float) -> Frame:
+    scene = film.scenes[index]
+    return render_scene_frames(scene, [time - scene.start], film.size)[0]
+
+
+def _mixed(film: Film, index: int, joint: Transition, time: float, frame: Frame) -> Frame:
+    """The frame in the middle of transition ``index``; ``frame`` is the one without it."""
+    passed = (time - joint.start) / (joint.end - joint.start)
+    if joint.kind == "dissolve":
+        old, new = (_scene_frame(film, i, time) for i in (index, index + 1))
+        return cv2.addWeighted(old, 1 - passed, new, passed, 0)  # type: ignore[return-value]
+    shown = abs(2 * passed - 1)
+    paper = np.full_like(frame, 255 if joint.kind == "fade to white" else 0)
+    return cv2.addWeighted(frame, shown, paper, 1 - shown, 0)  # type: ignore[return-value]
 
 
 class _Painter:

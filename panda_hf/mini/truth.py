@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -30,7 +30,7 @@ __all__ = [
     "visible_facts",
 ]
 
-Say = Callable[[tuple], str]  # type: ignore[type-arg]
+Say = Callable[[tuple[Any, ...]], Any]
 """Picks one of several wordings."""
 
 
@@ -177,9 +177,11 @@ def _change(scene: Scene, name: str, rng: np.random.Generator) -> Scene:
     if field in ("shape", "colour", "size", "texture"):
         thing = scene.second if role else scene.subject
         assert thing is not None
-        changed = dataclasses.replace(thing, **{field: _other(getattr(thing, field), field, rng)})
-        return dataclasses.replace(scene, **{role or "subject": changed})
-    return dataclasses.replace(scene, **{field: _other(getattr(scene, field), field, rng)})
+        new: Any = {field: _other(getattr(thing, field), field, rng)}
+        changed: Any = {role or "subject": dataclasses.replace(thing, **new)}
+    else:
+        changed = {field: _other(getattr(scene, field), field, rng)}
+    return dataclasses.replace(scene, **changed)
 
 
 def _other(value: str, field: str, rng: np.random.Generator) -> str:

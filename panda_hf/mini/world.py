@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
-from typing import Literal, cast, get_args
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -38,6 +39,8 @@ Relation = Literal["left of", "right of", "above", "below"]
 Camera = Literal["static", "pans left", "pans right", "zooms in", "zooms out"]
 SubtitleKind = Literal["helps", "misleads", "chatter", "none"]
 Modality = Literal["image", "video", "text"]
+
+Choice = TypeVar("Choice")
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 SHAPES: tuple[Shape, ...] = get_args(Shape)
@@ -172,7 +175,7 @@ def random_scene(
     shape, colour = pairs[rng.integers(len(pairs))]
     background = pick(rng, [place for place in BACKGROUNDS if colour not in CAMOUFLAGE[place]])
     texture = _texture(rng, shape, action)
-    size = "medium" if action in RESIZES else pick(rng, SIZES)
+    size: Size = "medium" if action in RESIZES else pick(rng, SIZES)
     relation, second, third = _company(rng, shape, colour, action, background)
     name, place = _told(rng)
     length = float(rng.uniform(3.0, 8.0)) if duration is None else duration
@@ -194,7 +197,7 @@ def random_scene(
     )
 
 
-def pick(rng: np.random.Generator, choices: list | tuple):  # type: ignore[type-arg, no-untyped-def]
+def pick(rng: np.random.Generator, choices: Sequence[Choice]) -> Choice:
     """One of ``choices``, each as likely."""
     return choices[int(rng.integers(len(choices)))]
 
@@ -239,5 +242,5 @@ def _camera(rng: np.random.Generator, action: Action, second: Thing | None) -> C
 def _told(rng: np.random.Generator) -> tuple[str | None, str | None]:
     chance = rng.random()
     if chance < 0.2:
-        return cast(str, pick(rng, NAMES)), None
-    return None, (cast(str, pick(rng, PLACES)) if chance < 0.35 else None)
+        return pick(rng, NAMES), None
+    return None, (pick(rng, PLACES) if chance < 0.35 else None)
