@@ -62,7 +62,9 @@ def _add_video(container: OutputContainer, film: Film) -> VideoStream:
 
 def _add_audio(container: OutputContainer, encoding: Encoding) -> AudioStream:
     codec = "libopus" if encoding.container == "webm" else "aac"
-    return container.add_stream(codec, SAMPLE_RATE, layout="mono", bit_rate=32_000)
+    stream = container.add_stream(codec, SAMPLE_RATE, layout="mono", bit_rate=32_000)
+    assert isinstance(stream, AudioStream)
+    return stream
 
 
 def _encode_sound(

@@ -67,7 +67,7 @@ def _film_frame(film: Film, time: float) -> Frame:
         if joint.start <= time < joint.end:
             frame = _mixed(film, i, joint, time, frame)
     if any(start <= time < end for start, end in film.flashes):
-        frame = cv2.addWeighted(frame, 0.25, np.full_like(frame, 255), 0.75, 0)  # type: ignore[assignment]
+        frame = _mix(np.full_like(frame, 255), frame, 0.25)
     return frame
 
 
@@ -81,10 +81,14 @@ def _mixed(film: Film, index: int, joint: Transition, time: float, frame: Frame)
     passed = (time - joint.start) / (joint.end - joint.start)
     if joint.kind == "dissolve":
         old, new = (_scene_frame(film, i, time) for i in (index, index + 1))
-        return cv2.addWeighted(old, 1 - passed, new, passed, 0)  # type: ignore[return-value]
+        return _mix(old, new, passed)
     shown = abs(2 * passed - 1)
     paper = np.full_like(frame, 255 if joint.kind == "fade to white" else 0)
-    return cv2.addWeighted(frame, shown, paper, 1 - shown, 0)  # type: ignore[return-value]
+    return _mix(paper, frame, shown)
+
+
+def _mix(under: Frame, over: Frame, opacity: float) -> Frame:
+    return np.asarray(cv2.addWeighted(under, 1 - opacity, over, opacity, 0), np.uint8)
 
 
 class _Painter:
@@ -107,7 +111,7 @@ class _Painter:
         rows, columns = (round(n * (1 + 2 * m)) for n, m in zip(DEFAULT_SIZE, MARGINS, strict=True))
         small = paint_backdrop(self.scene.background, rows, columns, rng)
         full = tuple(round(n * (1 + 2 * m)) for n, m in zip((self.height, self.width), MARGINS, strict=True))
-        return small if full == (rows, columns) else cv2.resize(small, full[::-1], interpolation=cv2.INTER_CUBIC)
+        return np.asarray(cv2.resize(small, full[::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
 
     def draw(self, time: float) -> Frame:
         """The frame ``time`` seconds after the start of the scene."""
@@ -128,9 +132,8 @@ class _Painter:
         x = self.width / 2 + looking.x * self.width - zoom * self.backdrop.shape[1] / 2
         y = self.height / 2 + looking.y * self.height - zoom * self.backdrop.shape[0] / 2
         matrix = np.array([[zoom, 0, x], [0, zoom, y]])
-        return cv2.warpAffine(  # type: ignore[return-value]
-            self.backdrop, matrix, (self.width, self.height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
-        )
+        size, edge = (self.width, self.height), cv2.BORDER_REFLECT
+        return np.asarray(cv2.warpAffine(self.backdrop, matrix, size, borderMode=edge), np.uint8)
 
     def _seen(self, pose: Pose, looking: View) -> tuple[float, float, float, float, float]:
         """Centre x, y and radius in pixels, angle in degrees, opacity."""
@@ -165,7 +168,7 @@ def _light_map(size: tuple[int, int], rng: np.random.Generator) -> Frame:
     turn, strength = rng.uniform(0, 2 * math.pi), rng.uniform(5, 30)
     slope = np.add.outer(np.linspace(-1, 1, height) * math.sin(turn), np.linspace(-1, 1, width) * math.cos(turn))
     light = (200 * rng.uniform(0.9, 1.08) + strength * slope).clip(0, 255).astype(np.uint8)
-    return cv2.merge([light] * 3)  # type: ignore[return-value]
+    return np.dstack([light] * 3)
 
 
 @cache

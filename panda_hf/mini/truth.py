@@ -155,7 +155,7 @@ def _noun_phrase(thing: Thing, say: Say, sized: bool) -> str:
     tail = wording.TEXTURE_TAILS[thing.texture] if thing.texture != "plain" and not texture else ""
     colour, shape = say(wording.COLOUR_WORDS[thing.colour]), say(wording.SHAPE_WORDS[thing.shape])
     words = f"{size} {texture} {colour} {shape} {tail}".split()
-    return " ".join(["an" if words[0][0] in "aeiou" else "a", *words])
+    return " ".join(_with_articles(["a", *words]))
 
 
 def _verb_phrase(scene: Scene, say: Say, form: int) -> str:
@@ -223,4 +223,11 @@ def _exchange_words(caption: str, rng: np.random.Generator, changes: int) -> str
         # "white" in "white snow" can be exchanged without saying anything else.
         if changes and parse_caption(" ".join(tried)) != parse_caption(" ".join(words)):
             words, changes = tried, changes - 1
-    return " ".join(words)
+    return " ".join(_with_articles(words))
+
+
+def _with_articles(words: list[str]) -> list[str]:
+    """Put "an" before vowels and "a" elsewhere: a wrong article would give the exchange away."""
+    following = [*words[1:], ""]
+    right = ["an" if after[:1] in "aeiou" and after else "a" for after in following]
+    return [right[i] if word in ("a", "an") else word for i, word in enumerate(words)]
