@@ -5,6 +5,7 @@ Rotation is applied. Of several video streams the one that ffmpeg would play is 
 PyAV and NumPy only.
 """
 
+from panda_hf.video.cut import CutClip, cut_clip
 from panda_hf.video.frames import Frame, FrameReader
 from panda_hf.video.pack import pack_frames, unpack_frames
 from panda_hf.video.probe import VideoInfo, probe
@@ -13,11 +14,13 @@ from panda_hf.video.source import VideoLike, by_reference
 
 __all__ = [
     "Backend",
+    "CutClip",
     "Frame",
     "FrameReader",
     "VideoInfo",
     "VideoLike",
     "by_reference",
+    "cut_clip",
     "pack_frames",
     "probe",
     "sample_frames",

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import av
 from av.packet import Packet
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -51,7 +51,7 @@ class Decoder:
         VideoError: the file cannot be opened or has no video stream that can be decoded.
     """
 
-    def __init__(self, video: VideoLike, threads: int | None = None) -> None:
+    def __init__(self, video: VideoLike | Source, threads: int | None = None) -> None:
         self.source = Source.of(video)
         self.threads = threads
         self.errors = 0  # packets that did not decode
@@ -171,8 +171,10 @@ class Decoder:
 
     def _packets(self) -> Iterator[Packet]:
         """Packets of the video stream, then one empty packet that flushes the decoder."""
-        demux = self.container.demux() if self.watches_all else self.container.demux(self.stream)
+        wanted = () if self.watches_all else (self.stream,)
+        demux: Iterator[Packet] = self.container.demux(*wanted)
         while True:
+            packet: Packet | None
             try:
                 packet = next(demux, None)
             except (av.FFmpegError, OSError) as error:
@@ -234,7 +236,7 @@ def _video_stream(source: Source, container: av.container.InputContainer) -> Vid
         if not moving:
             raise VideoError(f"{source.name} has no video, only a cover picture. Give a file with moving pictures.")
         best = moving[0]
-    if best.codec_context is None:
+    if best.codec_context is None or not isinstance(best, VideoStream):
         raise VideoError(f"{source.name} has video in a codec that libav cannot decode. Convert it with ffmpeg.")
     if best.width * best.height > MAX_PIXELS:
         raise VideoError(
@@ -244,7 +246,7 @@ def _video_stream(source: Source, container: av.container.InputContainer) -> Vid
     return best
 
 
-def _is_cover(stream: VideoStream) -> bool:
+def _is_cover(stream: Stream) -> bool:
     return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
 
 

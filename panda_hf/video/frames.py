@@ -58,7 +58,8 @@ class Frame:
             size: (height, width) to scale to, ignoring aspect; ``None`` keeps the size of the first frame.
         """
         height, width = self._shape if size is None else self._orientation.size(*size)
-        rgb = self.picture.reformat(width=width, height=height, format="rgb24", interpolation="AREA").to_ndarray()
+        small = self.picture.reformat(width=width, height=height, format="rgb24", interpolation="AREA")
+        rgb: NDArray[np.uint8] = np.asarray(small.to_ndarray(), np.uint8)
         return rgb if self._orientation.is_upright else np.ascontiguousarray(self._orientation.apply(rgb))
 
 

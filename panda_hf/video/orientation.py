@@ -26,7 +26,7 @@ class Orientation:
         data = frame.side_data.get("DISPLAYMATRIX")
         if data is None:
             return cls()
-        (a, b), (c, d) = np.frombuffer(data, "=i4").reshape(3, 3)[:2, :2].tolist()
+        (a, b), (c, d) = np.frombuffer(data, "=i4").reshape(3, 3)[:2, :2].tolist()  # type: ignore[call-overload]
         if abs(a) >= abs(b):
             return cls(False, d < 0, a < 0)
         return cls(True, b < 0, c < 0)

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
 from numpy.typing import NDArray
 
 _NEUTRAL_CHROMA = 128
@@ -75,7 +76,7 @@ def _readable(match: re.Match[str]) -> bool:
 
 
 def _samples(
-    plane: memoryview,
+    plane: VideoPlane,
     bits: int,
     height: int,
     width: int,
@@ -91,9 +92,9 @@ def _samples(
     grid = np.ndarray(
         (rows, columns),
         dtype=word,
-        buffer=plane,
+        buffer=memoryview(plane),
         offset=offset * word.itemsize,
-        strides=(plane.line_size, interleaved * word.itemsize),  # type: ignore[attr-defined]
+        strides=(plane.line_size, interleaved * word.itemsize),
     )
     picked = grid[_every(step, height, row_shift)][:, _every(step, width, column_shift)]
     return picked if bits == 8 else (picked >> (bits - 8)).astype(np.uint8)
@@ -109,4 +110,4 @@ def _converted(frame: VideoFrame, out: NDArray[np.uint8]) -> None:
     height, width = out.shape[:2]
     small = frame.reformat(width=width, height=height, format="yuv444p", interpolation="POINT")
     for channel, plane in enumerate(small.planes):
-        out[..., channel] = np.ndarray((height, width), np.uint8, plane, 0, (plane.line_size, 1))
+        out[..., channel] = np.ndarray((height, width), np.uint8, memoryview(plane), 0, (plane.line_size, 1))

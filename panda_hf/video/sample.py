@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -46,10 +47,6 @@ def sample_frames(
     seconds = [float(time) for time in times]
     if not all(math.isfinite(time) for time in seconds):
         raise ValueError(f"times must be finite numbers of seconds, got {seconds}")
-    if backend == "pyav":
-        from panda_hf.video.backends.pyav import sample
-    elif backend == "decord":
-        from panda_hf.video.backends.decord import sample
-    else:
-        from panda_hf.video.backends.torchcodec import sample
-    return sample(video, seconds, size, threads)
+    module = import_module(f"panda_hf.video.backends.{backend}")
+    sampled: NDArray[np.uint8] = module.sample(video, seconds, size, threads)
+    return sampled

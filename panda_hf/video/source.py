@@ -52,7 +52,7 @@ class Source:
     data: bytes | None = None
 
     @classmethod
-    def of(cls, video: VideoLike) -> Source:
+    def of(cls, video: VideoLike | Source) -> Source:
         """Understand what a caller or a dataset calls a video.
 
         Raises:

@@ -1,0 +1,137 @@
+"""Writing an mp4: H.264 pictures with their own timestamps, and AAC sound interleaved with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from panda_hf.video.audio import Sound
+from panda_hf.video.orientation import Orientation
+
+_TICKS = 120_000  # per second; exact for 24, 25, 30, 50, 60 and their 1000/1001 relatives
+_AUDIO_BITS_PER_SECOND = 128_000
+_FULL_RANGE, _LIMITED_RANGE = 2, 1
+
+
+class ClipWriter:
+    """One mp4 being written. Call :meth:`write` per picture, :meth:`finish` once, :meth:`close` always.
+
+    Attributes:
+        frames: pictures written so far.
+        seconds: when the last one of them goes.
+        has_audio: whether there is a sound track.
+    """
+
+    def __init__(self, path: str, sound: Sound, *, crf: int, preset: str, threads: int | None) -> None:
+        self.frames = 0
+        self.seconds = 0.0
+        self._settings = {
+            "crf": str(crf),
+            "preset": preset,
+            "bf": "0",
+        }  # no B-frames: no edit list, and durations that every reader agrees on
+        self._threads = threads
+        self._last_tick = -1
+        self._durations: dict[int | None, int] = {}  # of frames inside the encoder, in ticks, by timestamp
+        self._sound = sound
+        self._samples = 0
+        chunks = sound.chunks()
+        first = next(chunks, None)
+        self.has_audio = first is not None
+        self._chunks: Iterator[NDArray[np.float32]] = iter(()) if first is None else chain([first], chunks)
+        self._next_chunk: NDArray[np.float32] | None = next(self._chunks, None)
+        options = {"movflags": "+faststart", "fflags": "+bitexact"}
+        self._container = av.open(f"file:{path}", "w", format="mp4", options=options)
+        self._video: VideoStream | None = None
+        self._audio: AudioStream | None = None
+
+    def write(self, picture: VideoFrame, appears: float, goes: float) -> None:
+        """Show ``picture`` (from :func:`encodable`) from ``appears`` to ``goes`` seconds."""
+        if self._video is None:
+            self._add_streams(picture)
+        assert self._video is not None
+        tick = max(round(appears * _TICKS), self._last_tick + 1)
+        picture.pts, picture.time_base, picture.pict_type = tick, Fraction(1, _TICKS), 0
+        self._last_tick = tick
+        self._durations[tick] = max(1, round(goes * _TICKS) - tick)
+        self._write_sound(until=appears)
+        self._write_packets(self._video.encode(picture))
+        self.frames, self.seconds = self.frames + 1, goes
+
+    def finish(self) -> None:
+        """Write what is still held back, and the index."""
+        self._write_sound(until=float("inf"))
+        if self._video is not None:
+            self._write_packets(self._video.encode(None))
+        if self._audio is not None:
+            self._container.mux(self._audio.encode(None))
+        self._container.close()
+
+    def close(self) -> None:
+        """Close the file; without :meth:`finish` it stays incomplete."""
+        self._container.close()
+
+    def _write_packets(self, packets: list[Packet]) -> None:
+        for packet in packets:
+            packet.duration = self._durations.pop(packet.pts)  # x264 would give the nominal one
+            self._container.mux(packet)
+
+    def _add_streams(self, picture: VideoFrame) -> None:
+        video = self._container.add_stream("libx264", rate=30, options=self._settings)
+        video.width, video.height, video.pix_fmt = picture.width, picture.height, "yuv420p"
+        context = video.codec_context
+        context.time_base = Fraction(1, _TICKS)
+        context.thread_count = self._threads or 0
+        context.colorspace, context.color_range = picture.colorspace, picture.color_range
+        context.color_primaries, context.color_trc = picture.color_primaries, picture.color_trc
+        self._video = video
+        if self.has_audio:
+            layout = "mono" if self._sound.channels == 1 else "stereo"
+            self._audio = self._container.add_stream("aac", rate=self._sound.rate, layout=layout)
+            self._audio.bit_rate = _AUDIO_BITS_PER_SECOND
+
+    def _write_sound(self, until: float) -> None:
+        while self._audio is not None and self._next_chunk is not None and self._samples <= until * self._sound.rate:
+            chunk = np.ascontiguousarray(self._next_chunk)
+            frame = av.AudioFrame.from_ndarray(chunk, format="fltp", layout=self._audio.layout.name)
+            frame.rate, frame.pts, frame.time_base = self._sound.rate, self._samples, Fraction(1, self._sound.rate)
+            self._container.mux(self._audio.encode(frame))
+            self._samples += chunk.shape[1]
+            self._next_chunk = next(self._chunks, None)
+
+
+def encodable(frame: VideoFrame, shape: tuple[int, int], orientation: Orientation) -> VideoFrame:
+    """A decoded frame as H.264 wants it: upright, 4:2:0 in 8 bits, of even height and width.
+
+    Args:
+        frame: as decoded.
+        shape: (height, width) of the first decoded frame, to which others are scaled.
+        orientation: how the video is turned.
+    """
+    height, width = shape
+    full = frame.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj")
+    ranges = (_FULL_RANGE, _LIMITED_RANGE) if full else (None, None)
+    plain = frame.reformat(width, height, "yuv420p", src_color_range=ranges[0], dst_color_range=ranges[1])
+    if orientation.is_upright and height % 2 == 0 and width % 2 == 0:
+        return plain
+    turned = [orientation.apply(_pixels(plain, index)) for index in range(3)]
+    turned[0] = np.pad(turned[0], [(0, length % 2) for length in turned[0].shape], mode="edge")
+    flat = np.concatenate([plane.ravel() for plane in turned])
+    even = VideoFrame.from_ndarray(flat.reshape(-1, turned[0].shape[1]), format="yuv420p")
+    for name in ("colorspace", "color_range", "color_primaries", "color_trc"):
+        setattr(even, name, getattr(plain, name))
+    return even
+
+
+def _pixels(frame: VideoFrame, index: int) -> NDArray[np.uint8]:
+    plane = frame.planes[index]
+    return np.ndarray((plane.height, plane.width), np.uint8, memoryview(plane), 0, (plane.line_size, 1))
