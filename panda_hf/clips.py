@@ -27,11 +27,19 @@ def explode_clips(dataset: AnyDataset) -> AnyDataset:
     Raises:
         MissingColumnError: when ``Split`` has not run on ``dataset``.
     """
-    columns = features_of(dataset)
-    if "clips" not in columns:
-        raise MissingColumnError(f"explode_clips needs the columns of Split; the dataset has {sorted(columns)}")
-    kept = {name: kind for name, kind in columns.items() if name not in _CONSUMED and name not in schema.CLIP_ROW}
-    return replace_rows(dataset, explode_batch, Features({**schema.CLIP_ROW, **kept}))
+    return replace_rows(dataset, explode_batch, clip_features(features_of(dataset)))
+
+
+def clip_features(features: Features) -> Features:
+    """The columns of the clip rows that ``explode_clips`` makes of video rows with ``features``.
+
+    Raises:
+        MissingColumnError: when ``features`` lacks the columns of ``Split``.
+    """
+    if "clips" not in features:
+        raise MissingColumnError(f"explode_clips needs the columns of Split; the dataset has {sorted(features)}")
+    kept = {name: kind for name, kind in features.items() if name not in _CONSUMED and name not in schema.CLIP_ROW}
+    return Features({**schema.CLIP_ROW, **kept})
 
 
 def explode_batch(batch: Batch) -> Batch:

@@ -7,6 +7,7 @@
     ├── ContractError               a stage returned other columns or another number of rows than it declares
     ├── VideoError                  a video cannot be used; the message names the file and the cause
     ├── CheckpointError             a model cannot be loaded whole
+    ├── SourceError                 what was given as input cannot be read, or holds no video
     └── OutputError                 an output folder cannot be used for this run
 """
 
@@ -31,6 +32,10 @@ class VideoError(PandaError, ValueError):
 
 class CheckpointError(PandaError, ValueError):
     """A checkpoint is missing, incomplete or of another kind than asked for."""
+
+
+class SourceError(PandaError, ValueError):
+    """What was given as input cannot be read, or holds no video."""
 
 
 class OutputError(PandaError, ValueError):

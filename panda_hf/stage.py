@@ -28,7 +28,8 @@ class Stage(ABC):
     ``transform`` calls, never on ``self``: ``datasets`` hashes the stage to name its cache.
 
     Every stage also writes the column ``error``. A row that already has an error, or lacks a value in a column that
-    the stage reads, never reaches ``transform``: it passes through with ``None`` in the new columns.
+    the stage reads, never reaches ``transform``: it passes through with ``None`` in the new columns, or with what
+    they held where they were there before (such as ``filtered``).
 
     Use it as ``dataset.map(stage, batched=True)`` or, better, ``apply(dataset, stage)``.
     """
@@ -75,7 +76,10 @@ class Stage(ABC):
         self.check_columns(list(batch))
         errors: list[Any] = list(batch.get("error") or [None] * rows)
         live = [i for i in range(rows) if errors[i] is None and self._has_inputs(batch, i)]
-        out: Batch = {column: [None] * rows for column in self.appends}
+        out: Batch = {column: list(batch.get(column) or [None] * rows) for column in self.appends}
+        for i in live:
+            for column in out:
+                out[column][i] = None
         if live:
             self._fill(out, errors, live, self.transform(self._inputs(batch, live), rank))
         return {**out, "error": errors}

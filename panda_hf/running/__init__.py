@@ -1,0 +1,8 @@
+"""Run the pipeline over many videos: shards, a manifest, worker processes, resume."""
+
+from panda_hf.running.accounts import Counts, RunSummary
+from panda_hf.running.curate import curate
+from panda_hf.running.cut import Cut
+from panda_hf.running.inputs import Source, video_rows
+
+__all__ = ["Counts", "Cut", "RunSummary", "Source", "curate", "video_rows"]

@@ -1,0 +1,106 @@
+"""The books of a run: what went in is what was kept, filtered and failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from panda_hf.errors import PandaError
+
+
+class AccountsError(PandaError, RuntimeError):
+    """Rows were lost or doubled: a mistake in this package."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many rows ended where."""
+
+    kept: int = 0
+    filtered: int = 0
+    failed: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.kept + self.filtered + self.failed
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.kept + other.kept, self.filtered + other.filtered, self.failed + other.failed)
+
+    def equation(self, what: str) -> str:
+        """``12 videos in = 9 kept + 1 filtered + 2 failed``."""
+        return f"{self.total:,} {what} in = {self.kept:,} kept + {self.filtered:,} filtered + {self.failed:,} failed"
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run made."""
+
+    out: Path
+    videos: Counts
+    """Input videos. Kept: at least one clip was kept. Failed: otherwise, if anything of it failed."""
+    clips: Counts
+    """Rows of the configuration ``clips``; a video without clips is one row, filtered or failed."""
+    kept_seconds: float
+    """Length of all kept clips together."""
+    shards: int
+    resumed_shards: int
+    """How many of them an earlier run had made."""
+    seconds: float
+    """Wall time of this run."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether at least one clip was kept; a command exits non-zero otherwise."""
+        return self.clips.kept > 0
+
+    def __str__(self) -> str:
+        lines = [self.videos.equation("videos"), self.clips.equation("clip rows")]
+        if not self.ok:
+            lines.append(
+                "nothing was kept" + (": every video failed" if self.videos.failed == self.videos.total else "")
+            )
+        return "\n".join(lines)
+
+
+def total(shards: Iterable[dict[str, Any]], key: str) -> Counts:
+    """The sum of the ``videos`` or ``clips`` counts of shard records."""
+    return sum((Counts(**shard[key]) for shard in shards), Counts())
+
+
+def check(shards: Iterable[dict[str, Any]], videos_in: int | None) -> None:
+    """Compare what each stage of the books says.
+
+    Args:
+        shards: the manifest's shard records: ids as they came in, counts as the videos were finished, rows as they
+            lie in the files.
+        videos_in: how many videos the source holds, ``None`` when it cannot say.
+
+    Raises:
+        AccountsError: when two figures differ that must be equal.
+    """
+    entered = 0
+    for shard in shards:
+        entered += len(shard["video_ids"])
+        _equal(shard, "videos", len(shard["video_ids"]), Counts(**shard["videos"]).total)
+        _equal(shard, "clip rows", shard["clip_rows"], Counts(**shard["clips"]).total)
+        for what, split, written in _written(shard):
+            _equal(shard, f"rows in {split}", what, written)
+    if videos_in is not None and entered != videos_in:
+        raise AccountsError(f"{videos_in} videos went in, {entered} came out; please report this with the manifest")
+
+
+def _written(shard: dict[str, Any]) -> Iterable[tuple[int, str, int]]:
+    clips = Counts(**shard["clips"])
+    expected = {"clips/train": clips.kept, "clips/filtered": clips.filtered, "clips/failed": clips.failed}
+    for folder, rows in {**expected, "videos": len(shard["video_ids"])}.items():
+        files = [file["rows"] for path, file in shard["files"].items() if path.rpartition("/")[0] == folder]
+        yield rows, folder, sum(files)
+
+
+def _equal(shard: dict[str, Any], what: str, expected: int, found: int) -> None:
+    if expected != found:
+        raise AccountsError(f"shard {shard['shard']}: {expected} {what} expected, {found} found; please report this")

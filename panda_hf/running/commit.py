@@ -1,0 +1,167 @@
+"""Commit a shard: assemble its files beside the output, move them in, then name them in the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from panda_hf.running.accounts import Counts
+from panda_hf.running.manifest import Manifest, sync_folder
+from panda_hf.running.plan import STATUSES, Plan
+from panda_hf.running.spool import Done, read_rows
+
+SPLITS = {"kept": "train", "filtered": "filtered", "failed": "failed"}
+"""Status of a clip row: the split of the configuration ``clips`` it goes to."""
+ROW_GROUP = 512
+"""Rows held in memory while a Parquet file is written."""
+
+_OURS = (
+    re.compile(r"clips/(train|filtered|failed)/\d{5,}\.parquet"),
+    re.compile(r"videos/\d{5,}\.parquet"),
+    re.compile(r"thumbnails/[^/]+\.jpg"),
+    re.compile(r"media/\d{5,}/[^/]+\.mp4"),
+)
+
+
+def commit_shard(out: Path, manifest: Manifest, plan: Plan, shard: int, done: Sequence[tuple[Path, Done]]) -> None:
+    """Put the finished videos of a shard into the output, in order, and record them.
+
+    Files are written whole and synced under ``.work``, then renamed into place, then named in the manifest. Before
+    the last step they do not count: the next run removes them and the shard is assembled again.
+
+    Args:
+        out: the output folder.
+        manifest: its manifest.
+        plan: says the columns.
+        shard: index of the shard.
+        done: result folder and account of each video, in order.
+    """
+    staging = out / ".work" / f"commit-{shard:05d}"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    rows = _write_parquet(staging, plan, shard, [folder for folder, _ in done])
+    files = {name: {"rows": n, "sha256": _sha256(staging / name)} for name, n in rows.items()}
+    moves = {staging / name: name for name in files}
+    for folder, known in done:
+        moves |= {folder / "thumbnails" / name: f"thumbnails/{name}" for name in known.thumbnails}
+        moves |= {folder / "media" / name: f"media/{shard:05d}/{name}" for name in known.media}
+    _move_in(out, moves)
+    manifest.append(_record(shard, files, list(moves.values()), [known for _, known in done]))
+    shutil.rmtree(staging, ignore_errors=True)
+    for folder, _ in done:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_unnamed(out: Path, manifest: Manifest) -> list[str]:
+    """Delete files of shards that were never recorded; only names that a commit makes are touched.
+
+    Returns:
+        What was deleted, relative to ``out``.
+    """
+    named = manifest.files()
+    found = [path.relative_to(out).as_posix() for kind in ("clips", "videos", "thumbnails", "media")
+             for path in (out / kind).rglob("*") if path.is_file()]  # fmt: skip
+    stale = [name for name in found if name not in named and any(pattern.fullmatch(name) for pattern in _OURS)]
+    for name in stale:
+        (out / name).unlink()
+    return sorted(stale)
+
+
+def _write_parquet(staging: Path, plan: Plan, shard: int, folders: Sequence[Path]) -> dict[str, int]:
+    """Write the tables; rows by file name. A split without rows has no file: ``datasets`` cannot load an empty one."""
+    name = f"{shard:05d}.parquet"
+    written = {f"videos/{name}": _write_table(staging / "videos" / name, (read_rows(f, "video") for f in folders))}
+    for status in STATUSES:
+        file = f"clips/{SPLITS[status]}/{name}"
+        tables = (_with_status(read_rows(folder, "clips"), status) for folder in folders)
+        written[file] = _write_table(staging / file, tables)
+    return {file: rows for file, rows in written.items() if rows}
+
+
+def _write_table(path: Path, tables: Iterable[pa.Table]) -> int:
+    rows = 0
+    with ExitStack() as stack:
+        writer = None
+        for group in _groups(tables):
+            if writer is None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                writer = stack.enter_context(pq.ParquetWriter(path, group.schema))
+            writer.write_table(group)
+            rows += group.num_rows
+    return rows
+
+
+def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows in tables of at least ``ROW_GROUP`` rows, the last one aside."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(part.num_rows for part in waiting) >= ROW_GROUP:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if any(part.num_rows for part in waiting):
+        yield pa.concat_tables(waiting)
+
+
+def _with_status(table: pa.Table, status: str) -> pa.Table:
+    failed = pc.is_valid(table["error"])
+    filtered = pc.and_not(pc.is_valid(table["filtered"]), failed)
+    masks = {"failed": failed, "filtered": filtered, "kept": pc.invert(pc.or_(failed, filtered))}
+    return table.filter(masks[status])
+
+
+def _move_in(out: Path, moves: dict[Path, str]) -> None:
+    folders = {(out / name).parent for name in moves.values()}
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    for source, name in moves.items():
+        if name.endswith((".parquet", ".mp4")):
+            _sync_file(source)
+        os.replace(source, out / name)
+    for folder in {*folders, *(folder.parent for folder in folders)}:
+        sync_folder(folder)
+
+
+def _record(shard: int, files: dict[str, Any], names: list[str], done: list[Done]) -> dict[str, Any]:
+    statuses = [known.status for known in done]
+    seconds: dict[str, float] = {}
+    for known in done:
+        for stage, spent in known.stage_seconds.items():
+            seconds[stage] = round(seconds.get(stage, 0.0) + spent, 3)
+    return {
+        "record": "shard",
+        "shard": shard,
+        "video_ids": [known.video_id for known in done],
+        "videos": {status: statuses.count(status) for status in STATUSES},
+        "clips": asdict(sum((known.clips for known in done), Counts())),
+        "clip_rows": sum(known.clip_rows for known in done),
+        "kept_seconds": sum(known.kept_seconds for known in done),
+        "files": files,
+        "thumbnails": [name for name in names if name.startswith("thumbnails/")],
+        "media": [name for name in names if name.startswith("media/")],
+        "stage_seconds": seconds,
+    }
+
+
+def _sync_file(path: Path) -> None:
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()

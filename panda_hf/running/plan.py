@@ -1,0 +1,143 @@
+"""What is done to every video of a run, checked before the run starts, and the columns that come of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from datasets import Features, Value
+
+from panda_hf import schema
+from panda_hf.clips import clip_features, explode_clips
+from panda_hf.running.cut import Cut
+from panda_hf.stage import Row, Stage
+
+Step = Stage | Callable[[Any], Any]
+"""A stage, or ``explode_clips``."""
+
+STATUSES = ("kept", "filtered", "failed")
+VIDEO_RESULT = Features(
+    {
+        "video_id": Value("string"),
+        "video": schema.VIDEO,
+        "title": Value("string"),
+        "description": Value("string"),
+        "status": Value("string"),  # kept: at least one clip is; failed: else, if something failed; filtered: else
+        "clips": Value("int32"),  # clip rows that name a clip
+        "clips_kept": Value("int32"),
+    }
+)
+"""First columns of the configuration ``videos``: one row per input video."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Stages for video rows, then ``explode_clips``, then stages for clip rows."""
+
+    video_stages: tuple[Stage, ...]
+    clip_stages: tuple[Stage, ...]
+    input_features: Features
+    """Columns of the incoming video rows, under the names they have in the run."""
+    renamed: dict[str, str]
+    """Columns of the source that bear the name of a result: source name to name in the run."""
+    batch_size: int = 8
+    export_clips: bool = False
+    thumbnails: bool = True
+
+    @classmethod
+    def of(cls, steps: Sequence[Step], features: Features, **options: Any) -> Plan:
+        """Arrange the steps.
+
+        Args:
+            steps: stages with one ``explode_clips`` among them.
+            features: columns of the incoming video rows.
+            options: ``batch_size``, ``export_clips``, ``thumbnails``.
+
+        Raises:
+            ValueError: when a step is neither, or ``explode_clips`` is not there exactly once.
+            MissingColumnError: when a stage reads a column that no step before it makes.
+        """
+        video_stages, clip_stages = _halves(steps)
+        if options.get("export_clips"):
+            clip_stages += (Cut(folder="media"),)
+        renamed = _clashes(features, [*video_stages, *clip_stages])
+        features = Features({renamed.get(name, name): kind for name, kind in features.items()})
+        plan = cls(video_stages, clip_stages, features, renamed, **options)
+        plan._check()
+        return plan
+
+    @property
+    def split_features(self) -> Features:
+        """Columns of the video rows after the last stage before ``explode_clips``."""
+        return _after(self.video_stages, Features({**self.input_features, "error": schema.ERROR}))
+
+    @property
+    def clip_features(self) -> Features:
+        """Columns of the clip rows in the output: all but the frames."""
+        features = _after(self.clip_stages, clip_features(self.split_features))
+        last = {name: features[name] for name in ("warning", "filtered", "error")}
+        gone = {*last, *schema.FRAMES_COLUMNS}
+        return Features({**{name: kind for name, kind in features.items() if name not in gone}, **last})
+
+    @property
+    def video_features(self) -> Features:
+        """Columns of the configuration ``videos``."""
+        gone = {*VIDEO_RESULT, "subtitles", "error"}
+        others = {name: kind for name, kind in self.split_features.items() if name not in gone}
+        return Features({**VIDEO_RESULT, **others, "filtered": Value("string"), "error": schema.ERROR})
+
+    def row(self, row: Row) -> Row:
+        """A row of the source under the column names of the run."""
+        return {self.renamed.get(name, name): value for name, value in row.items()}
+
+    def describe(self) -> list[Row]:
+        """The steps as JSON values: ``{"name", "settings"}`` each."""
+        steps: list[Step] = [*self.video_stages, explode_clips, *self.clip_stages]
+        return [_description(step) for step in steps]
+
+    def _check(self) -> None:
+        features = Features({**self.input_features, "error": schema.ERROR})
+        for stage in self.video_stages:
+            stage.check_columns(list(features))
+            features = Features({**features, **stage.appends})
+        features = clip_features(features)
+        for stage in self.clip_stages:
+            stage.check_columns(list(features))
+            features = Features({**features, **stage.appends})
+
+
+def _halves(steps: Sequence[Step]) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
+    places = [i for i, step in enumerate(steps) if step is explode_clips]
+    stages = [step for step in steps if isinstance(step, Stage)]
+    if len(places) != 1 or len(stages) != len(steps) - 1:
+        raise ValueError(
+            f"steps must be stages and, once, explode_clips, as panda_70m() makes them; got {list(steps)}"
+        )
+    return tuple(stages[: places[0]]), tuple(stages[places[0] :])
+
+
+def _after(stages: Sequence[Stage], features: Features) -> Features:
+    for stage in stages:
+        features = Features({**features, **stage.appends})
+    return features
+
+
+def _clashes(features: Features, stages: Sequence[Stage]) -> dict[str, str]:
+    made = {*schema.CLIP_ROW, *VIDEO_RESULT, *schema.SPLIT_COLUMNS, *(c for stage in stages for c in stage.appends)}
+    return {name: f"source_{name}" for name in features if name in made and name not in schema.VIDEO_ROW}
+
+
+def _description(step: Step) -> Row:
+    if not isinstance(step, Stage):
+        return {"name": "explode_clips", "settings": {}}
+    settings = {field.name: getattr(step, field.name) for field in dataclasses.fields(step)}
+    return {"name": step.name, "settings": json.loads(json.dumps(settings, default=_as_json))}
+
+
+def _as_json(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return sorted(value) if isinstance(value, set | frozenset) else str(value)

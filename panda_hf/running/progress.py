@@ -1,0 +1,108 @@
+"""What a run shows while it works: a bar on a terminal, a line per shard elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import unicodedata
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from panda_hf.running.accounts import Counts
+from panda_hf.running.spool import Done, Job
+
+log = logging.getLogger(__name__)
+
+
+class RunProgress:
+    """Counts of a run in progress, on standard error. A context manager."""
+
+    def __init__(self, videos: int | None, shown: bool) -> None:
+        """Prepare the display.
+
+        Args:
+            videos: how many there are; ``None`` when that is not known.
+            shown: when false, nothing is printed, and warnings go to ``logging``.
+        """
+        self._console = Console(stderr=True) if shown else None
+        self._bar = _bar(self._console) if self._console and sys.stderr.isatty() else None
+        self._task = self._bar.add_task("videos", total=videos, detail="") if self._bar else None
+        self._videos = 0
+        self._clips = Counts()
+        self._failed = 0
+
+    def __enter__(self) -> RunProgress:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def video(self, job: Job, done: Done) -> None:
+        """A video is finished: its warnings and the new counts."""
+        for warning in done.warnings:
+            self._warn(warning if job.name.strip("'") in warning else f"{job.name}: {warning}")
+        self._add(1, done.status == "failed", done.clips)
+
+    def skipped(self, shard: dict[str, Any]) -> None:
+        """A shard that an earlier run committed."""
+        self._add(len(shard["video_ids"]), shard["videos"]["failed"], Counts(**shard["clips"]))
+
+    def recovered(self, done: Done) -> None:
+        """A video that an earlier run finished without committing its shard."""
+        self._add(1, done.status == "failed", done.clips)
+
+    def shard(self, record: dict[str, Any]) -> None:
+        """A shard is committed."""
+        if self._bar is None:
+            self.say(
+                f"shard {record['shard']}: {Counts(**record['videos']).equation('videos')}; "
+                f"{Counts(**record['clips']).equation('clip rows')}"
+            )
+
+    def say(self, text: str) -> None:
+        """Print a line, if anything is printed."""
+        if self._console:
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _warn(self, text: str) -> None:
+        if self._console:
+            self._console.print(
+                f"warning: {visible(text)}", markup=False, highlight=False, style="yellow", soft_wrap=True
+            )
+        else:
+            log.warning("%s", visible(text))
+
+    def _add(self, videos: int, failed: int, clips: Counts) -> None:
+        self._videos += videos
+        self._failed += failed
+        self._clips += clips
+        if self._bar and self._task is not None:
+            self._bar.update(
+                self._task,
+                completed=self._videos,
+                detail=f"{self._clips.kept} clips kept, {self._failed} videos failed",
+            )
+
+
+def visible(text: str) -> str:
+    """Text from outside without characters that steer a terminal."""
+    return "".join(
+        c if unicodedata.category(c)[0] != "C" else " " if c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[detail]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
