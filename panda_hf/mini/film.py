@@ -143,31 +143,38 @@ def scene_at(film: Film, start: float, end: float) -> Scene | None:
 
 def _shoot(rng: np.random.Generator, split: Split, count: int, fps: float, place: str | None) -> tuple[Scene, ...]:
     """Draw the scenes; starts and ends lie on frames."""
-    long_take, still, repeat = (int(rng.integers(count)) if rng.random() < 0.35 else None for _ in range(3))
+    long_take, still, again = (int(rng.integers(count)) if rng.random() < 0.35 else None for _ in range(3))
     frame = round(rng.uniform(0.8, 1.5) * fps) if rng.random() < 0.3 else 0
     scenes: list[Scene] = []
     for i in range(count):
         length = round((rng.uniform(10, 15) if i == long_take else rng.uniform(3, 8)) * fps)
-        scene = _new_scene(rng, split, scenes)
-        if i == still:
-            scene = dataclasses.replace(scene, action="rests", camera="static", still=True)
-        if place:
+        repeated = _repeated(rng, scenes) if i == again and i != long_take else None
+        if repeated is not None:
+            scene, length = repeated, round(repeated.duration * fps)
+        else:
+            scene = _new_scene(rng, split, scenes, still=i == still)
+        if place and repeated is None:
             scene = dataclasses.replace(scene, name=None, place=place)
-        if i == repeat and i >= 2 and i != long_take:
-            original = int(rng.integers(i - 1))
-            scene = dataclasses.replace(scenes[original], repeats=original)
-            length = round(scene.duration * fps)
         scenes.append(dataclasses.replace(scene, start=frame / fps, end=(frame + length) / fps))
         frame += length
     return tuple(scenes)
 
 
-def _new_scene(rng: np.random.Generator, split: Split, before: Sequence[Scene]) -> Scene:
+def _repeated(rng: np.random.Generator, before: Sequence[Scene]) -> Scene | None:
+    """An earlier scene to be shown once more, ``None`` when each is at the same place as the scene just before."""
+    choices = [i for i, scene in enumerate(before) if scene.background != before[-1].background]
+    if not choices:
+        return None
+    original = pick(rng, choices)
+    return dataclasses.replace(before[original], repeats=original)
+
+
+def _new_scene(rng: np.random.Generator, split: Split, before: Sequence[Scene], still: bool) -> Scene:
     """A scene elsewhere than the one before: nobody could see a cut between two that look alike."""
     while True:
-        scene = random_scene(rng, split)
+        scene = random_scene(rng, split, action="rests" if still else None)
         if not before or scene.background != before[-1].background:
-            return scene
+            return dataclasses.replace(scene, camera="static", still=True) if still else scene
 
 
 def _join(rng: np.random.Generator, scenes: Sequence[Scene]) -> tuple[Transition, ...]:

@@ -10,6 +10,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from panda_hf.mini.encode import encode_film
 from panda_hf.mini.film import Cue, Encoding, Film, Transition, make_film, scene_at
 from panda_hf.mini.motion import VISIBLE
@@ -37,7 +39,9 @@ def write_films(folder: str | Path, split: Split, count: int, first_seed: int = 
     seeds = range(first_seed, first_seed + count)
     if workers <= 1 or count <= 1:
         return [write(seed) for seed in seeds]
-    with ProcessPoolExecutor(min(workers, count), mp_context=get_context("spawn")) as pool:
+    # OpenCV's own threads would compete with the other workers.
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(min(workers, count), spawn, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         return list(pool.map(write, seeds))
 
 

@@ -160,7 +160,12 @@ def generator(seed: int, split: Split, purpose: str = "film") -> np.random.Gener
 
 
 def random_scene(
-    rng: np.random.Generator, split: Split, *, start: float = 0.0, duration: float | None = None
+    rng: np.random.Generator,
+    split: Split,
+    *,
+    start: float = 0.0,
+    duration: float | None = None,
+    action: Action | None = None,
 ) -> Scene:
     """Draw one scene of ``split``.
 
@@ -169,8 +174,9 @@ def random_scene(
         split: decides which subjects may do what.
         start: seconds in the film.
         duration: seconds; ``None`` draws 3 to 8.
+        action: what the subject does; ``None`` draws one.
     """
-    action = _action(rng)
+    action = action or _action(rng)
     pairs = combinations(split)[action]
     shape, colour = pairs[rng.integers(len(pairs))]
     background = pick(rng, [place for place in BACKGROUNDS if colour not in CAMOUFLAGE[place]])
