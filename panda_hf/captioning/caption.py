@@ -1,0 +1,146 @@
+"""`Caption`: one teacher writes one sentence per clip."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from datasets import Features, Value
+
+from panda_hf.captioning.prompts import template_hash
+from panda_hf.captioning.teachers.base import ClipInput, Modality, TeacherCard, card_of, cards, device_of, load_teacher
+from panda_hf.schema import caption_column
+from panda_hf.stage import Batch, Failure, Stage
+from panda_hf.video import unpack_frames
+
+log = logging.getLogger(__name__)
+
+Family = Literal["blip2", "image_text_to_text"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caption(Stage):
+    """Append `caption_<teacher>`: one sentence per clip, written by one teacher.
+
+    A registered teacher needs only its name. Any other checkpoint is given with its family and becomes a teacher of
+    the name you choose::
+
+        Caption(teacher="mini_video")
+        Caption(teacher="opt", family="blip2", checkpoint="Salesforce/blip2-opt-2.7b")
+
+    A teacher that writes nothing leaves ``None``: the clip stays for the other teachers. A clip on which a teacher
+    raises becomes an error row, alone: the rest of its batch is captioned again one by one.
+    """
+
+    teacher: str
+    """The teacher's name, an identifier: it becomes part of a column's name."""
+    family: Family | None = None
+    """How to run ``checkpoint``; ``None`` for a registered teacher."""
+    checkpoint: str | None = None
+    """A folder, a Hub id or ``mini/<name>``; ``None`` for a registered teacher."""
+    revision: str | None = None
+    """Branch, tag or commit of a Hub checkpoint."""
+    sees: tuple[Modality, ...] | None = None
+    """What the teacher is shown: ``image`` (one frame), ``video`` (all), ``text``; ``None``: what its card says."""
+    max_new_tokens: int | None = None
+    """Length limit of a caption; ``None``: what its card says."""
+    num_beams: int | None = None
+    """Beams of the search; ``None``: what its card says."""
+
+    def __post_init__(self) -> None:
+        if not self.teacher.isidentifier():
+            raise ValueError(f"teacher={self.teacher!r} becomes part of a column's name; use letters, digits and _")
+        if (self.family is None) != (self.checkpoint is None):
+            raise ValueError(f"family={self.family!r} and checkpoint={self.checkpoint!r} belong together: give both")
+        if self.family is not None and self.teacher in cards():
+            raise ValueError(f"teacher={self.teacher!r} is registered already; give your checkpoint another name")
+        self.card()
+
+    @property
+    def name(self) -> str:
+        """The name in error rows and progress bars."""
+        return f"Caption({self.teacher})"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns this stage needs."""
+        return ("clip_id", "frames")
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """What a teacher that sees text is told."""
+        return ("title", "description", "subtitle")
+
+    @property
+    def appends(self) -> Features:
+        """The column ``caption_<teacher>``."""
+        return Features({caption_column(self.teacher): Value("string")})
+
+    def card(self) -> TeacherCard:
+        """The registered card, or the one that ``family`` and ``checkpoint`` describe."""
+        if self.family is None or self.checkpoint is None:
+            card = card_of(self.teacher)
+            return replace(card, sees=self.sees or card.sees, revision=self.revision or card.revision)
+        sees: tuple[Modality, ...] = self.sees or (("image",) if self.family == "blip2" else ("video",))
+        return TeacherCard(self.teacher, self.family, self.checkpoint, sees, revision=self.revision)
+
+    def provenance(self) -> dict[str, Any]:
+        """What a dataset card says about this column: checkpoint, revision, generation settings, prompt hash."""
+        card = self.card()
+        return {
+            "teacher": card.name,
+            "checkpoint": card.checkpoint,
+            "revision": card.revision,
+            "sees": list(card.sees),
+            "max_new_tokens": self.max_new_tokens or card.max_new_tokens,
+            "num_beams": self.num_beams or card.num_beams,
+            "prompt_sha256": template_hash(),
+        }
+
+    def transform(self, batch: Batch, rank: int | None) -> Batch:
+        """One caption per row; ``None`` where the teacher wrote nothing, a ``Failure`` where it raised."""
+        captions: list[Any] = [self._clip_input(batch, i) for i in range(len(batch["clip_id"]))]
+        good = [i for i, clip in enumerate(captions) if isinstance(clip, ClipInput)]
+        new = self._write([captions[i] for i in good], device_of(rank)) if good else []
+        for i, caption in zip(good, new, strict=True):
+            captions[i] = caption
+        return {caption_column(self.teacher): captions}
+
+    def _clip_input(self, batch: Batch, i: int) -> ClipInput | Failure:
+        try:
+            frames, times = unpack_frames(batch["frames"][i]), tuple(batch["frames"][i]["times"])
+        except Exception as error:  # the row becomes an error row
+            return Failure.of(error)
+        words = {column: batch[column][i] for column in self.uses}
+        return ClipInput(clip_id=batch["clip_id"][i], frames=frames, times=times, **words)
+
+    def _write(self, clips: list[ClipInput], device: str) -> list[str | Failure | None]:
+        teacher = load_teacher(self.card(), device)
+        limits = {
+            "max_new_tokens": self.max_new_tokens or teacher.card.max_new_tokens,
+            "num_beams": self.num_beams or teacher.card.num_beams,
+        }
+        try:
+            return [self._checked(c, raw) for c, raw in zip(clips, teacher.caption(clips, **limits), strict=True)]
+        except Exception as error:
+            if len(clips) == 1:  # the row becomes an error row
+                return [Failure.of(error)]
+            log.warning("%s: a batch of %d clips failed (%s); one by one", self.name, len(clips), error)
+            return [caption for clip in clips for caption in self._write([clip], device)]
+
+    def _checked(self, clip: ClipInput, raw: str) -> str | None:
+        caption = tidy(raw)
+        if caption is None:
+            log.warning("%s: clip %r: the teacher wrote nothing", self.name, clip.clip_id)
+        return caption
+
+
+def tidy(raw: str) -> str | None:
+    """A caption on one line without control characters or outer blanks; ``None`` when nothing is left.
+
+    Example:
+        >>> tidy("  a cat\\n sits ")
+        'a cat sits'
+    """
+    return " ".join("".join(c if c.isprintable() else " " for c in raw).split()) or None
