@@ -27,7 +27,15 @@ def encode_film(film: Film, path: Path) -> None:
     The file appears under its name only when it is complete.
     """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    with av.open(str(unfinished), "w", format=_format(film.encoding)) as container:
+    try:
+        _encode(film, unfinished)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _encode(film: Film, path: Path) -> None:
+    with av.open(str(path), "w", format=_format(film.encoding)) as container:
         video = _add_video(container, film)
         audio = _add_audio(container, film.encoding) if film.encoding.audio else None
         sounds = _sounds(film, audio.codec_context.frame_size or 960) if audio else iter(())
@@ -37,7 +45,6 @@ def encode_film(film: Film, path: Path) -> None:
         container.mux(video.encode())
         if audio is not None:
             container.mux(audio.encode())
-    unfinished.replace(path)
 
 
 def _format(encoding: Encoding) -> str:

@@ -21,6 +21,8 @@ from panda_hf.mini.world import Scene, Split, Thing
 
 __all__ = ["Film", "make_film", "read_truth", "scene_at", "truth_of", "write_film", "write_films"]
 
+TRUTH_SUFFIX = ".truth.json"
+
 
 def write_films(folder: str | Path, split: Split, count: int, first_seed: int = 0, workers: int = 1) -> list[Path]:
     """Write the films of ``count`` seeds of ``split`` into ``folder``, which is made; see ``write_film``.
@@ -62,15 +64,14 @@ def write_film(film: Film, folder: str | Path) -> Path:
         subtitles = path.with_suffix(f".{film.encoding.subtitle_format}")
         subtitles.write_text(_subtitle_text(film), encoding="utf-8")
     path.with_suffix(".json").write_text(json.dumps(_metadata(film), indent=1), encoding="utf-8")
-    truth = json.dumps({**dataclasses.asdict(film), "answers": [_answer(scene) for scene in film.scenes]}, indent=1)
-    path.with_suffix(".truth.json").write_text(truth, encoding="utf-8")
+    truth_of(path).write_text(json.dumps(_truth(film), indent=1), encoding="utf-8")
     return path
 
 
 def truth_of(path: str | Path) -> Path:
-    """Where the truth about the film at ``path`` lies; any suffix may stand there, or none."""
+    """Where the truth about the film at ``path`` lies: a video file, one of its sidecars, or the truth itself."""
     path = Path(path)
-    return path.with_name(path.name.split(".")[0] + ".truth.json")
+    return path if path.name.endswith(TRUTH_SUFFIX) else path.with_suffix(TRUTH_SUFFIX)
 
 
 def read_truth(path: str | Path) -> Film:
@@ -83,10 +84,9 @@ def read_truth(path: str | Path) -> Film:
         FileNotFoundError: when no truth lies beside ``path``.
     """
     data = json.loads(truth_of(path).read_text(encoding="utf-8"))
-    data.pop("answers", None)
     return Film(
         **{
-            **data,
+            **{field.name: data[field.name] for field in dataclasses.fields(Film)},
             "scenes": tuple(map(_read_scene, data["scenes"])),
             "transitions": tuple(Transition(**joint) for joint in data["transitions"]),
             "subtitles": tuple(Cue(**cue) for cue in data["subtitles"]),
@@ -111,8 +111,14 @@ def _metadata(film: Film) -> dict[str, Any]:
     return {key: value for key, value in known.items() if value is not None}
 
 
+def _truth(film: Film) -> dict[str, Any]:
+    """Every field of the film, and what follows from them, written out for readers in other languages."""
+    follows = {"duration": film.duration, "cuts": film.cuts, "answers": [_answer(scene) for scene in film.scenes]}
+    return {**dataclasses.asdict(film), **follows}
+
+
 def _answer(scene: Scene) -> dict[str, Any]:
-    """What follows from a scene, written out for readers of the file."""
+    """What follows from a scene: caption, key facts, the modality they need, and when something happens."""
     verb, _ = action_parts(scene.action)
     first, last = VISIBLE.get(verb, (0.0, 1.0))
     event = {"kind": verb, "start": scene.start + first * scene.duration, "end": scene.start + last * scene.duration}
