@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from panda_hf.errors import OutputError, SourceError
+from panda_hf.publishing.card import write_card
 from panda_hf.running import accounts, folder, manifest
 from panda_hf.running.accounts import RunSummary
 from panda_hf.running.commit import commit_shard
@@ -36,6 +37,7 @@ def curate(
     time_limit_seconds: float = 600.0,
     export_clips: bool = False,
     thumbnails: bool = True,
+    license: str | None = None,
     resume: bool = True,
     progress: bool = True,
 ) -> RunSummary:
@@ -62,6 +64,7 @@ def curate(
             includes loading the models.
         export_clips: also write each kept clip as mp4, column ``clip_path``.
         thumbnails: write small pictures of each clip for the report.
+        license: of the footage, for the card, as the Hub spells it; ``None``: not stated.
         resume: go on with an unfinished run in ``out``; when false, refuse.
         progress: show a bar and warnings on standard error.
 
@@ -90,6 +93,7 @@ def curate(
         with RunProgress(videos.count, progress) as shown:
             run.go(executor, shown)
             summary = run.finish(time.perf_counter() - started)
+            write_card(target, license=license)
             shown.say(str(summary))
     return summary
 
@@ -129,6 +133,8 @@ class _Run:
 
     def finish(self, seconds: float) -> RunSummary:
         """Check the books, close the manifest, write the card."""
+        if not self.book.shards:
+            raise SourceError("the input was a stream without a single video")
         shards = [self.book.shards[index] for index in sorted(self.book.shards)]
         accounts.check(shards, self.videos.count)
         summary = RunSummary(

@@ -137,7 +137,7 @@ def _load_table(path: Path, suffix: str, streaming: bool) -> Any:
     options: dict[str, Any] = {}
     if TABLE_BUILDERS[suffix] == "csv":
         text = ("video_id", "video", "path", "file_name", "title", "description", "subtitles")
-        options = {"dtype": dict.fromkeys(text, "str"), "keep_default_na": False}
+        options = {"converters": dict.fromkeys(text, str)}  # an id of 007 is no number
         options |= {"sep": "\t"} if suffix == ".tsv" else {}
     try:
         files = str(path)

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import panda_hf
 from panda_hf.errors import OutputError
 from panda_hf.running.spool import sync
 
 NAME = "manifest.jsonl"
 FORMAT = 1
 PACKAGES = (
-    "panda_hf",
     "datasets",
     "torch",
     "transformers",
@@ -126,7 +126,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide about the result, where installed."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "panda_hf": panda_hf.__version__}
     for package in PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)

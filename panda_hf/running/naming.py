@@ -40,7 +40,7 @@ def unique_names(choices: Sequence[Sequence[str]]) -> list[str]:
 
     Args:
         choices: for each item its possible names, shortest first, the same number for all. An item takes the first
-            that no other item could take too; when all clash, the last one with a number.
+            that no other item could take too; when all clash, the first one with a number.
     """
     names: list[str | None] = [None] * len(choices)
     taken: set[str] = set()
@@ -52,7 +52,7 @@ def unique_names(choices: Sequence[Sequence[str]]) -> list[str]:
             if counts[key] == 1 and key not in taken:
                 names[i] = choices[i][level]
         taken |= {name.casefold() for name in names if name is not None}
-    return [name if name is not None else numbered(choices[i][-1], taken) for i, name in enumerate(names)]
+    return [name if name is not None else numbered(choices[i][0], taken) for i, name in enumerate(names)]
 
 
 def numbered(name: str, taken: set[str]) -> str:

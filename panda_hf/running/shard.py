@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,9 @@ MAX_WARNINGS = 20
 """So many warnings of one video are kept."""
 FATAL = (CheckpointError, ContractError, MissingColumnError)
 """Errors that every other video would meet too: they end the run instead of failing its rows one by one."""
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)})
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -67,15 +71,31 @@ def run_video(
 
     Raises:
         PandaError: one of ``FATAL``; everything else becomes an error row.
+        OSError: when the disk is full or may not be written.
     """
+    stages = ["start"]
+
+    def note(name: str) -> None:
+        stages.append(name)
+        on_stage(name)
+
     with _warnings() as warnings:
-        _run(plan, job, rank, on_stage, warnings)
+        try:
+            _run(plan, job, rank, note, warnings)
+        except Exception as error:  # the video becomes an error row
+            if isinstance(error, FATAL) or getattr(error, "errno", None) in DISK_ERRORS:
+                raise
+            log.warning("%s: %s", job.name, error, exc_info=True)
+            _run(plan, _with_error(job, Failure.of(error), stages[-1]), rank, on_stage, warnings)
 
 
 def fail_video(plan: Plan, job: Job, failure: Failure, stage: str) -> None:
     """Leave an error row for a video whose worker could not finish it."""
-    failed = replace(job, row={**job.row, "error": failure.as_row(stage)})
-    _run(plan, failed, None, lambda name: None, [failure.message])
+    _run(plan, _with_error(job, failure, stage), None, lambda name: None, [failure.message])
+
+
+def _with_error(job: Job, failure: Failure, stage: str) -> Job:
+    return replace(job, row={**job.row, "error": failure.as_row(stage)})
 
 
 def _run(plan: Plan, job: Job, rank: int | None, on_stage: Callable[[str], None], warnings: list[str]) -> None:
@@ -136,7 +156,7 @@ def _batches(rows: Batch, size: int) -> Iterator[Batch]:
 
 def _failed(stage: Stage, batch: Batch, error: Exception) -> Batch:
     rows = len(batch["error"])
-    logging.getLogger(__name__).warning("%s: %s: %s", stage.name, type(error).__name__, error)
+    log.warning("%s: %s: %s", stage.name, type(error).__name__, error)
     failure = Failure.of(error).as_row(stage.name)
     columns: dict[str, list[Any]] = {name: [None] * rows for name in stage.appends}
     return {**columns, "error": [known if known is not None else failure for known in batch["error"]]}

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from panda_hf.running.subtitles import clean_cues, decode_text, parse_subtitles
+from panda_hf.running.subtitles import clean_cues, decode_text, parse_subtitles, whole_text
 from panda_hf.stage import Row
 
 log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ def _read(path: Path) -> str | None:
 
 
 def _text(value: Any) -> str | None:
-    return value.strip() or None if isinstance(value, str) else None
+    return whole_text(value).strip() or None if isinstance(value, str) else None
 
 
 class Names(dict[str, str]):

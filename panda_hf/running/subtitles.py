@@ -56,6 +56,11 @@ def _decoded(data: bytes, encoding: str) -> str:
     return data.decode("cp1252", "replace") if _WESTERN.fullmatch(encoding) and mostly_latin else text
 
 
+def whole_text(text: str) -> str:
+    """``text`` with halves of characters, which JSON can hold and Arrow cannot, replaced."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def parse_subtitles(text: str, name: str) -> list[Row]:
     """The cues of an SRT, WebVTT, ASS or similar file as ``{start, end, text}``, seconds, in order of time.
 
@@ -108,7 +113,7 @@ def _unrolled(cues: list[tuple[float, float, list[str]]]) -> list[Row]:
 def _lines(text: str) -> list[str]:
     """The lines that say something, without tags of any kind."""
     text = html.unescape(_TAG.sub("", text.replace("\\N", "\n").replace("\\n", "\n").replace("\\h", " ")))
-    return [line for line in (" ".join(raw.split()) for raw in text.split("\n")) if line]
+    return [line for line in (" ".join(raw.split()) for raw in whole_text(text).split("\n")) if line]
 
 
 def _whole_blocks(text: str, name: str) -> str:

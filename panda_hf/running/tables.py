@@ -191,5 +191,4 @@ def _long_id(path: str | None, i: int) -> str:
 
 
 def _text(value: Any) -> str | None:
-    text = "" if value is None else str(value).strip()
-    return text or None
+    return None if value is None else str(value).strip() or None

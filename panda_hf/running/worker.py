@@ -46,7 +46,7 @@ def _answer(jobs: queue.SimpleQueue[Any], replies: BinaryIO) -> None:
         while True:
             run_video(plan, jobs.get(), rank=rank, on_stage=lambda name: send("stage", name))
             send("done", resident_bytes())
-    except BaseException as error:
+    except Exception as error:
         send("fatal", _sendable(error), traceback.format_exc())
 
 
@@ -82,7 +82,7 @@ def resident_bytes() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _sendable(error: BaseException) -> BaseException:
+def _sendable(error: Exception) -> Exception:
     try:
         pickle.loads(pickle.dumps(error))
         return error
