@@ -17,7 +17,7 @@ QUARTERS, CELLS, SMALL_CELLS = (2, 2), (3, 4), (6, 8)
 SHARES = (0.4, 0.3, 0.3)
 """Weights of colours in quarters, edges in cells, edges in small cells. They sum to 1: the vector has length 1."""
 
-QUIET = 0.02
+QUIET = 0.3
 """Added to every edge histogram, so that the noise of a plain picture is no edge (full contrast is 4)."""
 
 CHROMA_GAIN = 2.5

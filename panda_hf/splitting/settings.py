@@ -12,7 +12,10 @@ Preset = Literal["default", "panda70m", "official-code", "paper"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SplitSettings:
-    """The rules of step 1. A bare ``SplitSettings()`` is the preset ``default``.
+    """The rules of step 1. A bare ``SplitSettings()`` is the preset ``default``, made for the embedded descriptor.
+
+    Its four distances are what ``panda-hf calibrate ../shared/data/videos`` prints; with a vision model take
+    :meth:`preset` ``panda70m``, whose distances hold for ImageBind and CLIP ViT-H, or calibrate.
 
     Distances are Euclidean between unit vectors, so they lie in [0, 2]; they belong to the frame embedder in use. All
     comparisons are strict, as in the official code (the paper writes "at most" in two places; no real distance is
@@ -28,15 +31,16 @@ class SplitSettings:
     detector_threshold: float = 25.0
     """The detector's own threshold: 25 for ``content`` (code; PySceneDetect's default is 27)."""
 
-    min_shot_frames: int = 15
-    """After a cut, none is reported for so many frames (code)."""
+    min_shot_frames: int = 8
+    """After a cut, none is reported for so many frames (code: 15; 8 finds what lies closer, and stitching mends what
+    is found twice)."""
 
     flash_mode: FlashMode = "suppress"
     """What the ``content`` detector does with cuts closer than that: ``suppress`` ignores the later ones, as every
     PySceneDetect up to 0.6.3 did, with which the dataset was made; ``merge`` is PySceneDetect's default since 0.6.4.
     The ``adaptive`` detector always suppresses."""
 
-    black_luma: float | None = None
+    black_luma: float | None = 0.06
     """Frames in which no more than 2 % of the pixels are brighter than this (luma, 0 black to 1 white) are black:
     they end a shot and belong to none. ``None`` (code, paper): black is not looked for."""
 
@@ -49,20 +53,21 @@ class SplitSettings:
     probe_fraction: float = 0.05
     """The two frames that stand for a piece lie at this fraction from its ends (code: 0.05; paper: 0.1)."""
 
-    max_transition_distance: float = 1.0
-    """A piece whose two probe frames are farther apart holds a transition and is dropped (code and paper)."""
+    max_transition_distance: float = 0.7
+    """A piece whose two probe frames are farther apart holds a transition and is dropped (code and paper: 1.0)."""
 
-    max_stitch_distance: float = 0.6
+    max_stitch_distance: float = 0.4
     """Neighbouring pieces are one event unless the last probe of the one and the first probe of the next are farther
-    apart than this (code and paper)."""
+    apart than this (code and paper: 0.6)."""
 
     min_seconds: float = 2.5
     """Shorter events are dropped, before trimming (the released dataset: 2.5; active code line and paper: 2)."""
 
-    still_distance: float = 0.15
-    """An event whose first and last probe are closer is a still picture and is dropped (code and paper); 0: off."""
+    still_distance: float = 0.04
+    """An event whose first and last probe are closer is a still picture and is dropped (code and paper: 0.15); 0: off.
+    """
 
-    redundancy_distance: float = 0.3
+    redundancy_distance: float = 0.12
     """An event whose mean feature is closer than this to that of an earlier kept event repeats it and is dropped
     (the released dataset and paper: 0.3; active code line: 0, off)."""
 

@@ -63,7 +63,7 @@ class ShotDetector:
         self._detector = make_detector(settings)
         self._fps = fps
         self._full_range = full_range
-        self._black_level = _black_level(settings.black_luma, full_range)
+        self._black_luma = settings.black_luma
         self._black = False
         self._frames = 0
         self._ticks: list[int] = []
@@ -84,7 +84,7 @@ class ShotDetector:
         timecode = FrameTimecode(self._frames, self._fps)
         cuts = self._detector.process_frame(timecode, to_bgr(yuv, self._full_range))
         found = [Boundary(self._tick_of(cut), "cut") for cut in cuts if cut.frame_num > 0]
-        black = self._is_black(yuv)
+        black = self._black_luma is not None and is_black(yuv, self._black_luma, self._full_range)
         if black != self._black:
             self._black = black
             found.append(Boundary(tick, "black" if black else "content"))
@@ -93,12 +93,6 @@ class ShotDetector:
 
     def _tick_of(self, cut: FrameTimecode) -> int:
         return self._ticks[cut.frame_num - self._frames - 1]
-
-    def _is_black(self, yuv: Image) -> bool:
-        if self._black_level is None:
-            return False
-        luma = yuv[..., 0]
-        return bool(np.count_nonzero(luma <= self._black_level) >= BLACK_SHARE * luma.size)
 
 
 def make_detector(settings: SplitSettings) -> SceneDetector:
@@ -109,7 +103,8 @@ def make_detector(settings: SplitSettings) -> SceneDetector:
     return ContentDetector(settings.detector_threshold, settings.min_shot_frames, filter_mode=mode)
 
 
-def _black_level(luma: float | None, full_range: bool) -> float | None:
-    if luma is None:
-        return None
-    return luma * 255 if full_range else 16 + luma * 219
+def is_black(yuv: Image, luma: float, full_range: bool = False) -> bool:
+    """Whether next to nothing of a small YUV image is brighter than ``luma`` (0 black to 1 white)."""
+    level = luma * 255 if full_range else 16 + luma * 219
+    dark = np.count_nonzero(yuv[..., 0] <= level)
+    return bool(dark >= BLACK_SHARE * yuv[..., 0].size)
