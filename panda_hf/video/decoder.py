@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain
@@ -9,20 +10,24 @@ from typing import NamedTuple
 
 import av
 from av.packet import Packet
-from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from panda_hf.errors import VideoError
 from panda_hf.video.declared import declared_length
 from panda_hf.video.source import MAX_PIXELS, OpenVideo, Source, VideoLike, open_video
+from panda_hf.video.streams import best_video_stream, steady_key_timestamps
 from panda_hf.video.timeline import Timeline
 
-# Containers that store every frame's presentation timestamp: only there does a frame found by seeking have for certain
-# the time that it has in a sequential pass. Everything else is decoded from its start.
-_SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
-# Containers without presentation timestamps: libav counts from the decoding delay, so the first frame is taken as 0.
-_FIRST_FRAME_IS_ZERO = ("avi",)
+# Containers that store every frame's presentation timestamp in one steady count: only there does a frame found by
+# seeking have for certain the time that it has in a sequential pass.
+_INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
+# These do too, unless they were spliced: a pass over the packets, without decoding, tells. Everything else is decoded
+# from its start.
+_SCANNED = ("mpegts", "flv")
+_WORTH_A_SCAN_SECONDS = 20.0
+_PATIENCE_SECONDS = 2.0
+# Containers that number packets in decoding order: the n-th frame shown takes the place of the n-th packet.
+_NUMBERED = ("avi",)
 _MAX_PACKETS_WITHOUT_FRAME = 5000
 _MAX_LANDINGS = 4
 _FALLBACK_FPS = 25
@@ -59,9 +64,13 @@ class Decoder:
         self.stopped: str | None = None  # why reading ended before the end of the file
         self.exhausted = False
         self.seen_end = 0.0  # seconds, latest end of any packet of any stream; kept only while watches_all
-        self.may_seek = True
         self._open: OpenVideo | None = None
+        self._key_timestamps: frozenset[int] | None = None
+        self._slots: deque[int] = deque()
         self._start_over()
+        self.may_seek = self.container.format.name in _INDEXED + _SCANNED
+        self.patience = _WORTH_A_SCAN_SECONDS if self.container.format.name in _SCANNED else _PATIENCE_SECONDS
+        """Seconds that are rather decoded than jumped over."""
 
     def __enter__(self) -> Decoder:
         return self
@@ -96,7 +105,12 @@ class Decoder:
         Seeks where the container's timestamps can be trusted, and checks each landing: the first frame must be the
         decodable key frame that was sought and lie at or before ``time``. Otherwise decodes from the start.
         """
-        if self.may_seek and self.container.format.name in _SEEKABLE:
+        if self.may_seek and self.container.format.name in _SCANNED:
+            if time < _WORTH_A_SCAN_SECONDS:
+                return self.frames()
+            self._key_timestamps = self._key_timestamps or steady_key_timestamps(self.source, self.stream.index)
+            self.may_seek = self._key_timestamps is not None
+        if self.may_seek:
             landed = self._land(min(time, _FAR_SECONDS))
             if landed is not None:
                 return landed
@@ -106,7 +120,7 @@ class Decoder:
     def key_frame_before(self, time: float) -> float | None:
         """About when the last key frame before ``time`` is decoded, by the container's index; ``None``: no index."""
         entries = getattr(self.stream, "index_entries", None)
-        if not entries or self.container.format.name != _SEEKABLE[0]:  # Matroska's index grows as it is read
+        if not entries or self.container.format.name != _INDEXED[0]:  # Matroska's index grows as it is read
             return None
         found = entries.search_timestamp(self.timeline.timestamp(min(time, _FAR_SECONDS)))
         return None if found < 0 else self.timeline.seconds(entries[found].timestamp)
@@ -122,7 +136,8 @@ class Decoder:
             first = next(packets, None)
             if first is None or first.pts is None:
                 return None
-            if first.is_keyframe and self.timeline.seconds(first.pts) <= time:
+            known = self._key_timestamps is None or first.pts in self._key_timestamps
+            if known and first.is_keyframe and self.timeline.seconds(first.pts) <= time:
                 frames = self._from_key_frame(first, packets)
                 if frames is not None:
                     return frames
@@ -144,7 +159,7 @@ class Decoder:
         self.close()
         self._open = open_video(self.source)
         try:
-            self.stream = _video_stream(self.source, self.container)
+            self.stream = best_video_stream(self.source, self.container)
         except BaseException:
             self.close()
             raise
@@ -158,9 +173,7 @@ class Decoder:
         self.watches_all = self.declared.of_all_streams
 
     def _origin(self) -> Fraction | None:
-        if self.container.format.name in _FIRST_FRAME_IS_ZERO:
-            return None
-        if self.container.start_time is None:
+        if self.container.format.name in _NUMBERED or self.container.start_time is None:
             return None
         start = Fraction(self.container.start_time, av.time_base)
         if self.stream.start_time is not None and self.stream.time_base:
@@ -198,14 +211,18 @@ class Decoder:
         self.exhausted = False
         without_frame = 0
         tick = float(self.timeline.tick)
+        numbered = self.container.format.name in _NUMBERED
+        self._slots.clear()
         for packet in packets:
+            if numbered and packet.size and packet.dts is not None:
+                self._slots.append(packet.dts)
             frames = self._decode_packet(packet)
             without_frame = 0 if frames else without_frame + 1
             if without_frame > _MAX_PACKETS_WITHOUT_FRAME:
                 self.stopped = f"{_MAX_PACKETS_WITHOUT_FRAME} packets in a row gave no frame"
                 break
             for frame in frames:
-                time = self.timeline.place(frame.pts)
+                time = self.timeline.place(self._slots.popleft() if self._slots else frame.pts)
                 yield Decoded(time, frame.duration * tick if frame.duration else None, frame)
         self.exhausted = True
 
@@ -216,6 +233,8 @@ class Decoder:
             return []
         except (av.FFmpegError, MemoryError):
             self.errors += 1
+            if self._slots:
+                self._slots.pop()
             if self.first_error is None:
                 self.first_error = max(0.0, self.timeline.last or 0.0)
             return []
@@ -225,31 +244,3 @@ def _flush_packet(stream: VideoStream) -> Packet:
     packet = Packet()
     packet.stream = stream
     return packet
-
-
-def _video_stream(source: Source, container: av.container.InputContainer) -> VideoStream:
-    best = container.streams.best("video")
-    if best is None:
-        raise VideoError(f"{source.name} has no video stream ({_contents(container)}). Give a file with pictures.")
-    if _is_cover(best):
-        moving = [stream for stream in container.streams.video if not _is_cover(stream)]
-        if not moving:
-            raise VideoError(f"{source.name} has no video, only a cover picture. Give a file with moving pictures.")
-        best = moving[0]
-    if best.codec_context is None or not isinstance(best, VideoStream):
-        raise VideoError(f"{source.name} has video in a codec that libav cannot decode. Convert it with ffmpeg.")
-    if best.width * best.height > MAX_PIXELS:
-        raise VideoError(
-            f"{source.name} claims pictures of {best.width}x{best.height} pixels; the limit is {MAX_PIXELS} in all. "
-            f"Scale it down with ffmpeg if that is true."
-        )
-    return best
-
-
-def _is_cover(stream: Stream) -> bool:
-    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
-
-
-def _contents(container: av.container.InputContainer) -> str:
-    kinds = sorted({stream.type for stream in container.streams})
-    return f"it holds {', '.join(kinds)}" if kinds else "it holds no streams"

@@ -13,8 +13,6 @@ from panda_hf.video.orientation import Orientation
 from panda_hf.video.probe import first_frame
 from panda_hf.video.source import VideoLike
 
-_PATIENCE_SECONDS = 2.0
-
 
 def sample(
     video: VideoLike, times: list[float], size: tuple[int, int] | None, threads: int | None
@@ -44,7 +42,7 @@ class _Cursor:
         self._frames: Iterator[Decoded] | None = None
         self._shown: Decoded | None = None  # the last frame at or before the time asked for
         self._next: Decoded | None = None  # the one after it
-        self._patience = _PATIENCE_SECONDS
+        self._patience = decoder.patience
 
     def shown_at(self, time: float) -> Decoded:
         if self._frames is None or self._is_far(time):
