@@ -80,12 +80,12 @@ class PieceCutter:
         return pieces
 
     def _cut_what_is_long(self) -> list[Piece]:
+        settled = self._ticks[max(0, len(self._ticks) - 1 - self._lag)]
         if self._in_black:
-            self._forget(self._ticks[-1])
+            self._forget(settled)
             return []
         pieces = []
-        settled = self._ticks[max(0, len(self._ticks) - 1 - self._lag)] + 1
-        while must_be_cut(settled - self._piece_start, self._rate, self._settings):
+        while must_be_cut(settled + 1 - self._piece_start, self._rate, self._settings):
             cut = self._piece_start + forced_cut_ticks(self._rate, self._settings)
             pieces.append(self._piece((self._piece_start, cut)))
             self._piece_start = cut

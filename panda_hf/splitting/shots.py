@@ -21,13 +21,18 @@ SMALL_WIDTH = 160
 BLACK_SHARE = 0.98
 """So much of a black frame is dark: a station logo or a burnt-in time code does not make it a picture."""
 
+FADE_IN_RATE = 1.2
+"""After black, as long as the picture gets brighter by this share of itself per second, it is still fading in: the
+end of a linear fade that takes just under a second."""
+
 _LIMITED = np.array([[1.1644, 2.0172, 0.0], [1.1644, -0.3918, -0.813], [1.1644, 0.0, 1.596]])
 _FULL = np.array([[1.0, 1.772, 0.0], [1.0, -0.3441, -0.7141], [1.0, 0.0, 1.402]])
 
 
 @dataclasses.dataclass(frozen=True)
 class Boundary:
-    """Something ends at a tick. ``cut``: a shot, and the next begins; ``black``: a shot; ``content``: the black."""
+    """Something ends at a tick. ``cut``: a shot, and the next begins; ``black``: a shot; ``content``: the black and
+    the fade out of it."""
 
     tick: int
     kind: Literal["cut", "black", "content"]
@@ -55,7 +60,7 @@ class ShotDetector:
 
     Args:
         settings: which detector, its threshold, and whether black frames are looked for.
-        fps: mean frame rate; PySceneDetect wants one, and no length rule of ours uses it.
+        fps: mean frame rate; no length rule uses it.
         full_range: see :func:`is_full_range`.
     """
 
@@ -65,13 +70,15 @@ class ShotDetector:
         self._full_range = full_range
         self._black_luma = settings.black_luma
         self._black = False
+        self._brightness = 0.0
+        self._gain = 1 + FADE_IN_RATE / fps
         self._frames = 0
         self._ticks: list[int] = []
 
     @property
     def lag(self) -> int:
         """A boundary is reported at most so many frames after it."""
-        return self._detector.event_buffer_length
+        return max(self._detector.event_buffer_length, 0 if self._black_luma is None else 1)
 
     def feed(self, tick: int, yuv: Image) -> list[Boundary]:
         """Take the next frame; the boundaries that are certain now, in order of time.
@@ -80,16 +87,23 @@ class ShotDetector:
             tick: when the frame is shown.
             yuv: the frame, small, uint8 [h, w, 3]; all frames of one video have one size.
         """
-        self._ticks = [*self._ticks[-self.lag :], tick] if self.lag else [tick]
+        self._ticks = [*self._ticks[-self.lag :], tick]
         timecode = FrameTimecode(self._frames, self._fps)
         cuts = self._detector.process_frame(timecode, to_bgr(yuv, self._full_range))
         found = [Boundary(self._tick_of(cut), "cut") for cut in cuts if cut.frame_num > 0]
-        black = self._black_luma is not None and is_black(yuv, self._black_luma, self._full_range)
-        if black != self._black:
-            self._black = black
-            found.append(Boundary(tick, "black" if black else "content"))
         self._frames += 1
-        return found
+        return found + self._pass_black(tick, yuv)
+
+    def _pass_black(self, tick: int, yuv: Image) -> list[Boundary]:
+        if self._black_luma is None:
+            return []
+        brightness = float(yuv[..., 0].mean()) - (0 if self._full_range else 16)
+        rises, self._brightness = brightness > self._brightness * self._gain, brightness
+        black = is_black(yuv, self._black_luma, self._full_range)
+        if black == self._black or (self._black and rises):
+            return []
+        self._black = black
+        return [Boundary(tick, "black") if black else Boundary(self._ticks[-2], "content")]
 
     def _tick_of(self, cut: FrameTimecode) -> int:
         return self._ticks[cut.frame_num - self._frames - 1]
