@@ -23,6 +23,7 @@ _PUBLIC = {
     "SampleFrames": "panda_hf.captioning",
     "Caption": "panda_hf.captioning",
     "Select": "panda_hf.selection",
+    "Cut": "panda_hf.running",
     "curate": "panda_hf.running",
     "video_rows": "panda_hf.running",
 }
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
     from panda_hf.captioning import SampleFrames as SampleFrames
     from panda_hf.clips import explode_clips as explode_clips
     from panda_hf.pipeline import panda_70m as panda_70m
-    from panda_hf.running import curate as curate
+    from panda_hf.running import Cut as Cut
     from panda_hf.running import video_rows as video_rows
+    from panda_hf.running.curate import curate as curate
     from panda_hf.selection import Select as Select
     from panda_hf.splitting import Split as Split
     from panda_hf.splitting import SplitSettings as SplitSettings

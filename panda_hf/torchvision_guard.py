@@ -26,27 +26,33 @@ _SCHEMAS = (
 _keep_alive: list[Any] = []  # an operator library is undone when its object is collected
 
 
-class _BeforeTorchvision(importlib.abc.MetaPathFinder):
-    """Finds nothing itself: declares the operators, then lets the ordinary finders answer."""
+class _Loader(importlib.machinery.SourceFileLoader):
+    """Runs torchvision as ever, after declaring the operators that it will look for."""
 
-    done = False
+    def exec_module(self, module: ModuleType) -> None:
+        _declare_missing_operators(Path(self.path).parent)
+        super().exec_module(module)
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Answers for ``torchvision`` alone. Asking where it lies, as many packages do, loads nothing."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname == "torchvision" and not self.done:
-            self.done = True
-            spec = importlib.machinery.PathFinder.find_spec("torchvision")
-            if spec is not None and spec.submodule_search_locations:
-                _declare_missing_operators(Path(next(iter(spec.submodule_search_locations))))
-        return None
+        if fullname != "torchvision":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+        if spec is not None and isinstance(spec.loader, importlib.machinery.SourceFileLoader):
+            spec.loader = _Loader(spec.loader.name, spec.loader.path)
+        return spec
 
 
 def install() -> None:
     """Arm the guard for this process; calling it twice, or after torchvision was imported, changes nothing."""
-    armed = any(isinstance(finder, _BeforeTorchvision) for finder in sys.meta_path)
+    armed = any(isinstance(finder, _Finder) for finder in sys.meta_path)
     if not armed and "torchvision" not in sys.modules:
-        sys.meta_path.insert(0, _BeforeTorchvision())
+        sys.meta_path.insert(0, _Finder())
 
 
 def is_needed(torch_cuda: str | None, torch_hip: str | None, torchvision_version: str) -> bool:

@@ -52,5 +52,14 @@ def test_the_operators_are_declared_only_when_torchvision_lacks_them() -> None:
     assert run(code).stdout.strip() == "True"
 
 
-def test_without_torchvision_nothing_is_imported() -> None:
-    assert run("import panda_hf, sys; print('torch' in sys.modules)").stdout.strip() == "False"
+def test_asking_whether_torchvision_is_there_loads_no_torch() -> None:
+    code = (
+        "import panda_hf, sys, importlib.util\nimportlib.util.find_spec('torchvision'); print('torch' in sys.modules)"
+    )
+    assert run(code).stdout.strip() == "False"
+
+
+@pytest.mark.skipif(not installed, reason="torchvision is not installed")
+def test_arming_it_twice_changes_nothing() -> None:
+    code = "import panda_hf, sys\nfrom panda_hf import torchvision_guard as g\nn = len(sys.meta_path); g.install()\n"
+    assert run(code + "print(len(sys.meta_path) == n)").stdout.strip() == "True"
