@@ -7,8 +7,15 @@ from typing import Annotated
 import typer
 
 from panda_hf import __version__
+from panda_hf.cli.calibrate import calibrate
+from panda_hf.cli.curate import curate
+from panda_hf.cli.demo import demo
 from panda_hf.cli.errors import Commands
+from panda_hf.cli.films import films
 from panda_hf.cli.report import report
+from panda_hf.cli.score_mini import score
+from panda_hf.cli.score_shots import score_shots
+from panda_hf.cli.train_mini import train
 
 app = typer.Typer(
     name="panda-hf",
@@ -16,6 +23,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -39,9 +47,19 @@ def options(
     """Turn long videos into a Hugging Face dataset of captioned clips."""
 
 
+app.command()(curate)
+app.command()(demo)
 app.command()(report)
+app.command()(calibrate)
+app.command()(score_shots)
+
+mini = typer.Typer(no_args_is_help=True, help="The miniature: a made-up world of films, and small models of it.")
+mini.command()(films)
+mini.command()(train)
+mini.command()(score)
+app.add_typer(mini, name="mini")
 
 
 def main() -> None:
     """Run the command line; leaves with the exit code."""
-    app()
+    app(prog_name="panda-hf")

@@ -114,6 +114,7 @@ def stated_license(folder: Path) -> str | None:
 
 def _front_matter(output: OutputFolder, tally: Tally, license: str) -> dict[str, Any]:
     splits = [{"split": split, "path": f"clips/{split}/*.parquet"} for split in SPLITS.values() if output.files(split)]
+    stamp = f"run {output.stamp()}"  # datasets caches by folder name and this front matter, not by what the files hold
     return {
         "pretty_name": wording.clean(output.path.resolve().name, 100),
         "license": license,
@@ -121,8 +122,12 @@ def _front_matter(output: OutputFolder, tally: Tally, license: str) -> dict[str,
         "tags": ["video", "video-captioning", "panda_hf"],
         "size_categories": [size_category(sum(tally.clips.values()))],
         "configs": [
-            {"config_name": "clips", "default": True, "data_files": splits},
-            {"config_name": "videos", "data_files": [{"split": "train", "path": "videos/**/*.parquet"}]},
+            {"config_name": "clips", "default": True, "description": stamp, "data_files": splits},
+            {
+                "config_name": "videos",
+                "description": stamp,
+                "data_files": [{"split": "train", "path": "videos/**/*.parquet"}],
+            },
         ],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,11 @@ class OutputFolder:
     def record(self) -> RunRecord:
         """What the manifest says about the run."""
         return RunRecord.read(self.path / MANIFEST)
+
+    def stamp(self) -> str:
+        """Sixteen digits that change whenever the run, which its manifest describes to the hash of each file, does."""
+        manifest = self.path / MANIFEST
+        return hashlib.sha256(manifest.read_bytes() if manifest.is_file() else b"").hexdigest()[:16]
 
     def tally(self) -> Tally:
         """Count everything, reading each row once."""

@@ -195,13 +195,14 @@ def _video(
     ids = {clip["clip_id"]: f"{id}c{i}" for i, clip in enumerate(shown)}
     about = [wording.clock(row.get("duration")), wording.plural(len(row.get("shots") or []), "shot")]
     count = wording.plural(len(clips), "clip")
+    note = row.get("warning") or (None if row.get("dropped") else row.get("filtered"))
     return Video(
         id=id,
         name=display_name(row),
         status=row["status"],
         about=" · ".join([*about, count]),
         title=row.get("title") and wording.clean(row["title"], 200),
-        note=(row.get("warning") or row.get("filtered")) and wording.clean(row.get("warning") or row["filtered"]),
+        note=note and wording.clean(note),
         left_out=_left_out(row.get("dropped") or []),
         timeline=drawing.timeline(row, clips, ids),
         clips=[_clip(ids[clip["clip_id"]], clip, pictures, scale) for clip in shown],
