@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,8 @@ from panda_hf.running.plan import Plan, Step
 from panda_hf.running.progress import RunProgress
 from panda_hf.running.spool import Done, Job, read_done
 from panda_hf.running.videos import Entry, Videos
+
+log = logging.getLogger(__name__)
 
 
 def curate(
@@ -94,7 +97,7 @@ def curate(
             run.go(executor, shown)
             summary = run.finish(time.perf_counter() - started)
             write_card(target, license=license)
-            shown.say(str(summary))
+    log.info("%s", summary)
     return summary
 
 

@@ -81,7 +81,8 @@ def discard_work(out: Path) -> None:
 
 
 def _started(out: Path, head: dict[str, Any]) -> Manifest:
-    strange = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
+    input_part = _part_inside(out, head["source"])
+    strange = sorted(p.name for p in out.iterdir() if not p.name.startswith(".") and p.name != input_part)
     if strange:
         raise OutputError(
             f"{out} is not empty and was not made by panda_hf (no {manifest.NAME}): it holds {strange[:5]}. "
@@ -90,6 +91,14 @@ def _started(out: Path, head: dict[str, Any]) -> Manifest:
     discard_work(out)
     (out / WORK).mkdir()
     return Manifest.create(out / manifest.NAME, head)
+
+
+def _part_inside(out: Path, source: str) -> str | None:
+    """The entry of ``out`` that is or holds the source, where the videos lie inside the output folder."""
+    try:
+        return Path(source).relative_to(out.absolute()).parts[0]
+    except (ValueError, IndexError):
+        return None
 
 
 def _clear(out: Path, found: Manifest) -> None:
