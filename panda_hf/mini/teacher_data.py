@@ -46,6 +46,12 @@ def training_scene(index: int) -> tuple[world.Scene, np.random.Generator]:
     return world.random_scene(rng, "train"), rng
 
 
+def small_frames(folder: Path, index: int) -> NDArray[np.uint8]:
+    """The small frames [8, 72, 72, 3] of drawn scene ``index``."""
+    shard, row = divmod(index, SHARD)
+    return np.array(_load(_small_file(folder, shard))[row])
+
+
 @dataclasses.dataclass(frozen=True)
 class TeacherScenes(Dataset[CaptionSample]):
     """The drawn scenes as one teacher sees them, with the caption that this teacher could know."""
@@ -101,13 +107,13 @@ def _draw_shard(number: int, folder: Path) -> None:
     large = np.empty((SHARD, 2, IMAGE_SIDE, IMAGE_SIDE, 3), np.uint8)
     for row in range(SHARD):
         scene, rng = training_scene(number * SHARD + row)
-        small[row], large[row] = _draw(scene, rng)
+        small[row], large[row] = draw_clip(scene, rng)
     _save(_small_file(folder, number), small)
     _save(_large_file(folder, number), large)  # the last to appear: its presence says that both are there
 
 
-def _draw(scene: world.Scene, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The frames of a clip as ``Split`` would cut it from the scene, a little off each end."""
+def draw_clip(scene: world.Scene, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The small and the large frames of a clip as ``Split`` would cut it from the scene, a little off each end."""
     import cv2
 
     first, last = rng.uniform(0.0, 0.12), rng.uniform(0.88, 1.0)

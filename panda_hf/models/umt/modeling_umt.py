@@ -101,7 +101,7 @@ class UMTModel(UMTPreTrainedModel):
     def get_video_features(self, pixel_values: Tensor) -> Tensor:
         """Embeddings (videos, frames, projection_dim) of length 1 from frames (videos, frames, 3, height, width)."""
         _, pooled = self.encode_video(pixel_values)
-        return F.normalize(self.vision_proj(pooled), dim=-1)
+        return F.normalize(self.vision_proj(pooled).float(), dim=-1)
 
     def encode_text(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Hidden states (texts, tokens, hidden) of the text layers."""
@@ -109,7 +109,8 @@ class UMTModel(UMTPreTrainedModel):
 
     def get_text_features(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Embeddings (texts, projection_dim) of length 1 from token ids (texts, tokens); the first token speaks."""
-        return F.normalize(self.text_proj(self.encode_text(input_ids, attention_mask)[:, 0]), dim=-1)
+        first = self.encode_text(input_ids, attention_mask)[:, 0]
+        return F.normalize(self.text_proj(first).float(), dim=-1)
 
     def forward(
         self,
@@ -152,7 +153,10 @@ class _FrameEmbeddings(nn.Module):
 
     def forward(self, pixel_values: Tensor, bool_masked_pos: Tensor | None = None) -> Tensor:
         patches = self.patch_embeddings(pixel_values)
-        return patches + sinusoid_table(patches.shape[1], patches.shape[2]).to(patches)
+        patches = patches + sinusoid_table(patches.shape[1], patches.shape[2]).to(patches)
+        if bool_masked_pos is None:
+            return patches
+        return patches[~bool_masked_pos].unflatten(0, (len(patches), -1))
 
 
 def similarity(video_embeds: Tensor, text_embeds: Tensor) -> Tensor:
@@ -165,7 +169,8 @@ def similarity(video_embeds: Tensor, text_embeds: Tensor) -> Tensor:
     Returns:
         (videos, texts) in [-1, 1].
     """
-    return video_embeds.mean(dim=1) @ text_embeds.T
+    with torch.autocast(video_embeds.device.type, enabled=False):  # near candidates differ in the third decimal
+        return video_embeds.float().mean(dim=1) @ text_embeds.float().T
 
 
 def contrastive_loss(logits: Tensor, video_ids: Tensor | None = None) -> Tensor:

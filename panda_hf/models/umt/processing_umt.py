@@ -85,12 +85,8 @@ class UMTProcessor(ProcessorMixin):
             raise ValueError(
                 f"frames must be uint8 of shape (n > 0, height, width, 3), got {frames.dtype} of shape {frames.shape}"
             )
-        picked = np.ascontiguousarray(frames[pick_frames(len(frames), self.num_frames)])
-        pixels = torch.from_numpy(picked).permute(0, 3, 1, 2).float()
-        if pixels.shape[-2:] != (self.image_size, self.image_size):
-            size = (self.image_size, self.image_size)
-            pixels = F.interpolate(pixels, size=size, mode="bicubic", antialias=True, align_corners=False)
-            pixels = pixels.round().clamp(0, 255)  # as an 8-bit image would be, so that both paths agree
+        picked = frames[pick_frames(len(frames), self.num_frames)]
+        pixels = torch.from_numpy(resize_frames(picked, self.image_size)).permute(0, 3, 1, 2)
         mean, std = torch.tensor(self.image_mean), torch.tensor(self.image_std)
         return (pixels / 255 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
 
@@ -110,6 +106,15 @@ class UMTProcessor(ProcessorMixin):
     def model_input_names(self) -> list[str]:
         """What the model takes from here."""
         return ["pixel_values", "input_ids", "attention_mask"]
+
+
+def resize_frames(frames: np.ndarray, size: int) -> np.ndarray:
+    """Frames uint8 (n, height, width, 3) as squares of ``size`` pixels, bicubic, the aspect not kept, again uint8."""
+    if frames.shape[1:3] == (size, size):
+        return np.ascontiguousarray(frames)
+    pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float()
+    square = F.interpolate(pixels, size=(size, size), mode="bicubic", antialias=True, align_corners=False)
+    return square.round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def pick_frames(available: int, wanted: int) -> list[int]:

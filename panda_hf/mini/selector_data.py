@@ -1,0 +1,160 @@
+"""What the miniature selector learns from: drawn clips, and candidate captions that err as teachers err."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from panda_hf.mini.teacher_data import draw_clip, draw_scenes, small_frames, told_caption, training_scene
+from panda_hf.mini.truth import canonical_caption, corrupt_scene, paraphrases, score_caption
+from panda_hf.mini.world import (
+    Action,
+    Camera,
+    Modality,
+    Relation,
+    Scene,
+    combinations,
+    generator,
+    pick,
+    random_scene,
+)
+from panda_hf.training.selector import SelectorExample, learned_targets
+
+FORGIVENESS = 0.05
+"""Temperature over fact scores: a candidate 0.05 below the best gets 0.37 of its share."""
+
+
+class Clips:
+    """Scenes with their frames, uint8 (8, 72, 72, 3) each.
+
+    Args:
+        scenes: the truth.
+        frames: those of scene ``i``, by index.
+    """
+
+    def __init__(self, scenes: Sequence[Scene], frames: Callable[[int], np.ndarray]) -> None:
+        self.scenes, self.frames = scenes, frames
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    def either_way(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, Scene]:
+        """A training clip and its scene, half the time as in a mirror."""
+        frames, scene = self.frames(index), self.scenes[index]
+        other = mirrored(scene) if rng.random() < 0.5 else None
+        return (frames, scene) if other is None else (np.ascontiguousarray(frames[:, :, ::-1]), other)
+
+
+def training_clips(folder: Path, count: int, workers: int = 1) -> Clips:
+    """The scenes that the teachers learn from, drawn into ``folder`` where they are not there yet."""
+    draw_scenes(folder, count, workers=workers)
+    return Clips([training_scene(i)[0] for i in range(count)], functools.partial(small_frames, folder))
+
+
+def validation_clips(count: int) -> Clips:
+    """Scenes of the validation split, drawn into memory."""
+    drawn = []
+    for index in range(count):
+        rng = generator(index, "validation", "selector")
+        scene = random_scene(rng, "validation")
+        drawn.append((scene, draw_clip(scene, rng)[0]))
+    return Clips([scene for scene, _ in drawn], lambda index: drawn[index][1])
+
+
+class LikelyCandidates(Dataset[SelectorExample]):
+    """Each clip with candidates as teachers of different senses would write them, right and wrong, ever new ones.
+
+    Args:
+        clips: what is shown.
+        candidates: captions per clip.
+        seed: of all captions.
+    """
+
+    def __init__(self, clips: Clips, candidates: int, seed: int) -> None:
+        self.clips, self.candidates, self.seed, self.visits = clips, candidates, seed, 0
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, index: int) -> SelectorExample:
+        self.visits += 1
+        rng = np.random.default_rng([self.seed, index, self.visits])
+        frames, scene = self.clips.either_way(index, rng)
+        captions = [likely_candidate(scene, rng) for _ in range(self.candidates - 1)]
+        captions.append(paraphrases(scene, rng, 1, "text" if rng.random() < 0.5 else "video")[0])
+        return scored_example(frames, captions, scene, FORGIVENESS)
+
+
+class NearMisses(Dataset[SelectorExample]):
+    """Each clip with one true caption of all that can be seen, the first, and near misses; the same at every visit."""
+
+    def __init__(self, clips: Clips, misses: int = 3) -> None:
+        self.clips, self.misses = clips, misses
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, index: int) -> SelectorExample:
+        rng = np.random.default_rng([7, index])
+        scene = only_seen(self.clips.scenes[index])
+        wrong = [corrupt_scene(scene, rng, 1 if rng.random() < 0.7 else 2)[0] for _ in range(self.misses)]
+        captions = tuple(paraphrases(s, rng, 1)[0] for s in (scene, *wrong))
+        return SelectorExample(self.clips.frames(index), captions, (1.0, *[0.0] * self.misses))
+
+
+def scored_example(frames: np.ndarray, captions: list[str], scene: Scene, forgiveness: float) -> SelectorExample:
+    """An example whose targets follow the captions' fact scores."""
+    scores = [score_caption(caption, scene).f1 for caption in captions]
+    return SelectorExample(frames, tuple(captions), learned_targets(scores, forgiveness))
+
+
+def likely_candidate(scene: Scene, rng: np.random.Generator) -> str:
+    """What some teacher might write: blind to motion or deaf to text, and wrong in up to three visible facts."""
+    changes = int(rng.choice(4, p=(0.25, 0.4, 0.25, 0.1)))
+    told, _ = corrupt_scene(only_seen(scene), rng, changes)
+    told = dataclasses.replace(told, name=scene.name, place=scene.place)
+    senses = cast(Modality, pick(rng, ("image", "video", "video", "text")))
+    style = rng.random()
+    if style < 0.5:
+        return canonical_caption(told, senses)
+    return told_caption(told, None) if style < 0.65 else paraphrases(told, rng, 1, senses)[0]
+
+
+def only_seen(scene: Scene) -> Scene:
+    """The scene without name and place, which no frame shows."""
+    return dataclasses.replace(scene, name=None, place=None)
+
+
+def mirrored(scene: Scene) -> Scene | None:
+    """The scene as a mirror shows it; ``None`` where that belongs to another split than training."""
+    swap = {"left": "right", "right": "left"}
+
+    def turned(value: str) -> str:
+        return " ".join(swap.get(word, word) for word in value.split())
+
+    action = cast(Action, turned(scene.action))
+    if (scene.subject.shape, scene.subject.colour) not in combinations("train")[action]:
+        return None
+    relation = cast(Relation, turned(scene.relation)) if scene.relation else None
+    return dataclasses.replace(scene, action=action, relation=relation, camera=cast(Camera, turned(scene.camera)))
+
+
+def shaken(frames: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+    """Augmentation: the picture a few pixels off, lighter or darker, with sensor noise; the motion is kept."""
+    rng = rng or np.random.default_rng()
+    reach = max(1, frames.shape[1] // 24)
+    down, right = (int(k) for k in rng.integers(0, 2 * reach + 1, 2))
+    padded = np.pad(frames, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="edge")
+    moved = padded[:, down : down + frames.shape[1], right : right + frames.shape[2]]
+    start = int(rng.integers(_NOISE.size - frames.size))
+    noise = _NOISE[start : start + frames.size].reshape(frames.shape) * np.float32(rng.uniform(0, 5))
+    return (moved * np.float32(rng.uniform(0.92, 1.08)) + noise).clip(0, 255).astype(np.uint8)
+
+
+_NOISE = np.random.default_rng(0).normal(size=2_000_000).astype(np.float32)

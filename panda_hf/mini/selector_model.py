@@ -1,0 +1,53 @@
+"""The selector of the miniature before training: a small UMT model and its processor."""
+
+from __future__ import annotations
+
+import string
+
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import PreTrainedTokenizerFast
+
+from panda_hf.mini.wording import VOCABULARY
+from panda_hf.models.umt import UMTConfig, UMTModel, UMTProcessor
+
+SPECIAL = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
+FRAMES, IMAGE_SIZE, PATCH_SIZE, MAX_WORDS = 8, 72, 18, 40
+VISION_WIDTH, VISION_LAYERS, TEXT_WIDTH, TEXT_LAYERS = 160, 4, 128, 2
+
+
+def selector_tokenizer() -> PreTrainedTokenizerFast:
+    """BERT's tokenizer with the words of the film world; other words are spelled in letters."""
+    letters = [*string.ascii_lowercase, *string.digits]
+    pieces = [*SPECIAL.values(), *VOCABULARY, *letters, *(f"##{letter}" for letter in letters)]
+    ids = {piece: i for i, piece in enumerate(dict.fromkeys(pieces))}
+    core = Tokenizer(models.WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=30))
+    core.normalizer = normalizers.BertNormalizer()
+    core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    core.post_processor = processors.BertProcessing(("[SEP]", ids["[SEP]"]), ("[CLS]", ids["[CLS]"]))
+    return PreTrainedTokenizerFast(tokenizer_object=core, model_max_length=MAX_WORDS, **SPECIAL)
+
+
+def selector(seed: int = 0) -> tuple[UMTModel, UMTProcessor]:
+    """A model with random weights, and its processor."""
+    tokenizer = selector_tokenizer()
+    vision = {"image_size": IMAGE_SIZE, "patch_size": PATCH_SIZE, "num_frames": FRAMES}
+    text = {"vocab_size": len(tokenizer), "max_position_embeddings": MAX_WORDS}
+    dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    config = UMTConfig(
+        vision_config={**vision, **_sizes(VISION_WIDTH, VISION_LAYERS)},
+        text_config={**text, **_sizes(TEXT_WIDTH, TEXT_LAYERS), **dropout, "pad_token_id": tokenizer.pad_token_id},
+        projection_dim=128,
+    )
+    torch.manual_seed(seed)
+    processor = UMTProcessor(tokenizer, image_size=IMAGE_SIZE, num_frames=FRAMES, max_length=MAX_WORDS)
+    return UMTModel(config), processor
+
+
+def _sizes(width: int, layers: int) -> dict[str, int]:
+    return {
+        "hidden_size": width,
+        "intermediate_size": 4 * width,
+        "num_attention_heads": 4,
+        "num_hidden_layers": layers,
+    }

@@ -1,0 +1,153 @@
+"""Teach the selector's vision tower to see, before it learns to compare: read each fact of a scene off the frames.
+
+The paper starts from a tower that was pre-trained on millions of videos. This is the miniature's stand-in: one linear
+head per kind of fact on the mean of the frame vectors, thrown away afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+from transformers import EvalPrediction, Trainer, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from panda_hf.mini import world
+from panda_hf.mini.selector_data import Clips, shaken
+from panda_hf.mini.wording import ACTION_WORDS, action_parts
+from panda_hf.mini.world import Scene
+from panda_hf.models.umt import UMTModel, UMTProcessor
+
+UNKNOWN = -100
+KINDS: dict[str, tuple[str, ...]] = {
+    "shape": world.SHAPES,
+    "colour": world.COLOURS,
+    "size": world.SIZES,
+    "texture": world.TEXTURES,
+    "action": tuple(ACTION_WORDS),
+    "direction": ("", "left", "right", "up", "down"),
+    "background": world.BACKGROUNDS,
+    "camera": world.CAMERAS,
+    "relation": ("", *world.RELATIONS),
+    "second_shape": ("", *world.SHAPES),
+    "second_colour": ("", *world.COLOURS),
+}
+"""Everything of a scene that can be seen, and its possible values; an empty value: there is none."""
+
+
+def fact_labels(scene: Scene) -> list[int]:
+    """The value of each of ``KINDS`` as an index, ``UNKNOWN`` for the size of what grows or shrinks."""
+    verb, direction = action_parts(scene.action)
+    second = scene.second
+    values = {
+        "shape": scene.subject.shape,
+        "colour": scene.subject.colour,
+        "size": scene.subject.size if scene.action not in world.RESIZES else None,
+        "texture": scene.subject.texture,
+        "action": verb,
+        "direction": direction or "",
+        "background": scene.background,
+        "camera": scene.camera,
+        "relation": scene.relation or "",
+        "second_shape": second.shape if second else "",
+        "second_colour": second.colour if second else "",
+    }
+    return [UNKNOWN if values[kind] is None else KINDS[kind].index(str(values[kind])) for kind in KINDS]
+
+
+class FactReader(nn.Module):
+    """A UMT model's vision tower with one linear head per kind of fact.
+
+    Args:
+        umt: whose tower learns.
+        frames: how many random frames of each clip are shown in training, the others being masked; two cost a quarter
+            of eight and tell all but the motion.
+    """
+
+    def __init__(self, umt: UMTModel, frames: int) -> None:
+        super().__init__()
+        self.vision_model, self.pool_norm, self.frames = umt.vision_model, umt.pool_norm, frames
+        vision = umt.config.vision_config
+        self.patches = (vision.image_size // vision.patch_size) ** 2
+        self.heads = nn.ModuleDict(
+            {kind: nn.Linear(vision.hidden_size, len(values)) for kind, values in KINDS.items()}
+        )
+
+    def forward(self, pixel_values: Tensor, labels: Tensor) -> dict[str, Any]:
+        """Sum of the cross-entropies over all kinds; ``labels`` (videos, kinds)."""
+        masked = self._masked(*pixel_values.shape[:2]) if self.training else None
+        tokens = self.vision_model(pixel_values=pixel_values, bool_masked_pos=masked).last_hidden_state
+        seen = self.pool_norm(tokens.unflatten(1, (-1, self.patches)).mean(dim=2)).mean(dim=1)
+        logits = [head(seen).float() for head in self.heads.values()]
+        losses = [F.cross_entropy(logit, labels[:, i], ignore_index=UNKNOWN) for i, logit in enumerate(logits)]
+        guesses = torch.stack([logit.argmax(dim=1) for logit in logits], dim=1)
+        return {"loss": torch.stack(losses).sum(), "logits": guesses}
+
+    def _masked(self, videos: int, available: int) -> Tensor | None:
+        """True for every patch of the frames that are not shown: (videos, available * patches)."""
+        if self.frames >= available:
+            return None
+        hidden = torch.rand(videos, available).argsort(dim=1) >= self.frames
+        return hidden.repeat_interleave(self.patches, dim=1).to(self.pool_norm.weight.device)
+
+
+class SeenFacts(Dataset[tuple[np.ndarray, list[int]]]):
+    """Frames and fact labels of drawn clips; with ``varied``, augmented anew at each visit."""
+
+    def __init__(self, clips: Clips, *, varied: bool) -> None:
+        self.clips, self.varied, self.rng = clips, varied, np.random.default_rng(3)
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, list[int]]:
+        if not self.varied:
+            return self.clips.frames(index), fact_labels(self.clips.scenes[index])
+        frames, scene = self.clips.either_way(index, self.rng)
+        return shaken(frames, self.rng), fact_labels(scene)
+
+
+def learn_to_see(
+    model: UMTModel,
+    processor: UMTProcessor,
+    clips: Clips,
+    unseen: Clips,
+    arguments: TrainingArguments,
+    *,
+    frames: int,
+    resume: bool = True,
+) -> dict[str, float]:
+    """Train the vision tower of ``model`` in place, showing ``frames`` of each clip at a time.
+
+    Returns:
+        The share of right guesses on ``unseen``, per kind of fact, as ``eval_<kind>``.
+    """
+
+    def collate(examples: Sequence[tuple[np.ndarray, list[int]]]) -> dict[str, Tensor]:
+        pixels = processor(videos=[frames for frames, _ in examples])["pixel_values"]
+        return {"pixel_values": pixels, "labels": torch.tensor([labels for _, labels in examples])}
+
+    arguments.remove_unused_columns = False
+    trainer = Trainer(
+        model=FactReader(model, frames),
+        args=arguments,
+        train_dataset=SeenFacts(clips, varied=True),
+        eval_dataset=SeenFacts(unseen, varied=False),
+        data_collator=collate,
+        compute_metrics=_shares,
+    )
+    folder = Path(str(arguments.output_dir))
+    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)) if resume and folder.is_dir() else None)
+    return trainer.evaluate()
+
+
+def _shares(prediction: EvalPrediction) -> dict[str, float]:
+    guesses, labels = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
+    known = labels != UNKNOWN
+    return {kind: float((guesses[:, i] == labels[:, i])[known[:, i]].mean()) for i, kind in enumerate(KINDS)}

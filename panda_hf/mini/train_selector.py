@@ -1,0 +1,171 @@
+"""Train the miniature's selector: to see, to compare pictures with words, to choose among its teachers' captions."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import torch
+from transformers import TrainingArguments
+
+from panda_hf.mini.selector_data import Clips, LikelyCandidates, NearMisses, shaken, training_clips, validation_clips
+from panda_hf.mini.selector_model import IMAGE_SIZE, selector
+from panda_hf.mini.selector_sight import learn_to_see
+from panda_hf.mini.selector_teachers import JudgedCandidates, judged_clips, mean_scores
+from panda_hf.mini.train_teachers import SCENES, fast_bf16, work_folder
+from panda_hf.models.umt import UMTModel, UMTProcessor
+from panda_hf.training.selector import SelectorLoss, train_on_candidates
+
+log = logging.getLogger(__name__)
+
+Lesson = Literal["glance", "watch", "compare", "choose"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Sizes of one lesson; the learning rate rises over the first tenth and falls to 0 along a cosine."""
+
+    steps: int
+    batch: int
+    learning_rate: float
+
+
+RECIPES: dict[Lesson, Recipe] = {
+    "glance": Recipe(steps=1200, batch=64, learning_rate=1e-3),
+    "watch": Recipe(steps=800, batch=32, learning_rate=7e-4),
+    "compare": Recipe(steps=1000, batch=32, learning_rate=1e-3),
+    "choose": Recipe(steps=500, batch=32, learning_rate=2e-4),
+}
+JUDGED, JUDGED_UNSEEN, UNSEEN, CANDIDATES = 4_000, 400, 400, 10
+"""Clips captioned by the teachers to learn from and to measure with; drawn clips to measure with; captions of each."""
+OTHER_CLIPS = 0.2
+"""Weight of other clips' captions while comparing: more than the paper's 0.01, since words are still new."""
+
+
+def train_selector(
+    out: str | Path,
+    *,
+    work: Path | None = None,
+    resume: bool = True,
+    steps_scale: float = 1.0,
+    lessons: tuple[Lesson, ...] = ("glance", "watch", "compare", "choose"),
+) -> dict[str, float]:
+    """Train the selector from random weights and save it, weights as float16.
+
+    Args:
+        out: gets the finished checkpoint.
+        work: where drawn scenes, the teachers' captions and unfinished lessons lie; ``None``: ``work_folder()``.
+        resume: go on where an interrupted run stopped; finished lessons are not repeated.
+        steps_scale: multiplies steps and numbers of clips; small for a trial.
+        lessons: leave out ``choose`` where the teachers are not trained yet.
+
+    Returns:
+        The last lesson's validation figures. ``eval_picked``: how often the best candidate gets the highest score
+        (of the teachers' captions in ``choose``, against three near misses in ``compare``).
+    """
+    work = work or work_folder()
+    school = _School(work, resume, steps_scale)
+    found: dict[str, float] = {}
+    for lesson in lessons:
+        found = school.teach(lesson)
+        log.warning("%s: %s", lesson, {key: round(value, 4) for key, value in found.items()})
+    save(school.model, school.processor, Path(out))
+    return found
+
+
+class _School:
+    """The model on its way through the lessons."""
+
+    def __init__(self, work: Path, resume: bool, scale: float) -> None:
+        self.work, self.resume, self.scale = work, resume, scale
+        self.model, self.processor = selector()
+
+    def teach(self, lesson: Lesson) -> dict[str, float]:
+        arguments = _arguments(self.work / "selector" / lesson, RECIPES[lesson], self.scale)
+        torch.manual_seed(0)
+        if lesson in ("glance", "watch"):
+            return self._see(arguments, frames=2 if lesson == "glance" else self.processor.num_frames)
+        return self._compare(arguments) if lesson == "compare" else self._choose(arguments)
+
+    def _see(self, arguments: TrainingArguments, frames: int) -> dict[str, float]:
+        clips = training_clips(self.work / "scenes", self._count(SCENES, 500))
+        return learn_to_see(
+            self.model, self.processor, clips, self.unseen, arguments, frames=frames, resume=self.resume
+        )
+
+    def _compare(self, arguments: TrainingArguments) -> dict[str, float]:
+        clips = training_clips(self.work / "scenes", self._count(SCENES, 500))
+        self.model.vision_model.requires_grad_(False)  # it can see already; what is new are the words
+        found = train_on_candidates(
+            self.model,
+            self.processor,
+            LikelyCandidates(clips, CANDIDATES, seed=1),
+            NearMisses(self.unseen),
+            arguments,
+            loss=SelectorLoss(other_clips=OTHER_CLIPS),
+            resume=self.resume,
+        )
+        self.model.vision_model.requires_grad_(True)
+        return found
+
+    def _choose(self, arguments: TrainingArguments) -> dict[str, float]:
+        folder = self.work / "selector" / "judged"
+        clips = judged_clips("train", self._count(JUDGED, 50), folder, IMAGE_SIZE)
+        unseen = judged_clips("validation", self._count(JUDGED_UNSEEN, 50), folder, IMAGE_SIZE)
+        log.warning("mean fact scores of the candidates: %s", mean_scores(unseen))
+        return train_on_candidates(
+            self.model,
+            self.processor,
+            JudgedCandidates(clips),
+            JudgedCandidates(unseen),
+            arguments,
+            loss=SelectorLoss(),
+            augment=shaken,
+            resume=self.resume,
+        )
+
+    @cached_property
+    def unseen(self) -> Clips:
+        """Clips of the validation split."""
+        return validation_clips(self._count(UNSEEN))
+
+    def _count(self, full: int, least: int = 32) -> int:
+        return max(least, round(full * min(1.0, self.scale)))
+
+
+def _arguments(folder: Path, recipe: Recipe, scale: float) -> TrainingArguments:
+    """Settings of ``Trainer``: AdamW with the paper's weight decay, a state saved every few minutes."""
+    steps = max(2, round(recipe.steps * scale))
+    every = max(1, min(200, math.ceil(steps / 4)))
+    return TrainingArguments(
+        output_dir=str(folder),
+        max_steps=steps,
+        per_device_train_batch_size=recipe.batch,
+        per_device_eval_batch_size=50,
+        learning_rate=recipe.learning_rate,
+        weight_decay=0.02,
+        warmup_steps=max(1, steps // 10),
+        lr_scheduler_type="cosine",
+        bf16=fast_bf16(),
+        use_cpu=not torch.cuda.is_available(),
+        eval_strategy="steps",
+        eval_steps=every,
+        save_steps=every,
+        save_total_limit=1,
+        logging_steps=min(50, every),
+        disable_tqdm=True,
+        report_to=[],
+        seed=0,
+    )
+
+
+def save(model: UMTModel, processor: UMTProcessor, out: Path) -> None:
+    """Write the checkpoint, weights as float16, under names that all releases of transformers read."""
+    small = UMTModel(model.config).half()
+    small.load_state_dict({name: tensor.to(torch.float16) for name, tensor in model.state_dict().items()})
+    small.save_pretrained(out, save_original_format=True)
+    processor.save_pretrained(out)
