@@ -32,7 +32,13 @@ def main() -> None:
     _settle()
     jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(jobs,), daemon=True).start()
-    _answer(jobs, replies)
+    code = 1
+    try:
+        _answer(jobs, replies)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    finally:
+        os._exit(code)  # the reading thread holds a lock that an orderly end would stumble over
 
 
 def _answer(jobs: queue.SimpleQueue[Any], replies: BinaryIO) -> None:
