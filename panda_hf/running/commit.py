@@ -16,10 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from panda_hf.errors import OutputError
 from panda_hf.running.accounts import Counts
 from panda_hf.running.manifest import Manifest, sync_folder
 from panda_hf.running.plan import STATUSES, Plan
-from panda_hf.running.spool import Done, read_rows
+from panda_hf.running.spool import Done, read_rows, shard_name
 
 SPLITS = {"kept": "train", "filtered": "filtered", "failed": "failed"}
 """Status of a clip row: the split of the configuration ``clips`` it goes to."""
@@ -27,10 +28,10 @@ ROW_GROUP = 512
 """Rows held in memory while a Parquet file is written."""
 
 _OURS = (
-    re.compile(r"clips/(train|filtered|failed)/\d{5,}\.parquet"),
-    re.compile(r"videos/\d{5,}\.parquet"),
+    re.compile(r"clips/(train|filtered|failed)/\d{6,}\.parquet"),
+    re.compile(r"videos/\d{6,}\.parquet"),
     re.compile(r"thumbnails/[^/]+\.jpg"),
-    re.compile(r"media/\d{5,}/[^/]+\.mp4"),
+    re.compile(r"media/\d{6,}/[^/]+\.mp4"),
 )
 
 
@@ -47,7 +48,7 @@ def commit_shard(out: Path, manifest: Manifest, plan: Plan, shard: int, done: Se
         shard: index of the shard.
         done: result folder and account of each video, in order.
     """
-    staging = out / ".work" / f"commit-{shard:05d}"
+    staging = out / ".work" / f"commit-{shard_name(shard)}"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     rows = _write_parquet(staging, plan, shard, [folder for folder, _ in done])
@@ -55,7 +56,7 @@ def commit_shard(out: Path, manifest: Manifest, plan: Plan, shard: int, done: Se
     moves = {staging / name: name for name in files}
     for folder, known in done:
         moves |= {folder / "thumbnails" / name: f"thumbnails/{name}" for name in known.thumbnails}
-        moves |= {folder / "media" / name: f"media/{shard:05d}/{name}" for name in known.media}
+        moves |= {folder / "media" / name: f"media/{shard_name(shard)}/{name}" for name in known.media}
     _move_in(out, moves)
     manifest.append(_record(shard, files, list(moves.values()), [known for _, known in done]))
     shutil.rmtree(staging, ignore_errors=True)
@@ -78,9 +79,25 @@ def remove_unnamed(out: Path, manifest: Manifest) -> list[str]:
     return sorted(stale)
 
 
+def check_files(out: Path, manifest: Manifest) -> None:
+    """Make sure that the tables the manifest names are there with as many rows as it says.
+
+    Raises:
+        OutputError: naming the first that is not.
+    """
+    for shard in manifest.shards.values():
+        for name, known in shard["files"].items():
+            try:
+                rows = pq.read_metadata(out / name).num_rows
+            except (OSError, pa.ArrowInvalid) as error:
+                raise OutputError(f"{out / name} is in the manifest, but cannot be read: {error}") from error
+            if rows != known["rows"]:
+                raise OutputError(f"{out / name} holds {rows} rows, the manifest says {known['rows']}")
+
+
 def _write_parquet(staging: Path, plan: Plan, shard: int, folders: Sequence[Path]) -> dict[str, int]:
     """Write the tables; rows by file name. A split without rows has no file: ``datasets`` cannot load an empty one."""
-    name = f"{shard:05d}.parquet"
+    name = f"{shard_name(shard)}.parquet"
     written = {f"videos/{name}": _write_table(staging / "videos" / name, (read_rows(f, "video") for f in folders))}
     for status in STATUSES:
         file = f"clips/{SPLITS[status]}/{name}"

@@ -14,13 +14,13 @@ from panda_hf.errors import OutputError, SourceError
 from panda_hf.publishing.card import write_card
 from panda_hf.running import accounts, folder, manifest
 from panda_hf.running.accounts import RunSummary
-from panda_hf.running.commit import commit_shard
+from panda_hf.running.commit import check_files, commit_shard
 from panda_hf.running.inputs import Source, list_videos
 from panda_hf.running.local import Executor, InProcess, LocalExecutor, available_cores
 from panda_hf.running.manifest import Manifest
 from panda_hf.running.plan import Plan, Step
 from panda_hf.running.progress import RunProgress
-from panda_hf.running.spool import Done, Job, read_done
+from panda_hf.running.spool import Done, Job, read_done, shard_name
 from panda_hf.running.videos import Entry, Videos
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def curate(
     num_workers: int | None = None,
     videos_per_shard: int = 32,
     batch_size: int = 8,
-    time_limit_seconds: float = 600.0,
+    time_limit_seconds: float | None = 600.0,
     export_clips: bool = False,
     thumbnails: bool = True,
     license: str | None = None,
@@ -63,8 +63,8 @@ def curate(
         num_workers: worker processes; ``None`` for all cores; 0 works in this process, without time limit.
         videos_per_shard: videos whose clips share a Parquet file.
         batch_size: clips handed to a stage at once.
-        time_limit_seconds: a video that takes longer becomes an error row. For the first video of a worker this
-            includes loading the models.
+        time_limit_seconds: a video that takes longer becomes an error row; ``None``: it may take forever. For the
+            first video of a worker this includes loading the models.
         export_clips: also write each kept clip as mp4, column ``clip_path``.
         thumbnails: write small pictures of each clip for the report.
         license: of the footage, for the card, as the Hub spells it; ``None``: not stated.
@@ -75,7 +75,9 @@ def curate(
         SourceError: the input cannot be read or holds no video.
         OutputError: ``out`` holds something else, was made with other settings, or is in use.
         PandaError: something every video would meet, such as a missing checkpoint.
+        ValueError: an option is out of range.
     """
+    _check_options(num_workers, videos_per_shard, batch_size, time_limit_seconds, limit)
     started = time.perf_counter()
     target = Path(out)
     videos = list_videos(source, split=split, streaming=streaming, limit=limit, without=target)
@@ -140,6 +142,7 @@ class _Run:
             raise SourceError("the input was a stream without a single video")
         shards = [self.book.shards[index] for index in sorted(self.book.shards)]
         accounts.check(shards, self.videos.count)
+        check_files(self.out, self.book)
         summary = RunSummary(
             out=self.out,
             videos=accounts.total(shards, "videos"),
@@ -170,7 +173,7 @@ class _Run:
         self._complete(shard)
 
     def _job(self, shard: _Shard, index: int, entry: Entry) -> Iterator[Job]:
-        place = self.out / folder.WORK / f"{shard.index:05d}-{index:05d}"
+        place = self.out / folder.WORK / f"{shard_name(shard.index)}-{index:06d}"
         done = read_done(place, entry.video_id)
         if done is not None:
             shard.done[index] = (place, done)
@@ -223,6 +226,25 @@ def describe_source(source: Any) -> str:
     )  # fmt: skip
 
 
+def _check_options(
+    num_workers: int | None,
+    videos_per_shard: int,
+    batch_size: int,
+    time_limit_seconds: float | None,
+    limit: int | None,
+) -> None:
+    for name, value, least in (
+        ("num_workers", num_workers, 0),
+        ("videos_per_shard", videos_per_shard, 1),
+        ("batch_size", batch_size, 1),
+        ("limit", limit, 1),
+    ):
+        if value is not None and value < least:
+            raise ValueError(f"{name}={value}: expected at least {least}")
+    if time_limit_seconds is not None and not time_limit_seconds > 0:
+        raise ValueError(f"time_limit_seconds={time_limit_seconds}: expected more than 0, or None for no limit")
+
+
 def _head(plan: Plan, videos: Videos, source: Source, settings: dict[str, Any]) -> dict[str, Any]:
     options = {"batch_size": plan.batch_size, "export_clips": plan.export_clips, "thumbnails": plan.thumbnails}
     return manifest.head_record(
@@ -230,7 +252,7 @@ def _head(plan: Plan, videos: Videos, source: Source, settings: dict[str, Any]) 
     )
 
 
-def _executor(plan: Plan, num_workers: int | None, videos: int | None, limit: float, logs: Path) -> Executor:
+def _executor(plan: Plan, num_workers: int | None, videos: int | None, limit: float | None, logs: Path) -> Executor:
     if num_workers == 0:
         return InProcess(plan)
     workers = available_cores() if num_workers is None else num_workers

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 MAX_VIDEOS_PER_WORKER = 500
 """A worker is replaced after so many videos, whatever its libraries may have kept."""
 MIN_WORKER_BYTES = 2 * 2**30
-"""So much a worker may always hold after a video; beyond it and half its share of the machine it is replaced."""
+"""A worker that holds more after a video, and more than half its share of the machine, is replaced."""
 
 
 class Executor(Protocol):
@@ -59,7 +59,7 @@ class LocalExecutor:
 
     plan: Plan
     num_workers: int
-    time_limit_seconds: float
+    time_limit_seconds: float | None
     log_folder: Path
     """Where the standard errors of the workers go."""
     _idle: queue.LifoQueue[WorkerProcess | int] = field(default_factory=queue.LifoQueue, repr=False)

@@ -86,16 +86,17 @@ class WorkerProcess:
             said = "\n".join(self.log.read_text(errors="replace").splitlines()[-10:])
             raise PandaError(f"a worker process {death.how} before it took a video. It said:\n{said}") from None
 
-    def run(self, job: Job, limit_seconds: float) -> None:
-        """Let the process work on a video and wait for the end.
+    def run(self, job: Job, limit_seconds: float | None) -> None:
+        """Let the process work on a video and wait for the end, at most so long.
 
         Raises:
             Died: when the process ended, by itself or because the time was over.
             Exception: what the process met that every other video would meet too.
         """
-        timer = threading.Timer(limit_seconds, self._expire)
+        timer = threading.Timer(limit_seconds or 0, self._expire)
         timer.daemon = True
-        timer.start()
+        if limit_seconds is not None:
+            timer.start()
         try:
             self._send(job)
             self.bytes = self._receive("done")

@@ -55,6 +55,11 @@ class Done:
     """File names in the folders of these names."""
 
 
+def shard_name(shard: int) -> str:
+    """The number of a shard in file names, which then sort as the shards do."""
+    return f"{shard:06d}"
+
+
 def status_of(row: Row) -> str:
     """Where a clip row goes: ``kept``, ``filtered`` or ``failed``."""
     if row["error"] is not None:

@@ -229,6 +229,23 @@ def test_what_every_video_would_meet_ends_the_run(videos: Path, tmp_path: Path, 
         run(videos, tmp_path / "out", steps=fake_steps(needs_checkpoint=True), num_workers=workers)
 
 
+@pytest.mark.parametrize("option", ["num_workers", "videos_per_shard", "batch_size", "limit", "time_limit_seconds"])
+def test_options_out_of_range_are_refused_by_name(videos: Path, tmp_path: Path, option: str) -> None:
+    with pytest.raises(ValueError, match=f"{option}=-1"):
+        run(videos, tmp_path / "out", **{option: -1})
+
+
+def test_a_table_that_was_deleted_or_exchanged_is_noticed(videos: Path, tmp_path: Path) -> None:
+    run(videos, tmp_path / "out")
+    clips = tmp_path / "out" / "clips"
+    (clips / "train" / "000000.parquet").write_bytes((clips / "failed" / "000000.parquet").read_bytes())
+    with pytest.raises(OutputError, match="holds 1 rows, the manifest says 6"):
+        run(videos, tmp_path / "out")
+    (clips / "train" / "000000.parquet").unlink()
+    with pytest.raises(OutputError, match="cannot be read"):
+        run(videos, tmp_path / "out")
+
+
 def test_lost_rows_are_noticed(videos: Path, tmp_path: Path) -> None:
     run(videos, tmp_path / "out")
     shard = records(tmp_path / "out")[1]
@@ -246,7 +263,7 @@ def test_exported_clips_play_and_last_as_long_as_their_rows(tmp_path: Path) -> N
     steps = [OneClip(start=0.5, end=2.25), explode_clips, SetAside()]
     run(tmp_path / "v", tmp_path / "out", steps=steps, export_clips=True)
     row = load_dataset(str(tmp_path / "out"), split="train")[0]
-    assert row["clip_path"] == "media/00000/-a film.0.mp4"
+    assert row["clip_path"] == "media/000000/-a film.0.mp4"
     with av.open(str(tmp_path / "out" / row["clip_path"])) as clip:
         shown = sum(frame.duration * frame.time_base for frame in clip.decode(video=0))
     assert abs(shown - (row["end"] - row["start"])) <= 1 / 12

@@ -78,7 +78,7 @@ def test_ids_can_be_printed_and_stored(tmp_path: Path) -> None:
 
 def test_exported_clips_of_an_earlier_run_are_not_new_videos(tmp_path: Path) -> None:
     write_videos(tmp_path, a=1)
-    out = write_videos(tmp_path / "out" / "media" / "00000", clip=1).parents[1]
+    out = write_videos(tmp_path / "out" / "media" / "000000", clip=1).parents[1]
     (out / "manifest.jsonl").write_text('{"made_by": "panda_hf"}\n')
     unfinished = write_videos(tmp_path / "new", clip=1)
     assert list_videos(tmp_path, without=unfinished).count == 1

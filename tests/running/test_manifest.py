@@ -9,7 +9,7 @@ import pytest
 from panda_hf.errors import OutputError
 from panda_hf.running.manifest import Manifest, differences, head_record
 
-SHARD = {"record": "shard", "shard": 0, "files": {"videos/00000.parquet": {}}, "thumbnails": ["t"], "media": []}
+SHARD = {"record": "shard", "shard": 0, "files": {"videos/000000.parquet": {}}, "thumbnails": ["t"], "media": []}
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def manifest(tmp_path: Path) -> Manifest:
 def test_what_was_appended_is_read_again(manifest: Manifest) -> None:
     again = Manifest.load(manifest.path)
     assert again.head == manifest.head and again.shards == {0: SHARD}
-    assert again.files() == {"videos/00000.parquet", "t"}
+    assert again.files() == {"videos/000000.parquet", "t"}
     assert not again.ended
     again.append({"record": "end"})
     assert Manifest.load(manifest.path).ended

@@ -130,7 +130,7 @@ def crash_at(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
 
         def some(source: object, target: object) -> None:
             moved.append(target)
-            if str(target).endswith("failed/00000.parquet") or len(moved) > 3:
+            if str(target).endswith("failed/000000.parquet") or len(moved) > 3:
                 raise Crash
             move(source, target)
 
@@ -161,10 +161,10 @@ def test_files_that_the_manifest_does_not_name_are_removed(tmp_path: Path) -> No
     out = tmp_path / "out"
     curate(videos, out, **options)
     before = output_of(out)
-    shutil.copy(out / "clips/train/00000.parquet", out / "clips/train/00001.parquet")
+    shutil.copy(out / "clips/train/000000.parquet", out / "clips/train/000001.parquet")
     (out / "thumbnails" / "z.0.jpg").write_text("x")
-    (out / "media" / "00007").mkdir(parents=True)
-    (out / "media" / "00007" / "z.0.mp4").write_text("x")
+    (out / "media" / "000007").mkdir(parents=True)
+    (out / "media" / "000007" / "z.0.mp4").write_text("x")
     (out / "notes.txt").write_text("mine")
     assert curate(videos, out, **options).clips.kept == 1
     assert output_of(out) == {**before, "notes.txt": b"mine"}
