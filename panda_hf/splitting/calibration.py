@@ -28,7 +28,7 @@ little of what a camera adds."""
 SHORTEST_SECONDS = 1.0
 """Pieces shorter than this say little about movement."""
 
-STILL_SHARE = 0.8
+STILL_SHARE = 0.95
 """So many still scenes are recognised; the noisiest pass rather than that slow footage is lost."""
 
 SPARE_ABOVE = 1.1

@@ -69,16 +69,21 @@ def _soft_counts(values: Array, bins: int) -> Array:
     return counts
 
 
-def _edges(luma: Array) -> tuple[Array, npt.NDArray[np.intp]]:
-    """Strength and direction (0 to ``DIRECTIONS`` - 1) of the edge at each pixel."""
+def _edges(luma: Array) -> tuple[Array, Array]:
+    """Strength and direction (0 to ``DIRECTIONS``, which is 0 again) of the edge at each pixel."""
     dx, dy = cv2.Sobel(luma, cv2.CV_32F, 1, 0), cv2.Sobel(luma, cv2.CV_32F, 0, 1)
     strength, angle = cv2.cartToPolar(dx, dy)
-    return np.asarray(strength), np.minimum((angle / (2 * np.pi) * DIRECTIONS).astype(np.intp), DIRECTIONS - 1)
+    return np.asarray(strength, np.float32), np.asarray(angle, np.float32) * (DIRECTIONS / (2 * np.pi))
 
 
-def _histogram(strength: Array, direction: npt.NDArray[np.intp], grid: tuple[int, int]) -> Array:
+def _histogram(strength: Array, direction: Array, grid: tuple[int, int]) -> Array:
+    """Edges by cell and direction, each shared between the two nearest directions."""
     rows = np.arange(SIZE[0])[:, None] * grid[0] // SIZE[0]
     columns = np.arange(SIZE[1]) * grid[1] // SIZE[1]
-    index = (rows * grid[1] + columns) * DIRECTIONS + direction
-    counts = np.bincount(index.ravel(), strength.ravel(), grid[0] * grid[1] * DIRECTIONS)
-    return np.sqrt(counts + QUIET)
+    cell = (rows * grid[1] + columns) * DIRECTIONS
+    low = direction.astype(np.intp)
+    upper_share = direction - low
+    counts = np.full(grid[0] * grid[1] * DIRECTIONS, QUIET)
+    for turn, share in ((low, 1 - upper_share), (low + 1, upper_share)):
+        counts += np.bincount((cell + turn % DIRECTIONS).ravel(), (strength * share).ravel(), len(counts))
+    return np.sqrt(counts)

@@ -1,0 +1,146 @@
+"""CPU seconds of splitting a long video, beside a bare decode and PySceneDetect.
+
+    python benchmarks/split.py              makes a film of 570 s, 640x360 at 25 frames a second, and keeps it
+    python benchmarks/split.py FILE         takes yours
+
+Each measurement runs in a process of its own; ours and the bare decode with one decoding thread. User and system time
+are added up by the operating system. Run it while nothing else runs: a busy machine inflates CPU seconds too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+WORK = ("bare decode", "ContentDetector", "Split")
+
+
+def bare_decode(path: str) -> int:
+    """Every frame decoded by PyAV, none looked at."""
+    import av
+
+    with av.open(path) as container:
+        stream = container.streams.best("video")
+        stream.codec_context.thread_count = 1
+        return sum(1 for _ in container.decode(stream))
+
+
+def content_detector(path: str) -> int:
+    """PySceneDetect's ContentDetector as its users call it: own defaults, own reading of the file (OpenCV)."""
+    import scenedetect
+
+    return len(scenedetect.detect(path, scenedetect.ContentDetector()))
+
+
+def split(path: str) -> int:
+    """Our stage with the embedded default: shots, probe frames, descriptors, stitching."""
+    from panda_hf import Split
+
+    out = Split()({"video": [{"path": path, "bytes": None}]})
+    if out["error"][0]:
+        raise SystemExit(out["error"][0]["message"])
+    return len(out["clips"][0])
+
+
+def measure(work: str, path: str) -> dict[str, float]:
+    """CPU and wall seconds of one run in a fresh process, imports left out."""
+    command = [sys.executable, __file__, path, "--work", work]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
+    return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
+
+
+def run(work: str, path: str) -> dict[str, float]:
+    """CPU and wall seconds of one piece of work in this process."""
+    import av
+    import scenedetect
+
+    from panda_hf.splitting import Split
+
+    del av, scenedetect, Split  # imported before the clock starts
+    function = {"bare decode": bare_decode, "ContentDetector": content_detector, "Split": split}[work]
+    before, started = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+    result = function(path)
+    after, wall = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter() - started
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"cpu": cpu, "wall": wall, "peak_mib": after.ru_maxrss / 1024, "result": result}
+
+
+def long_film() -> Path:
+    """A film of 570 s of moving, textured shots as H.264, made once and kept in the folder for temporary files."""
+    path = Path(tempfile.gettempdir()) / "panda_hf_benchmark" / "long_film.mp4"
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        print("making a film of 570 s (once) ...", flush=True)
+        partial = path.with_suffix(".partial.mp4")
+        write_film(partial, seconds=570)
+        partial.rename(path)
+    return path
+
+
+def write_film(path: Path, seconds: int, fps: int = 25, size: tuple[int, int] = (360, 640)) -> None:
+    """Shots of 4 s: a window that drifts over a large picture, a disc that crosses it, the noise of a camera."""
+    import av
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    height, width = size
+    noise = rng.normal(0, 4, (8, height, width, 3)).astype(np.int16)
+    rows, columns = np.mgrid[:height, :width]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=fps, options={"preset": "veryfast", "crf": "23"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for i in range(seconds * fps):
+            if i % (4 * fps) == 0:
+                picture, colour = large_picture(rng, height, width), rng.integers(0, 256, 3)
+                drift = rng.uniform(-0.9, 0.9, 2)
+            k = i % (4 * fps)
+            top, left = (int(100 + k * step) for step in drift)
+            frame = picture[top : top + height, left : left + width] + noise[i % 8]
+            disc = (rows - height / 2) ** 2 + (columns - k * width / (4 * fps)) ** 2 < 60**2
+            frame[disc] = colour
+            image = np.clip(frame, 0, 255).astype(np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def large_picture(rng, height: int, width: int):
+    """Clouds of colour with fine texture on them, int16 [height + 200, width + 200, 3]."""
+    import cv2
+    import numpy as np
+
+    shape = (height + 200, width + 200)
+    layers = [
+        cv2.resize(rng.normal(0, strength, (*grid, 3)).astype(np.float32), shape[::-1], interpolation=cv2.INTER_CUBIC)
+        for strength, grid in ((60, (4, 6)), (30, (30, 45)), (15, (140, 210)))
+    ]
+    return (rng.uniform(60, 190, 3) + sum(layers)).astype(np.int16)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", nargs="?", help="a long video")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each; the median is printed")
+    parser.add_argument("--work", choices=WORK, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.work:
+        print(json.dumps(run(arguments.work, arguments.file)))
+        return
+    path = arguments.file or str(long_film())
+    rounds = [{work: measure(work, path) for work in WORK} for _ in range(arguments.repeats)]
+    print(f"{path}\nmedian of {arguments.repeats} runs    CPU s   wall s   peak MiB   CPU / bare decode")
+    middle = {work: {key: statistics.median(r[work][key] for r in rounds) for key in rounds[0][work]} for work in WORK}
+    for work, m in middle.items():
+        ratio = m["cpu"] / middle["bare decode"]["cpu"]
+        print(f"{work:20} {m['cpu']:7.2f}  {m['wall']:7.2f}    {m['peak_mib']:7.0f}   {ratio:17.2f}")
+
+
+if __name__ == "__main__":
+    main()

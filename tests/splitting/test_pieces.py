@@ -1,0 +1,79 @@
+"""Pieces cut on the way are those that the rules make of the whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from panda_hf.splitting.pieces import Piece, PieceCutter
+from panda_hf.splitting.settings import PAPER, SplitSettings
+from panda_hf.splitting.shots import Boundary
+from panda_hf.splitting.stitching import forced_cuts, probe_ticks
+
+
+def image(tick: int) -> np.ndarray:
+    return np.full((1, 1, 3), tick)
+
+
+def cut_up(ticks: list[int], end: int, found: dict[int, Boundary], rate: float, lag: int, settings: SplitSettings):
+    """Feed frames; each boundary is told ``lag`` frames after the frame it is on."""
+    cutter, pieces, held = PieceCutter(settings, rate, lag), [], 0
+    for i, tick in enumerate(ticks):
+        known = ticks[i - lag] if i >= lag else None
+        pieces += cutter.feed(tick, image(tick), [found[known]] if known in found else [])
+        held = max(held, len(cutter._ticks))
+    return cutter, pieces + cutter.finish(end), held
+
+
+@pytest.mark.parametrize("lag", [0, 2])
+@pytest.mark.parametrize("settings", [SplitSettings(), PAPER])
+@pytest.mark.parametrize("rate", [0.2, 10.0, 29.97])
+def test_pieces_and_probes_are_those_of_the_whole_shots(rate: float, settings: SplitSettings, lag: int):
+    rng = np.random.default_rng(int(rate * 10))
+    frames = int(rate * 100) + 12
+    cuts = sorted({int(c) for c in rng.integers(3, frames - 3, 6)})
+    ticks = list(range(frames))
+    cutter, pieces, _ = cut_up(ticks, frames, {c: Boundary(c, "cut") for c in cuts}, rate, lag, settings)
+    edges = [0, *cuts, frames]
+    assert cutter.shots == list(zip(edges, edges[1:], strict=False))
+    expected = [piece for shot in cutter.shots for piece in forced_cuts(*shot, rate, settings)]
+    assert [piece.stretch for piece in pieces] == expected
+    for piece in pieces:
+        assert piece.probes == probe_ticks(piece.stretch, settings.probe_fraction)
+        assert tuple(int(i[0, 0, 0]) for i in piece.images) == piece.probes
+
+
+def test_no_more_than_seven_seconds_of_frames_are_held():
+    _, _, held = cut_up(list(range(5000)), 5000, {}, 25.0, 2, SplitSettings())
+    assert held <= 7 * 25 + 1 + 2
+
+
+def test_black_stretches_make_no_pieces_and_hold_no_frames():
+    found = {100: Boundary(100, "black"), 4000: Boundary(4000, "content")}
+    cutter, pieces, held = cut_up(list(range(4100)), 4100, found, 25.0, 1, SplitSettings())
+    assert cutter.black == [(100, 4000)]
+    assert cutter.shots == [(0, 100), (4000, 4100)]
+    assert [p.stretch for p in pieces] == [(0, 100), (4000, 4100)]
+    assert held <= 7 * 25 + 3
+
+
+def test_a_cut_inside_black_is_no_shot():
+    found = {10: Boundary(10, "black"), 20: Boundary(20, "cut"), 30: Boundary(30, "content")}
+    cutter, _, _ = cut_up(list(range(60)), 60, found, 10.0, 0, SplitSettings())
+    assert cutter.shots == [(0, 10), (30, 60)]
+    assert cutter.black == [(10, 30)]
+
+
+def test_a_frame_shown_for_a_minute_stands_for_all_its_pieces():
+    ticks = [0, 1_000_000, 61_000_000, 62_000_000]
+    _, pieces, _ = cut_up(ticks, 63_000_000, {}, 1e6, 0, SplitSettings())
+    assert sum(p.stretch[1] - p.stretch[0] for p in pieces) == 63_000_000
+    assert {tick for piece in pieces[1:-1] for tick in piece.probes} == {1_000_000}
+
+
+def test_a_video_without_frames_has_no_pieces():
+    assert PieceCutter(SplitSettings(), 25.0).finish(0) == []
+
+
+def test_a_piece_names_its_parts():
+    assert Piece((0, 2), (0, 1), (image(0), image(1))).probes == (0, 1)
