@@ -109,7 +109,7 @@ class Caption(Stage):
 
     def _clip_input(self, batch: Batch, i: int) -> ClipInput | Failure:
         try:
-            frames, times = unpack_frames(batch["frames"][i]), tuple(batch["frames"][i]["times"])
+            frames, times = unpack_frames(batch["frames"][i]).copy(), tuple(batch["frames"][i]["times"])
         except Exception as error:  # the row becomes an error row
             return Failure.of(error)
         words = {column: batch[column][i] for column in self.uses}

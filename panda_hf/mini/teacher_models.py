@@ -119,8 +119,8 @@ def video_teacher() -> Pair:
     tokenizer = word_tokenizer(start=True)
     patch = 18
     vision = SiglipVisionConfig(
-        hidden_size=160,
-        intermediate_size=480,
+        hidden_size=128,
+        intermediate_size=384,
         num_hidden_layers=2,
         num_attention_heads=4,
         image_size=VIDEO_SIZE,
@@ -129,9 +129,9 @@ def video_teacher() -> Pair:
     )
     text = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=160,
-        intermediate_size=448,
-        num_hidden_layers=4,
+        hidden_size=128,
+        intermediate_size=320,
+        num_hidden_layers=3,
         num_attention_heads=4,
         num_key_value_heads=4,
         max_position_embeddings=512,

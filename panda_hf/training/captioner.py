@@ -87,6 +87,19 @@ class CaptionCollator:
         return [*ids, tokenizer.eos_token_id]
 
 
+class CaptionTrainer(Trainer):
+    """A ``Trainer`` that resumes models whose files keep older names of weights.
+
+    ``save_pretrained`` writes the names of the published checkpoints, which ``from_pretrained`` translates and
+    ``Trainer`` does not: it would warn and go on with random weights.
+    """
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        target = self.model if model is None else model
+        saved = type(target).from_pretrained(resume_from_checkpoint, dtype=target.dtype)
+        target.load_state_dict(saved.state_dict())
+
+
 def train_captioner(
     model: Any,
     processor: Any,
@@ -116,7 +129,7 @@ def train_captioner(
     collator = CaptionCollator(
         processor, bool(_language_config(model).is_encoder_decoder), settings.max_caption_tokens
     )
-    trainer = Trainer(
+    trainer = CaptionTrainer(
         model=model,
         args=_arguments(out, settings),
         train_dataset=samples,

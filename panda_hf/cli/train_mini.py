@@ -1,0 +1,31 @@
+"""`panda-hf mini train`: make the miniature's checkpoints anew, teachers first, then the selector."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    out: Annotated[Path, typer.Argument(help="The folder of the checkpoints.", show_default=False)],
+    only: Annotated[
+        list[str] | None, typer.Option(help="Train this part alone: image, video, text or selector; may be repeated.")
+    ] = None,
+    work: Annotated[Path | None, typer.Option(help="Where drawn scenes (5 GB) and unfinished training lie.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = True,
+    steps_scale: Annotated[float, typer.Option(min=0.0, help="Multiplies all training steps, for a trial.")] = 1.0,
+) -> None:
+    """Train the shipped miniature again, on this machine; two CPU cores are enough."""
+    from panda_hf.mini.train_selector import train_selector
+    from panda_hf.mini.train_teachers import RECIPES, train_teachers
+
+    known = [recipe.kind for recipe in RECIPES]
+    unknown = sorted(set(only or []) - {*known, "selector"})
+    if unknown:
+        raise typer.BadParameter(f"{unknown} is none of {[*known, 'selector']}", param_hint="--only")
+    kinds = [kind for kind in known if not only or kind in only]
+    train_teachers(out, work=work, resume=resume, only=kinds, steps_scale=steps_scale)
+    if not only or "selector" in only:
+        train_selector(out / "selector", resume=resume, steps_scale=steps_scale)

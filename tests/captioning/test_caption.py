@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from datasets import Dataset, Features
+
+from panda_hf import schema
+from panda_hf.captioning import Caption
+from panda_hf.captioning import caption as caption_module
+from panda_hf.captioning.caption import tidy
+from panda_hf.captioning.teachers.base import TeacherCard
+from panda_hf.errors import MissingColumnError
+from panda_hf.stage import apply
+from panda_hf.video import pack_frames
+from tests.captioning import tiny
+
+
+def row(index: int, **words) -> dict:
+    frames = np.random.default_rng(index).integers(0, 256, (8, 32, 48, 3), np.uint8)
+    return {"clip_id": f"v.{index}", "frames": pack_frames(frames, list(range(8))), **words}
+
+
+def run(stage: Caption, rows: list[dict]) -> dict:
+    columns = ["clip_id", "frames", "title", "description", "subtitle"]
+    return stage({c: [r.get(c) for r in rows] for c in columns})
+
+
+@dataclasses.dataclass
+class Parrot:
+    """A teacher that says each clip's title, and breaks on the title "break", alone or among others."""
+
+    card: TeacherCard = TeacherCard("parrot", "blip2", "nowhere", ("image",), max_new_tokens=7, num_beams=2)
+    calls: list = dataclasses.field(default_factory=list)
+
+    def caption(self, clips, *, max_new_tokens, num_beams):
+        self.calls.append((len(clips), max_new_tokens, num_beams))
+        if any(clip.title == "break" for clip in clips):
+            raise RuntimeError("cannot say that")
+        return [clip.title or "" for clip in clips]
+
+
+@pytest.fixture
+def parrot(monkeypatch) -> Parrot:
+    teacher = Parrot()
+    monkeypatch.setattr(caption_module, "load_teacher", lambda card, device: teacher)
+    return teacher
+
+
+def test_each_clip_gets_its_caption_in_the_column_of_the_teacher(parrot):
+    out = run(Caption(teacher="mini_image"), [row(0, title="one"), row(1, title=" two\n\u202ewords ")])
+    assert out["caption_mini_image"] == ["one", "two words"]
+    assert parrot.calls == [(2, 7, 2)]
+
+
+def test_generation_settings_of_the_stage_win_over_the_card(parrot):
+    run(Caption(teacher="mini_image", max_new_tokens=3, num_beams=1), [row(0, title="one")])
+    assert parrot.calls == [(1, 3, 1)]
+
+
+def test_a_teacher_that_writes_nothing_leaves_none_and_no_error(parrot):
+    out = run(Caption(teacher="mini_image"), [row(0, title=" \n\t"), row(1, title="ok")])
+    assert out["caption_mini_image"] == [None, "ok"]
+    assert out["error"] == [None, None]
+
+
+def test_one_bad_clip_does_not_take_its_batch(parrot):
+    out = run(Caption(teacher="mini_image"), [row(0, title="a"), row(1, title="break"), row(2, title="c")])
+    assert out["caption_mini_image"] == ["a", None, "c"]
+    assert [error and error["message"] for error in out["error"]] == [None, "cannot say that", None]
+    assert out["error"][1]["stage"] == "Caption(mini_image)"
+
+
+def test_a_broken_frame_pack_fails_alone(parrot):
+    broken = {**row(1, title="b"), "frames": {"data": b"xx", "shape": [8, 32, 48, 3], "times": [0.0] * 8}}
+    out = run(Caption(teacher="mini_image"), [row(0, title="a"), broken])
+    assert out["caption_mini_image"] == ["a", None]
+    assert out["error"][1]["type"] == "ValueError"
+
+
+def test_a_user_can_bring_a_checkpoint_of_a_family(tmp_path):
+    folder = tiny.blip2_without_encoder(tmp_path / "opt")
+    stage = Caption(teacher="my_blip", family="blip2", checkpoint=str(folder), max_new_tokens=4, num_beams=1)
+    rows = Dataset.from_list(
+        [row(0), row(1)], features=Features({"clip_id": schema.Value("string"), **schema.FRAMES_COLUMNS})
+    )
+    captioned = apply(rows, stage)
+    assert captioned.features["caption_my_blip"] == schema.Value("string")
+    assert all(text is None or text == tidy(text) for text in captioned["caption_my_blip"])
+    assert stage.provenance()["checkpoint"] == str(folder) and stage.provenance()["num_beams"] == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"teacher": "no such"}, "column's name"),
+        ({"teacher": "nobody"}, "no teacher is called 'nobody'"),
+        ({"teacher": "x", "family": "blip2"}, "give both"),
+        ({"teacher": "x", "checkpoint": "somewhere"}, "give both"),
+        ({"teacher": "mini_image", "family": "blip2", "checkpoint": "somewhere"}, "registered already"),
+    ],
+)
+def test_settings_that_do_not_name_a_teacher_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Caption(**settings)
+
+
+def test_a_dataset_without_frames_is_told_what_is_missing():
+    with pytest.raises(MissingColumnError, match="frames"):
+        Caption(teacher="mini_image")({"clip_id": ["v.0"]})
+
+
+def test_what_a_registered_teacher_sees_can_be_narrowed():
+    assert Caption(teacher="mini_text", sees=("image",)).card().sees == ("image",)
+    assert Caption(teacher="mini_text").card().sees == ("image", "text")
