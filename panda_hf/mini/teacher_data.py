@@ -32,11 +32,11 @@ def draw_scenes(folder: Path, count: int, *, workers: int = 1) -> None:
     """Draw the first ``count`` training scenes, rounded up to whole files; files that are there are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     missing = [n for n in range(-(-count // SHARD)) if not _large_file(folder, n).exists()]
-    if workers <= 1:
+    if min(workers, len(missing)) <= 1:
         for n in missing:
             _draw_shard(n, folder)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(min(workers, len(missing)), mp_context=get_context("spawn")) as pool:
         list(pool.map(partial(_draw_shard, folder=folder), missing))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from panda_hf.mini import speech, teacher_models
+from panda_hf.mini import speech, teacher_data, teacher_models
 from panda_hf.mini.teacher_data import Kind, TeacherScenes, draw_scenes
 from panda_hf.training.captioner import CaptionerSettings, save_half, train_captioner
 
@@ -62,7 +62,7 @@ def train_teachers(
         steps_scale: multiplies the steps of every recipe; small for a trial.
     """
     work = work or work_folder()
-    scenes = max(500, int(SCENES * min(1.0, steps_scale)))
+    scenes = max(teacher_data.SHARD, int(SCENES * min(1.0, steps_scale)))
     draw_scenes(work / "scenes", scenes, workers=min(4, os.cpu_count() or 1))
     for recipe in RECIPES:
         if only is None or recipe.kind in only:
