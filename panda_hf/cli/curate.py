@@ -43,11 +43,13 @@ def curate(
         str, typer.Option(metavar="NAME", help="The set of checkpoints: mini is shipped, needs no GPU.", **METHOD)
     ] = "mini",
     split_preset: Annotated[
-        str,
+        str | None,
         typer.Option(
-            metavar="NAME", help="Thresholds of the splitting: default, panda70m, official-code, paper.", **METHOD
+            metavar="NAME",
+            help="Thresholds of the splitting: default, panda70m, official-code, paper. Else what suits the embedder.",
+            **METHOD,
         ),
-    ] = "default",
+    ] = None,
     embedder: Annotated[
         str,
         typer.Option(
@@ -111,13 +113,16 @@ def curate(
     typer.echo("\n".join(closing(summary, report)))
 
 
-def chosen_steps(preset: str, split_preset: str, **options: Any) -> list[Any]:
-    """The steps of a preset; what the library refuses becomes a message about the usage."""
+def chosen_steps(preset: str, split_preset: str | None, *, embedder: str, **options: Any) -> list[Any]:
+    """The steps of a preset, thresholds spelt out; what the library refuses becomes a message about the usage."""
     from panda_hf.pipeline import panda_70m
-    from panda_hf.splitting import SplitSettings
+    from panda_hf.splitting import Split, SplitSettings
 
     try:
-        return panda_70m(preset, split=SplitSettings.preset(split_preset), **options)  # type: ignore[arg-type]
+        chosen: Any = split_preset
+        rules = Split(embedder=embedder).rules if split_preset is None else SplitSettings.preset(chosen)
+        known: Any = preset
+        return list(panda_70m(known, split=rules, embedder=embedder, **options))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from panda_hf.cli.curate import closing, described, run
+from panda_hf.cli.curate import chosen_steps, closing, described, run
 
 
 def demo(
@@ -26,9 +26,8 @@ def demo(
     it at the end.
     """
     from panda_hf.mini.films import write_films
-    from panda_hf.pipeline import panda_70m
 
-    folder, steps = out / "films", panda_70m()
+    folder, steps = out / "films", chosen_steps("mini", None, embedder="descriptor")
     typer.echo(f"writing {films} films to {folder}")
     write_films(folder, "test", films, workers=workers or os.cpu_count() or 1)
     typer.echo("\n".join(["curating them", *(f"  {described(step)}" for step in steps)]))

@@ -14,7 +14,7 @@ from panda_hf.errors import OutputError
 
 @dataclass(frozen=True)
 class Step:
-    """A step with its settings, nested ones flattened."""
+    """A step with its settings, nested ones flattened, those left open (``None``) and a first version left out."""
 
     name: str
     settings: dict[str, Any]
@@ -53,7 +53,7 @@ class RunRecord:
         if head.get("made_by") != "panda_hf":
             raise OutputError(f"{manifest} was not written by panda_hf; give a folder that `panda-hf curate` made")
         return cls(
-            steps=[Step(step["name"], flat(step.get("settings") or {})) for step in head.get("steps") or []],
+            steps=[Step(step["name"], _telling(step.get("settings") or {})) for step in head.get("steps") or []],
             settings=flat(head.get("settings") or {}),
             versions=head.get("versions") or {},
             source=_shown(head.get("source")),
@@ -72,6 +72,11 @@ def flat(settings: dict[str, Any]) -> dict[str, Any]:
         else:
             out[name] = value
     return out
+
+
+def _telling(settings: dict[str, Any]) -> dict[str, Any]:
+    shown = {name: value for name, value in flat(settings).items() if value is not None}
+    return {name: value for name, value in shown.items() if (name, value) != ("version", 1)}
 
 
 def _records(manifest: Path) -> Iterator[dict[str, Any]]:

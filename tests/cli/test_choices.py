@@ -22,6 +22,11 @@ def test_choices_become_steps() -> None:
     assert select.teachers == ("mini_image",) and select.selector == "x/y"
 
 
+def test_without_a_choice_the_thresholds_suit_the_embedder() -> None:
+    assert chosen_steps("mini", None, embedder="descriptor")[0].settings == SplitSettings.preset("default")
+    assert chosen_steps("mini", None, embedder="a/model")[0].settings == SplitSettings.preset("panda70m")
+
+
 @pytest.mark.parametrize("option", ["--preset", "--split-preset"])
 def test_an_unknown_choice_is_wrong_usage(tmp_path: Path, option: str) -> None:
     result = CliRunner().invoke(app, ["curate", str(tmp_path), "--out", str(tmp_path / "out"), option, "nonsense"])
