@@ -108,8 +108,7 @@ def text_teacher(words: tuple[str, ...] = ()) -> Pair:
         num_heads=4,
         dropout_rate=0.0,
         feed_forward_proj="gated-gelu",
-        decoder_start_token_id=tokenizer.pad_token_id,
-        **_special_ids(tokenizer),
+        **{**_special_ids(tokenizer), "decoder_start_token_id": tokenizer.pad_token_id},
     )
     return _blip2(tokenizer, text)
 
@@ -142,10 +141,9 @@ def video_teacher() -> Pair:
     config = LlavaConfig(
         vision_config=vision,
         text_config=text,
-        image_token_id=tokenizer.convert_tokens_to_ids(IMAGE),
+        image_token_index=_image_id(tokenizer),
         vision_feature_layer=-1,
         vision_feature_select_strategy="full",
-        initializer_range=SPREAD,
         image_seq_length=(VIDEO_SIZE // patch) ** 2,
         tie_word_embeddings=True,
     )
@@ -159,7 +157,7 @@ def video_teacher() -> Pair:
         chat_template=CHAT_TEMPLATE,
     )
     model = LlavaForConditionalGeneration(config)
-    nn.init.normal_(model.get_input_embeddings().weight, std=0.2)
+    nn.init.normal_(model.model.language_model.embed_tokens.weight, std=0.2)
     _spread_positions(model)
     return model, processor
 
@@ -199,7 +197,7 @@ def _blip2(
         text_config=text.to_dict(),
         num_query_tokens=queries,
         initializer_range=SPREAD,
-        image_token_index=tokenizer.convert_tokens_to_ids(IMAGE),
+        image_token_index=_image_id(tokenizer),
     )
     model = Blip2ForConditionalGeneration(config)
     nn.init.normal_(model.query_tokens, std=1.0)  # the class starts them all at zero, where they can never part
@@ -215,7 +213,11 @@ def _spread_positions(model: nn.Module) -> None:
             nn.init.normal_(weight, std=0.5)
 
 
-def _special_ids(tokenizer: PreTrainedTokenizerFast) -> dict[str, int]:
+def _image_id(tokenizer: PreTrainedTokenizerFast) -> int:
+    return int(tokenizer.vocab[IMAGE])
+
+
+def _special_ids(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
     return {
         "pad_token_id": tokenizer.pad_token_id,
         "bos_token_id": tokenizer.bos_token_id,
