@@ -1,7 +1,8 @@
 """CPU seconds of splitting a long video, beside a bare decode and PySceneDetect.
 
-    python benchmarks/split.py              makes a film of 570 s, 640x360 at 25 frames a second, and keeps it
-    python benchmarks/split.py FILE         takes yours
+    python benchmarks/split.py FILE     a long video of yours
+    python benchmarks/split.py FOLDER   a film of 570 s, 640x360 at 25 frames a second, of the videos in a folder
+    python benchmarks/split.py          such a film of drawn shots; real footage takes longer to decode
 
 Each measurement runs in a process of its own; ours and the bare decode with one decoding thread. User and system time
 are added up by the operating system. Run it while nothing else runs: a busy machine inflates CPU seconds too.
@@ -18,8 +19,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 
+SECONDS, FPS, HEIGHT, WIDTH = 570, 25, 360, 640
 WORK = ("bare decode", "ContentDetector", "Split")
 
 
@@ -73,50 +76,71 @@ def run(work: str, path: str) -> dict[str, float]:
     return {"cpu": cpu, "wall": wall, "peak_mib": after.ru_maxrss / 1024, "result": result}
 
 
-def long_film() -> Path:
-    """A film of 570 s of moving, textured shots as H.264, made once and kept in the folder for temporary files."""
-    path = Path(tempfile.gettempdir()) / "panda_hf_benchmark" / "long_film.mp4"
+def long_film(footage: str | None) -> Path:
+    """A film of 570 s as H.264, made once and kept in the folder for temporary files.
+
+    Args:
+        footage: folder of videos to put in a row, again and again; ``None``: drawn shots.
+    """
+    name = "drawn" if footage is None else "of_" + "_".join(Path(footage).resolve().parts[-2:])
+    path = Path(tempfile.gettempdir()) / "panda_hf_benchmark" / f"{name}.mp4"
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
-        print("making a film of 570 s (once) ...", flush=True)
+        print(f"making a film of {SECONDS} s (once) ...", flush=True)
         partial = path.with_suffix(".partial.mp4")
-        write_film(partial, seconds=570)
+        write_film(partial, drawn_pictures() if footage is None else pictures_of(Path(footage)))
         partial.rename(path)
     return path
 
 
-def write_film(path: Path, seconds: int, fps: int = 25, size: tuple[int, int] = (360, 640)) -> None:
-    """Shots of 4 s: a window that drifts over a large picture, a disc that crosses it, the noise of a camera."""
+def write_film(path: Path, pictures) -> None:
+    """Encode RGB pictures as x264 does by default."""
     import av
-    import numpy as np
 
-    rng = np.random.default_rng(0)
-    height, width = size
-    noise = rng.normal(0, 4, (8, height, width, 3)).astype(np.int16)
-    rows, columns = np.mgrid[:height, :width]
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=fps, options={"preset": "veryfast", "crf": "23"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for i in range(seconds * fps):
-            if i % (4 * fps) == 0:
-                picture, colour = large_picture(rng, height, width), rng.integers(0, 256, 3)
-                drift = rng.uniform(-0.9, 0.9, 2)
-            k = i % (4 * fps)
-            top, left = (int(100 + k * step) for step in drift)
-            frame = picture[top : top + height, left : left + width] + noise[i % 8]
-            disc = (rows - height / 2) ** 2 + (columns - k * width / (4 * fps)) ** 2 < 60**2
-            frame[disc] = colour
-            image = np.clip(frame, 0, 255).astype(np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        stream = container.add_stream("libx264", rate=FPS, options={"preset": "medium", "crf": "23"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for picture in islice(pictures, SECONDS * FPS):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
 
 
-def large_picture(rng, height: int, width: int):
-    """Clouds of colour with fine texture on them, int16 [height + 200, width + 200, 3]."""
+def pictures_of(folder: Path):
+    """The frames of all videos of a folder, in order of name, over and over."""
+    from panda_hf.errors import VideoError
+    from panda_hf.video import FrameReader
+
+    while True:
+        for path in sorted(folder.iterdir()):
+            try:
+                with FrameReader(str(path)) as reader:
+                    yield from (frame.rgb((HEIGHT, WIDTH)) for frame in reader)
+            except VideoError:
+                continue
+
+
+def drawn_pictures():
+    """Shots of 4 s: a window that drifts over a large picture, a disc that crosses it, the noise of a camera."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 4, (8, HEIGHT, WIDTH, 3)).astype(np.int16)
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    while True:
+        picture, colour, drift = large_picture(rng), rng.integers(0, 256, 3), rng.uniform(-0.9, 0.9, 2)
+        for k in range(4 * FPS):
+            top, left = (int(100 + k * step) for step in drift)
+            frame = picture[top : top + HEIGHT, left : left + WIDTH] + noise[k % 8]
+            frame[(rows - HEIGHT / 2) ** 2 + (columns - k * WIDTH / (4 * FPS)) ** 2 < 60**2] = colour
+            yield np.clip(frame, 0, 255).astype(np.uint8)
+
+
+def large_picture(rng):
+    """Clouds of colour with fine texture on them, int16 [HEIGHT + 200, WIDTH + 200, 3]."""
     import cv2
     import numpy as np
 
-    shape = (height + 200, width + 200)
+    shape = (HEIGHT + 200, WIDTH + 200)
     layers = [
         cv2.resize(rng.normal(0, strength, (*grid, 3)).astype(np.float32), shape[::-1], interpolation=cv2.INTER_CUBIC)
         for strength, grid in ((60, (4, 6)), (30, (30, 45)), (15, (140, 210)))
@@ -126,14 +150,16 @@ def large_picture(rng, height: int, width: int):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", nargs="?", help="a long video")
+    parser.add_argument("file", nargs="?", help="a long video, or a folder of short ones")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each; the median is printed")
     parser.add_argument("--work", choices=WORK, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.work:
         print(json.dumps(run(arguments.work, arguments.file)))
         return
-    path = arguments.file or str(long_film())
+    path = arguments.file
+    if path is None or Path(path).is_dir():
+        path = str(long_film(path))
     rounds = [{work: measure(work, path) for work in WORK} for _ in range(arguments.repeats)]
     print(f"{path}\nmedian of {arguments.repeats} runs    CPU s   wall s   peak MiB   CPU / bare decode")
     middle = {work: {key: statistics.median(r[work][key] for r in rounds) for key in rounds[0][work]} for work in WORK}

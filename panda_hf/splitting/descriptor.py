@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -42,31 +44,32 @@ def describe(yuv: Image) -> npt.NDArray[np.float32]:
 
 def _colours(image: Array) -> Array:
     chroma = (image[..., 1:] - 0.5) * CHROMA_GAIN + 0.5
-    rows = np.array_split(np.arange(SIZE[0]), QUARTERS[0])
-    columns = np.array_split(np.arange(SIZE[1]), QUARTERS[1])
-    quarters = [np.ix_(r, c) for r in rows for c in columns]
-    counts = [
-        histogram
-        for quarter in quarters
-        for histogram in (
-            _soft_counts(image[..., 0][quarter].ravel()[:, None], LUMA_BINS),
-            _soft_counts(chroma[quarter].reshape(-1, 2), CHROMA_BINS),
-        )
-    ]
-    return np.sqrt(np.concatenate(counts))
+    luma_counts = _soft_counts((image[..., 0],), LUMA_BINS)
+    return np.sqrt(np.concatenate([luma_counts, _soft_counts((chroma[..., 0], chroma[..., 1]), CHROMA_BINS)]))
 
 
-def _soft_counts(values: Array, bins: int) -> Array:
-    """Histogram of points [n, d] in [0, 1]^d, each shared between its neighbouring bins; flat, bins ** d long."""
-    position = np.clip(values, 0, 1) * (bins - 1)
-    low = np.minimum(position.astype(int), bins - 2)
-    upper_share = position - low
-    counts = np.zeros(bins ** values.shape[1])
-    for corner in np.ndindex(*(2,) * values.shape[1]):
-        share = np.where(corner, upper_share, 1 - upper_share).prod(axis=1)
-        index = np.ravel_multi_index(tuple((low + corner).T), (bins,) * values.shape[1])
-        counts += np.bincount(index, share, len(counts))
-    return counts
+def _soft_counts(channels: tuple[Array, ...], bins: int) -> Array:
+    """Joint histogram, in each quarter, of channels in [0, 1]; each value is shared between its two nearest bins."""
+    length = QUARTERS[0] * QUARTERS[1] * bins ** len(channels)
+    shares: list[tuple[npt.NDArray[np.intp], Array]] = [(_cells(QUARTERS), np.ones(SIZE, np.float32))]
+    for channel in channels:
+        position = np.clip(channel, 0, 1) * (bins - 1)
+        low = np.minimum(position.astype(np.intp), bins - 2)
+        upper = position - low
+        shares = [
+            (cell * bins + low + turn, share * (upper if turn else 1 - upper))
+            for cell, share in shares
+            for turn in (0, 1)
+        ]
+    return np.sum([np.bincount(cell.ravel(), share.ravel(), length) for cell, share in shares], axis=0)
+
+
+@cache
+def _cells(grid: tuple[int, int]) -> npt.NDArray[np.intp]:
+    """For each pixel the number of the cell of a grid it lies in."""
+    rows = np.arange(SIZE[0])[:, None] * grid[0] // SIZE[0]
+    columns = np.arange(SIZE[1]) * grid[1] // SIZE[1]
+    return rows * grid[1] + columns
 
 
 def _edges(luma: Array) -> tuple[Array, Array]:
@@ -78,9 +81,7 @@ def _edges(luma: Array) -> tuple[Array, Array]:
 
 def _histogram(strength: Array, direction: Array, grid: tuple[int, int]) -> Array:
     """Edges by cell and direction, each shared between the two nearest directions."""
-    rows = np.arange(SIZE[0])[:, None] * grid[0] // SIZE[0]
-    columns = np.arange(SIZE[1]) * grid[1] // SIZE[1]
-    cell = (rows * grid[1] + columns) * DIRECTIONS
+    cell = _cells(grid) * DIRECTIONS
     low = direction.astype(np.intp)
     upper_share = direction - low
     counts = np.full(grid[0] * grid[1] * DIRECTIONS, QUIET)

@@ -88,18 +88,25 @@ def _load_model(path: str) -> Any:
     from transformers import AutoConfig, AutoModel, CLIPVisionModelWithProjection, SiglipVisionModel
 
     try:
-        kind = AutoConfig.from_pretrained(path).model_type
+        config = AutoConfig.from_pretrained(path)
         towers: dict[str, Any] = {"clip": CLIPVisionModelWithProjection, "siglip": SiglipVisionModel}
-        tower: Any = towers.get(kind.removesuffix("_vision_model"), AutoModel)
-        model, loading = tower.from_pretrained(path, output_loading_info=True)
+        tower: Any = towers.get(config.model_type.removesuffix("_vision_model"), AutoModel)
+        if config.model_type == "clip":  # the width of the projection stands in the outer configuration only
+            config.vision_config.projection_dim = config.projection_dim
+        if tower is not AutoModel:
+            config = getattr(config, "vision_config", config)
+        model, loading = tower.from_pretrained(path, config=config, output_loading_info=True)
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(
             f"the frame embedder {path!r} cannot be loaded: {error}. Give 'descriptor', or the id or folder of a "
             f"transformers vision model such as 'laion/CLIP-ViT-H-14-laion2B-s32B-b79K'."
         ) from error
-    if loading["missing_keys"]:
-        missing = sorted(loading["missing_keys"])
-        raise CheckpointError(f"the frame embedder {path!r} lacks {len(missing)} weights, the first is {missing[0]!r}")
+    missing = sorted(map(str, [*loading["missing_keys"], *loading["mismatched_keys"]]))
+    if missing:
+        raise CheckpointError(
+            f"the frame embedder {path!r} lacks {len(missing)} weights or has them in another shape, the first is "
+            f"{missing[0]}. Fetch the checkpoint again, or give another one."
+        )
     return model
 
 

@@ -53,17 +53,17 @@ class SplitSettings:
     probe_fraction: float = 0.05
     """The two frames that stand for a piece lie at this fraction from its ends (code: 0.05; paper: 0.1)."""
 
-    max_transition_distance: float = 0.68
+    max_transition_distance: float = 0.67
     """A piece whose two probe frames are farther apart holds a transition and is dropped (code and paper: 1.0)."""
 
-    max_stitch_distance: float = 0.34
+    max_stitch_distance: float = 0.33
     """Neighbouring pieces are one event unless the last probe of the one and the first probe of the next are farther
     apart than this (code and paper: 0.6)."""
 
     min_seconds: float = 2.5
     """Shorter events are dropped, before trimming (the released dataset: 2.5; active code line and paper: 2)."""
 
-    still_distance: float = 0.02
+    still_distance: float = 0.03
     """An event whose first and last probe are closer is a still picture and is dropped (code and paper: 0.15); 0: off.
     """
 

@@ -15,18 +15,20 @@ from panda_hf.splitting.settings import SplitSettings
 
 Image = npt.NDArray[np.uint8]
 
-SMALL_WIDTH = 160
-"""Width that small images come near to. PySceneDetect looks at 256 and scales each whole frame down to it."""
+SMALL_WIDTH = 80
+"""Length that the longer side of small images comes near to. PySceneDetect scales every whole frame to 256; its scores
+on every 4th and on every 8th sample of 640 x 360 differ by about 1 %."""
 
 BLACK_SHARE = 0.98
 """So much of a black frame is dark: a station logo or a burnt-in time code does not make it a picture."""
 
-FADE_IN_RATE = 1.2
+FADE_IN_RATE = 1.5
 """After black, as long as the picture gets brighter by this share of itself per second, it is still fading in: the
-end of a linear fade that takes just under a second."""
+end of a linear fade of two thirds of a second."""
 
-_LIMITED = np.array([[1.1644, 2.0172, 0.0], [1.1644, -0.3918, -0.813], [1.1644, 0.0, 1.596]])
-_FULL = np.array([[1.0, 1.772, 0.0], [1.0, -0.3441, -0.7141], [1.0, 0.0, 1.402]])
+# from Y, U, V to B, G, R by BT.601; the last column is what the offsets of Y, U and V come to
+_LIMITED = np.array([[1.1644, 2.0172, 0, -276.83], [1.1644, -0.3918, -0.813, 135.58], [1.1644, 0, 1.596, -222.92]])
+_FULL = np.array([[1.0, 1.772, 0, -226.82], [1.0, -0.3441, -0.7141, 135.45], [1.0, 0, 1.402, -179.46]])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,9 +52,7 @@ def is_full_range(pixel_format: str) -> bool:
 
 def to_bgr(yuv: Image, full_range: bool = False) -> Image:
     """A small YUV image as the BGR image that PySceneDetect's detectors expect (BT.601); uint8 [h, w, 3]."""
-    matrix = _FULL if full_range else _LIMITED
-    offset = matrix @ np.array([0.0 if full_range else -16.0, -128.0, -128.0])
-    return np.asarray(cv2.transform(yuv, np.column_stack([matrix, offset])), np.uint8)
+    return np.asarray(cv2.transform(yuv, _FULL if full_range else _LIMITED), np.uint8)
 
 
 class ShotDetector:
@@ -71,6 +71,7 @@ class ShotDetector:
         self._black_luma = settings.black_luma
         self._black = False
         self._brightness = 0.0
+        self._brightest_black = 255 * (BLACK_SHARE * (self._black_luma or 0) + 1 - BLACK_SHARE)
         self._gain = 1 + FADE_IN_RATE / fps
         self._frames = 0
         self._ticks: list[int] = []
@@ -97,9 +98,9 @@ class ShotDetector:
     def _pass_black(self, tick: int, yuv: Image) -> list[Boundary]:
         if self._black_luma is None:
             return []
-        brightness = float(yuv[..., 0].mean()) - (0 if self._full_range else 16)
+        brightness = cv2.mean(yuv)[0] - (0 if self._full_range else 16)
         rises, self._brightness = brightness > self._brightness * self._gain, brightness
-        black = is_black(yuv, self._black_luma, self._full_range)
+        black = brightness <= self._brightest_black and is_black(yuv, self._black_luma, self._full_range)
         if black == self._black or (self._black and rises):
             return []
         self._black = black

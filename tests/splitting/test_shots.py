@@ -34,10 +34,10 @@ def shot(seed: int, frames: int) -> list[np.ndarray]:
     return list(moving(seed, frames))
 
 
-def test_small_images_are_about_160_samples_long():
-    assert small_step(640, 360) == 4
-    assert small_step(360, 640) == 4
-    assert small_step(1920, 1080) == 12
+def test_small_images_are_about_80_samples_long():
+    assert small_step(640, 360) == 8
+    assert small_step(360, 640) == 8
+    assert small_step(1920, 1080) == 24
     assert small_step(66, 50) == 1
 
 
