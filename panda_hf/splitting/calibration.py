@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import combinations, pairwise
 from typing import Any, NamedTuple
 
@@ -30,6 +30,9 @@ SHORTEST_SECONDS = 1.0
 
 STILL_SHARE = 0.95
 """So many still scenes are recognised; the noisiest pass rather than that slow footage is lost."""
+
+MENDED_SHARE = 0.95
+"""So many forced cuts are mended; that a few true cuts between alike shots go with them is what stitching is for."""
 
 SPARE_ABOVE = 1.1
 """The transition check lets pass what changes a tenth more than any labelled shot: footage is kept, not lost."""
@@ -79,20 +82,11 @@ def thresholds(distances: Distances) -> list[Threshold]:
     """The thresholds of :class:`SplitSettings` that fit these distances."""
     found = {
         "still_distance": ("still", "within", float(np.quantile(distances.still, STILL_SHARE))),
-        "max_stitch_distance": ("forced", "cut", best_split(distances.forced, distances.cut)),
+        "max_stitch_distance": ("forced", "cut", float(np.quantile(distances.forced, MENDED_SHARE))),
         "max_transition_distance": ("within", "hidden", SPARE_ABOVE * max(distances.within)),
         "redundancy_distance": ("repeated", "same_shot", float(np.quantile(distances.same_shot, REPEATED_SHARE))),
     }
     return [_threshold(field, near, far, value, distances) for field, (near, far, value) in found.items()]
-
-
-def best_split(near: Sequence[float], far: Sequence[float]) -> float:
-    """The value that puts the largest shares of ``near`` below and of ``far`` above it; the middle of several such."""
-    points = np.unique([*near, *far])
-    middles = (points[:-1] + points[1:]) / 2
-    quality = np.array([np.mean(np.less(near, m)) + np.mean(np.greater(far, m)) for m in middles])
-    best = np.flatnonzero(quality >= quality.max() - 1e-9)
-    return float((points[best[0]] + points[best[-1] + 1]) / 2)
 
 
 def measure(video: VideoLike, label: dict[str, Any], embedder: str = DESCRIPTOR, seed: int = 0) -> Distances:

@@ -56,7 +56,7 @@ class SplitSettings:
     max_transition_distance: float = 0.67
     """A piece whose two probe frames are farther apart holds a transition and is dropped (code and paper: 1.0)."""
 
-    max_stitch_distance: float = 0.33
+    max_stitch_distance: float = 0.39
     """Neighbouring pieces are one event unless the last probe of the one and the first probe of the next are farther
     apart than this (code and paper: 0.6)."""
 

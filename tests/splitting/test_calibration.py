@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from panda_hf.cli.calibrate import calibrate
 from panda_hf.cli.score_shots import score_shots
-from panda_hf.splitting.calibration import Distances, best_split, clean_shots, measure, thresholds
+from panda_hf.splitting.calibration import Distances, clean_shots, measure, thresholds
 from panda_hf.splitting.settings import SplitSettings
 
 from .films import black, moving, write
@@ -34,11 +34,6 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_transitions_and_ignored_frames_are_left_out_of_the_shots():
     label = {"n_frames": 100, "cuts": [30], "gradual": [{"start": 50, "end": 59}], "ignore": [[80, 84]]}
     assert clean_shots(label) == [(0, 30), (30, 50), (60, 80), (85, 100)]
-
-
-def test_the_best_split_lies_in_the_middle_of_the_gap():
-    assert best_split([0.1, 0.2], [0.6, 0.8]) == pytest.approx(0.4)
-    assert best_split([0.1, 0.2, 0.7], [0.6, 0.8]) == pytest.approx(0.4)
 
 
 def test_distances_of_a_labelled_film(labelled: Path):
@@ -63,7 +58,7 @@ def test_thresholds_by_hand():
     distances = Distances(
         still=list(np.linspace(0, 0.2, 21)),
         within=[0.1, 0.5],
-        forced=[0.1],
+        forced=list(np.linspace(0, 0.2, 21)),
         cut=[0.5],
         hidden=[0.4, 0.9],
         repeated=[0.1],
@@ -72,7 +67,7 @@ def test_thresholds_by_hand():
     )
     found = {t.field: t for t in thresholds(distances)}
     assert found["still_distance"].value == pytest.approx(0.19)
-    assert found["max_stitch_distance"].value == pytest.approx(0.3)
+    assert found["max_stitch_distance"].value == pytest.approx(0.19)
     assert found["max_transition_distance"].value == pytest.approx(0.55)
     assert found["max_transition_distance"].far_right == 0.5
     assert found["redundancy_distance"].value == pytest.approx(0.22)
