@@ -24,14 +24,15 @@ from panda_hf.mini.world import (
     pick,
     random_scene,
 )
-from panda_hf.training.selector import SelectorExample, learned_targets
+from panda_hf.models.umt import UMTModel, UMTProcessor
+from panda_hf.training.selector import SelectorExample, frame_vectors, learned_targets
 
 FORGIVENESS = 0.05
 """Temperature over fact scores: a candidate 0.05 below the best gets 0.37 of its share."""
 
 
 class Clips:
-    """Scenes with their frames, uint8 (8, 72, 72, 3) each.
+    """Scenes with their frames, uint8 (8, 72, 72, 3) each, or with what a vision tower made of them.
 
     Args:
         scenes: the truth.
@@ -85,10 +86,10 @@ class LikelyCandidates(Dataset[SelectorExample]):
     def __getitem__(self, index: int) -> SelectorExample:
         self.visits += 1
         rng = np.random.default_rng([self.seed, index, self.visits])
-        frames, scene = self.clips.either_way(index, rng)
+        scene = self.clips.scenes[index]
         captions = [likely_candidate(scene, rng) for _ in range(self.candidates - 1)]
         captions.append(paraphrases(scene, rng, 1, "text" if rng.random() < 0.5 else "video")[0])
-        return scored_example(frames, captions, scene, FORGIVENESS)
+        return scored_example(self.clips.frames(index), captions, scene, FORGIVENESS)
 
 
 class NearMisses(Dataset[SelectorExample]):
@@ -129,6 +130,16 @@ def likely_candidate(scene: Scene, rng: np.random.Generator) -> str:
 def only_seen(scene: Scene) -> Scene:
     """The scene without name and place, which no frame shows."""
     return dataclasses.replace(scene, name=None, place=None)
+
+
+def encoded(clips: Clips, count: int, model: UMTModel, processor: UMTProcessor) -> Clips:
+    """The first ``count`` clips with frame vectors in place of frames."""
+    kept = min(count, len(clips))
+    vectors: list[np.ndarray] = []
+    for start in range(0, kept, 256):  # never all frames in memory
+        frames = [clips.frames(i) for i in range(start, min(kept, start + 256))]
+        vectors += frame_vectors(model, processor, frames)
+    return Clips(clips.scenes[:kept], vectors.__getitem__)
 
 
 def mirrored(scene: Scene) -> Scene | None:

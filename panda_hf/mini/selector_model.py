@@ -12,8 +12,7 @@ from panda_hf.mini.wording import VOCABULARY
 from panda_hf.models.umt import UMTConfig, UMTModel, UMTProcessor
 
 SPECIAL = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
-FRAMES, IMAGE_SIZE, PATCH_SIZE, MAX_WORDS = 8, 72, 18, 40
-VISION_WIDTH, VISION_LAYERS, TEXT_WIDTH, TEXT_LAYERS = 160, 4, 128, 2
+FRAMES, IMAGE_SIZE, PATCH_SIZE, MAX_WORDS = 4, 72, 9, 40
 
 
 def selector_tokenizer() -> PreTrainedTokenizerFast:
@@ -31,12 +30,12 @@ def selector_tokenizer() -> PreTrainedTokenizerFast:
 def selector(seed: int = 0) -> tuple[UMTModel, UMTProcessor]:
     """A model with random weights, and its processor."""
     tokenizer = selector_tokenizer()
-    vision = {"image_size": IMAGE_SIZE, "patch_size": PATCH_SIZE, "num_frames": FRAMES}
-    text = {"vocab_size": len(tokenizer), "max_position_embeddings": MAX_WORDS}
+    vision = {"image_size": IMAGE_SIZE, "patch_size": PATCH_SIZE, "num_frames": FRAMES, **_sizes(160, 480, layers=4)}
+    text = {"vocab_size": len(tokenizer), "max_position_embeddings": MAX_WORDS, **_sizes(128, 512, layers=2)}
     dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     config = UMTConfig(
-        vision_config={**vision, **_sizes(VISION_WIDTH, VISION_LAYERS)},
-        text_config={**text, **_sizes(TEXT_WIDTH, TEXT_LAYERS), **dropout, "pad_token_id": tokenizer.pad_token_id},
+        vision_config=vision,
+        text_config={**text, **dropout, "pad_token_id": tokenizer.pad_token_id},
         projection_dim=128,
     )
     torch.manual_seed(seed)
@@ -44,10 +43,5 @@ def selector(seed: int = 0) -> tuple[UMTModel, UMTProcessor]:
     return UMTModel(config), processor
 
 
-def _sizes(width: int, layers: int) -> dict[str, int]:
-    return {
-        "hidden_size": width,
-        "intermediate_size": 4 * width,
-        "num_attention_heads": 4,
-        "num_hidden_layers": layers,
-    }
+def _sizes(width: int, inner: int, *, layers: int) -> dict[str, int]:
+    return {"hidden_size": width, "intermediate_size": inner, "num_attention_heads": 4, "num_hidden_layers": layers}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -12,13 +13,15 @@ from typing import Literal
 import torch
 from transformers import TrainingArguments
 
-from panda_hf.mini.selector_data import Clips, LikelyCandidates, NearMisses, shaken, training_clips, validation_clips
+from panda_hf.mini.selector_data import Clips, LikelyCandidates, NearMisses, encoded, training_clips, validation_clips
+from panda_hf.mini.selector_eyes import take_eyes
 from panda_hf.mini.selector_model import IMAGE_SIZE, selector
 from panda_hf.mini.selector_sight import learn_to_see
-from panda_hf.mini.selector_teachers import JudgedCandidates, judged_clips, mean_scores
+from panda_hf.mini.selector_teachers import Judged, JudgedCandidates, judged_clips, mean_scores
 from panda_hf.mini.train_teachers import SCENES, fast_bf16, work_folder
+from panda_hf.mini.world import Split
 from panda_hf.models.umt import UMTModel, UMTProcessor
-from panda_hf.training.selector import SelectorLoss, train_on_candidates
+from panda_hf.training.selector import SelectorLoss, frame_vectors, train_on_candidates
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +38,14 @@ class Recipe:
 
 
 RECIPES: dict[Lesson, Recipe] = {
-    "glance": Recipe(steps=1200, batch=64, learning_rate=1e-3),
-    "watch": Recipe(steps=800, batch=32, learning_rate=7e-4),
+    "glance": Recipe(steps=450, batch=64, learning_rate=7e-4),
+    "watch": Recipe(steps=300, batch=32, learning_rate=5e-4),
     "compare": Recipe(steps=1000, batch=32, learning_rate=1e-3),
     "choose": Recipe(steps=500, batch=32, learning_rate=2e-4),
 }
-JUDGED, JUDGED_UNSEEN, UNSEEN, CANDIDATES = 4_000, 400, 400, 10
-"""Clips captioned by the teachers to learn from and to measure with; drawn clips to measure with; captions of each."""
+JUDGED, JUDGED_UNSEEN, COMPARED, UNSEEN, CANDIDATES = 3_000, 300, 8_000, 400, 10
+"""Clips captioned by the teachers to learn from and to measure with; drawn clips to compare with words and to measure
+with; captions of each."""
 OTHER_CLIPS = 0.2
 """Weight of other clips' captions while comparing: more than the paper's 0.01, since words are still new."""
 
@@ -52,6 +56,7 @@ def train_selector(
     work: Path | None = None,
     resume: bool = True,
     steps_scale: float = 1.0,
+    eyes: str | None = "mini/image",
     lessons: tuple[Lesson, ...] = ("glance", "watch", "compare", "choose"),
 ) -> dict[str, float]:
     """Train the selector from random weights and save it, weights as float16.
@@ -61,6 +66,7 @@ def train_selector(
         work: where drawn scenes, the teachers' captions and unfinished lessons lie; ``None``: ``work_folder()``.
         resume: go on where an interrupted run stopped; finished lessons are not repeated.
         steps_scale: multiplies steps and numbers of clips; small for a trial.
+        eyes: checkpoint of the teacher whose vision tower this one starts from; ``None``: random weights.
         lessons: leave out ``choose`` where the teachers are not trained yet.
 
     Returns:
@@ -68,7 +74,7 @@ def train_selector(
         (of the teachers' captions in ``choose``, against three near misses in ``compare``).
     """
     work = work or work_folder()
-    school = _School(work, resume, steps_scale)
+    school = _School(work, resume, steps_scale, eyes)
     found: dict[str, float] = {}
     for lesson in lessons:
         found = school.teach(lesson)
@@ -80,15 +86,17 @@ def train_selector(
 class _School:
     """The model on its way through the lessons."""
 
-    def __init__(self, work: Path, resume: bool, scale: float) -> None:
+    def __init__(self, work: Path, resume: bool, scale: float, eyes: str | None) -> None:
         self.work, self.resume, self.scale = work, resume, scale
         self.model, self.processor = selector()
+        if eyes:
+            take_eyes(self.model, self.processor, eyes)
 
     def teach(self, lesson: Lesson) -> dict[str, float]:
         arguments = _arguments(self.work / "selector" / lesson, RECIPES[lesson], self.scale)
         torch.manual_seed(0)
         if lesson in ("glance", "watch"):
-            return self._see(arguments, frames=2 if lesson == "glance" else self.processor.num_frames)
+            return self._see(arguments, frames=1 if lesson == "glance" else self.processor.num_frames)
         return self._compare(arguments) if lesson == "compare" else self._choose(arguments)
 
     def _see(self, arguments: TrainingArguments, frames: int) -> dict[str, float]:
@@ -99,23 +107,18 @@ class _School:
 
     def _compare(self, arguments: TrainingArguments) -> dict[str, float]:
         clips = training_clips(self.work / "scenes", self._count(SCENES, 500))
-        self.model.vision_model.requires_grad_(False)  # it can see already; what is new are the words
-        found = train_on_candidates(
+        return train_on_candidates(
             self.model,
             self.processor,
-            LikelyCandidates(clips, CANDIDATES, seed=1),
-            NearMisses(self.unseen),
+            LikelyCandidates(self._encoded(clips, self._count(COMPARED)), CANDIDATES, seed=1),
+            NearMisses(self._encoded(self.unseen, len(self.unseen))),
             arguments,
             loss=SelectorLoss(other_clips=OTHER_CLIPS),
             resume=self.resume,
         )
-        self.model.vision_model.requires_grad_(True)
-        return found
 
     def _choose(self, arguments: TrainingArguments) -> dict[str, float]:
-        folder = self.work / "selector" / "judged"
-        clips = judged_clips("train", self._count(JUDGED, 50), folder, IMAGE_SIZE)
-        unseen = judged_clips("validation", self._count(JUDGED_UNSEEN, 50), folder, IMAGE_SIZE)
+        clips, unseen = self.judged("train", self._count(JUDGED, 50)), self.judged("validation", JUDGED_UNSEEN)
         log.warning("mean fact scores of the candidates: %s", mean_scores(unseen))
         return train_on_candidates(
             self.model,
@@ -124,9 +127,17 @@ class _School:
             JudgedCandidates(unseen),
             arguments,
             loss=SelectorLoss(),
-            augment=shaken,
             resume=self.resume,
         )
+
+    def judged(self, split: Split, count: int) -> list[Judged]:
+        """Clips with the teachers' captions and their scores, already encoded."""
+        clips = judged_clips(split, count, self.work / "selector" / "judged", IMAGE_SIZE)
+        vectors = frame_vectors(self.model, self.processor, [clip.frames for clip in clips])
+        return [replace(clip, frames=seen) for clip, seen in zip(clips, vectors, strict=True)]
+
+    def _encoded(self, clips: Clips, count: int) -> Clips:
+        return encoded(clips, count, self.model, self.processor)
 
     @cached_property
     def unseen(self) -> Clips:
@@ -165,7 +176,5 @@ def _arguments(folder: Path, recipe: Recipe, scale: float) -> TrainingArguments:
 
 def save(model: UMTModel, processor: UMTProcessor, out: Path) -> None:
     """Write the checkpoint, weights as float16, under names that all releases of transformers read."""
-    small = UMTModel(model.config).half()
-    small.load_state_dict({name: tensor.to(torch.float16) for name, tensor in model.state_dict().items()})
-    small.save_pretrained(out, save_original_format=True)
+    copy.deepcopy(model).half().save_pretrained(out, save_original_format=True)
     processor.save_pretrained(out)

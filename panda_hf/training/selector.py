@@ -22,7 +22,8 @@ class SelectorExample:
     """One clip with its candidates.
 
     Attributes:
-        frames: uint8 (n, height, width, 3).
+        frames: uint8 (n, height, width, 3); or floating (n, hidden), from :func:`frame_vectors`, where the vision
+            tower is not trained.
         captions: the candidates, at least one.
         targets: what share of the choice each should get, sum 1: ``[0, 1, 0]`` where an annotator picked the second.
     """
@@ -85,20 +86,29 @@ class SelectorCollator:
     augment: Callable[[np.ndarray], np.ndarray] | None = None
 
     def __call__(self, examples: Sequence[SelectorExample]) -> dict[str, Tensor]:
-        """``pixel_values`` (b, t, 3, h, w), ``input_ids`` and ``attention_mask`` (b, k, tokens), ``present`` and
-        ``targets`` (b, k)."""
-        frames = [self.augment(e.frames) if self.augment else e.frames for e in examples]
+        """Tensors for :class:`SelectorTrainer`.
+
+        Returns:
+            ``pixel_values`` (b, t, 3, h, w) or ``frame_vectors`` (b, t, hidden); ``input_ids`` and ``attention_mask``
+            (b, k, tokens); ``present`` and ``targets`` (b, k).
+        """
         most = max(len(example.captions) for example in examples)
         texts = [caption for e in examples for caption in (*e.captions, *[""] * (most - len(e.captions)))]
         tokens = self.processor.prepare_text(texts)
         longest = int(tokens["attention_mask"].sum(dim=1).max())
         targets = [(*e.targets, *[0.0] * (most - len(e.targets))) for e in examples]
         return {
-            "pixel_values": self.processor(videos=frames)["pixel_values"],
+            **self._seen(examples),
             **{name: tensor[:, :longest].unflatten(0, (-1, most)) for name, tensor in tokens.items()},
             "present": torch.tensor([[k < len(e.captions) for k in range(most)] for e in examples]),
             "targets": torch.tensor(targets),
         }
+
+    def _seen(self, examples: Sequence[SelectorExample]) -> dict[str, Tensor]:
+        if examples[0].frames.ndim == 2:
+            return {"frame_vectors": torch.from_numpy(np.stack([e.frames for e in examples])).float()}
+        frames = [self.augment(e.frames) if self.augment else e.frames for e in examples]
+        return {"pixel_values": self.processor(videos=frames)["pixel_values"]}
 
 
 class SelectorTrainer(Trainer):
@@ -128,7 +138,8 @@ class SelectorTrainer(Trainer):
         """Every video is encoded once and compared with all candidates of the batch."""
         clips, candidates = inputs["present"].shape
         out = model(
-            pixel_values=inputs["pixel_values"],
+            pixel_values=inputs.get("pixel_values"),
+            frame_vectors=inputs.get("frame_vectors"),
             input_ids=inputs["input_ids"].flatten(0, 1),
             attention_mask=inputs["attention_mask"].flatten(0, 1),
         )
@@ -206,6 +217,26 @@ def train_on_candidates(
     checkpoint = get_last_checkpoint(str(folder)) if resume and folder.is_dir() else None
     trainer.train(resume_from_checkpoint=checkpoint)
     return trainer.evaluate()
+
+
+@torch.inference_mode()
+def frame_vectors(model: UMTModel, processor: UMTProcessor, videos: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Encode videos once, for lessons in which the vision tower does not learn.
+
+    Args:
+        model: whose tower.
+        processor: of the model.
+        videos: each uint8 (n, height, width, 3).
+
+    Returns:
+        Each video as float16 (frames, hidden).
+    """
+    model.eval()
+    found: list[np.ndarray] = []
+    for start in range(0, len(videos), 32):
+        pixels = processor(videos=videos[start : start + 32])["pixel_values"].to(model.device)
+        found += list(model.encode_video(pixels)[1].half().cpu().numpy())
+    return found
 
 
 def learned_targets(scores: Sequence[float], temperature: float = 0.0) -> tuple[float, ...]:

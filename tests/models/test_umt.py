@@ -34,6 +34,21 @@ def test_a_longer_video_needs_no_other_weights():
         assert tiny_model().get_video_features(_videos(frames=7)).shape == (3, 7, 6)
 
 
+def test_videos_encoded_before_give_the_same_similarity():
+    model, ids = tiny_model(), torch.randint(5, 19, (4, 7))
+    with torch.no_grad():
+        vectors = model.encode_video(_videos())[1]
+        now, before = model(_videos(), ids).similarity, model(frame_vectors=vectors, input_ids=ids).similarity
+    assert torch.equal(now, before)
+
+
+def test_a_forward_pass_needs_text_and_one_kind_of_video():
+    model, ids = tiny_model(), torch.ones(1, 3, dtype=torch.long)
+    for inputs in ({"pixel_values": _videos()}, {"input_ids": ids}):
+        with pytest.raises(ValueError, match="needs input_ids"):
+            model(**inputs)
+
+
 def test_the_order_of_frames_matters():
     with torch.no_grad():
         forward = tiny_model().get_video_features(_videos(frames=4)).mean(dim=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -13,6 +14,7 @@ from panda_hf.training.selector import (
     SelectorCollator,
     SelectorExample,
     SelectorLoss,
+    frame_vectors,
     learned_targets,
     selector_metrics,
     train_on_candidates,
@@ -142,6 +144,19 @@ def test_training_learns_to_pick(tmp_path):
     found = train_on_candidates(model, tiny_processor(), _examples(30), _examples(12, seed=9), arguments)
     assert found["eval_picked"] == 1.0
     assert model.config.temperature_min <= model.temp.item() <= model.config.temperature_max
+
+
+def test_words_are_learned_over_videos_that_were_encoded_before(tmp_path):
+    model, processor = tiny_model(), tiny_processor()
+    before = {name: tensor.clone() for name, tensor in model.vision_model.state_dict().items()}
+    seen = []
+    for examples in (_examples(30), _examples(12, seed=9)):
+        vectors = frame_vectors(model, processor, [example.frames for example in examples])
+        assert vectors[0].shape == (2, 12) and vectors[0].dtype == np.float16
+        seen.append([dataclasses.replace(e, frames=v) for e, v in zip(examples, vectors, strict=True)])
+    found = train_on_candidates(model, processor, *seen, _arguments(tmp_path, 80, save_strategy="no"))
+    assert found["eval_picked"] >= 0.9
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.vision_model.state_dict().items())
 
 
 def test_an_interrupted_training_goes_on_where_it_was(tmp_path):

@@ -100,8 +100,11 @@ class UMTModel(UMTPreTrainedModel):
 
     def get_video_features(self, pixel_values: Tensor) -> Tensor:
         """Embeddings (videos, frames, projection_dim) of length 1 from frames (videos, frames, 3, height, width)."""
-        _, pooled = self.encode_video(pixel_values)
-        return F.normalize(self.vision_proj(pooled).float(), dim=-1)
+        return self.project_video(self.encode_video(pixel_values)[1])
+
+    def project_video(self, frame_vectors: Tensor) -> Tensor:
+        """Embeddings (videos, frames, projection_dim) of length 1 from the frame vectors of ``encode_video``."""
+        return F.normalize(self.vision_proj(frame_vectors).float(), dim=-1)
 
     def encode_text(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Hidden states (texts, tokens, hidden) of the text layers."""
@@ -114,9 +117,10 @@ class UMTModel(UMTPreTrainedModel):
 
     def forward(
         self,
-        pixel_values: Tensor,
-        input_ids: Tensor,
+        pixel_values: Tensor | None = None,
+        input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
+        frame_vectors: Tensor | None = None,
         video_ids: Tensor | None = None,
         return_loss: bool = False,
         **kwargs: Any,
@@ -124,14 +128,19 @@ class UMTModel(UMTPreTrainedModel):
         """Compare every video with every text.
 
         Args:
-            pixel_values: (videos, frames, 3, height, width).
+            pixel_values: (videos, frames, 3, height, width); ``None`` where ``frame_vectors`` are given.
             input_ids: (texts, tokens).
+            frame_vectors: (videos, frames, hidden) from ``encode_video``, for videos that were encoded before.
             attention_mask: (texts, tokens), 1 for real tokens; ``None``: all are.
             video_ids: (videos,), equal where two rows show one video; only the loss uses it. ``None``: all differ.
             return_loss: also compute the contrastive loss; text ``i`` must then describe video ``i``.
             kwargs: taken and ignored, since ``Trainer`` passes its own.
         """
-        video_embeds = self.get_video_features(pixel_values)
+        if input_ids is None or (pixel_values is None) == (frame_vectors is None):
+            raise ValueError("UMTModel needs input_ids, and either pixel_values or frame_vectors")
+        if frame_vectors is None:
+            frame_vectors = self.encode_video(cast(Tensor, pixel_values))[1]
+        video_embeds = self.project_video(frame_vectors)
         text_embeds = self.get_text_features(input_ids, attention_mask)
         scores = similarity(video_embeds, text_embeds)
         loss = contrastive_loss(scores / self.clamped_temperature(), video_ids) if return_loss else None
