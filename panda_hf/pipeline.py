@@ -31,7 +31,7 @@ def panda_70m(
 
     Args:
         preset: which set of checkpoints. ``mini`` is shipped in the package and runs on two CPU cores.
-        split: thresholds of the splitting; ``None`` takes those calibrated for ``embedder="descriptor"``.
+        split: thresholds of the splitting; ``None`` takes those that suit the embedder.
         embedder: what stitches shots: ``descriptor``, or a transformers vision model by Hub id or path.
         teachers: names of the teachers whose captions compete.
         selector: checkpoint of the retrieval model that chooses.
@@ -43,7 +43,7 @@ def panda_70m(
     if preset != "mini":
         raise ValueError(f"preset={preset!r}: only 'mini' has checkpoints so far")
     return [
-        Split(settings=split or SplitSettings(), embedder=embedder),
+        Split(settings=split, embedder=embedder),
         explode_clips,
         SampleFrames(backend=backend),
         *(Caption(teacher=teacher) for teacher in teachers),
