@@ -11,7 +11,7 @@ import numpy.typing as npt
 Image = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.floating]
 
-SIZE = (72, 96)
+SIZE = (36, 48)
 """Rows and columns every image is brought to first, its shape ignored."""
 
 LUMA_BINS, CHROMA_BINS, DIRECTIONS = 8, 6, 8

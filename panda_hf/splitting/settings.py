@@ -56,14 +56,14 @@ class SplitSettings:
     max_transition_distance: float = 0.67
     """A piece whose two probe frames are farther apart holds a transition and is dropped (code and paper: 1.0)."""
 
-    max_stitch_distance: float = 0.39
+    max_stitch_distance: float = 0.42
     """Neighbouring pieces are one event unless the last probe of the one and the first probe of the next are farther
     apart than this (code and paper: 0.6)."""
 
     min_seconds: float = 2.5
     """Shorter events are dropped, before trimming (the released dataset: 2.5; active code line and paper: 2)."""
 
-    still_distance: float = 0.03
+    still_distance: float = 0.02
     """An event whose first and last probe are closer is a still picture and is dropped (code and paper: 0.15); 0: off.
     """
 
