@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -114,3 +118,38 @@ def test_a_dataset_without_frames_is_told_what_is_missing():
 def test_what_a_registered_teacher_sees_can_be_narrowed():
     assert Caption(teacher="mini_text", sees=("image",)).card().sees == ("image",)
     assert Caption(teacher="mini_text").card().sees == ("image", "text")
+
+
+ROOT = Path(__file__).resolve().parents[2]
+FORK = """
+import sys
+import torch
+from datasets import Dataset, Features, Value
+from panda_hf import schema
+from panda_hf.captioning import Caption
+from panda_hf.stage import apply
+from tests.captioning.test_caption import row
+
+torch.set_num_threads(2)
+features = Features({"clip_id": Value("string"), **schema.FRAMES_COLUMNS})
+rows = Dataset.from_list([row(i) for i in range(4)], features=features)
+teacher = {"teacher": "mine", "family": "blip2", "checkpoint": sys.argv[1], "num_beams": 1}
+apply(rows, Caption(**teacher, max_new_tokens=3))
+print(apply(rows, Caption(**teacher, max_new_tokens=4), num_proc=2).num_rows, "rows")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_forked_workers_do_not_hang_when_this_process_has_captioned_already(tmp_path):
+    folder = tiny.blip2_without_encoder(tmp_path / "opt")
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
+    environment["HF_DATASETS_CACHE"] = str(tmp_path / "cache")
+    done = subprocess.run(
+        [sys.executable, "-c", FORK, str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env=environment,
+        cwd=ROOT,
+    )
+    assert "4 rows" in done.stdout, done.stderr

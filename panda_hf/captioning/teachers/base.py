@@ -14,6 +14,7 @@ import numpy as np
 
 from panda_hf.errors import CheckpointError
 from panda_hf.models.checkpoints import resolve
+from panda_hf.models.forked import one_thread_after_fork
 
 Modality = Literal["image", "video", "text"]
 
@@ -83,6 +84,7 @@ def load_teacher(card: TeacherCard, device: str) -> Teacher:
     Raises:
         CheckpointError: when the checkpoint is missing, incomplete or of another kind.
     """
+    one_thread_after_fork()
     return importlib.import_module(f"{__package__}.{card.family}").load(card, device)
 
 
