@@ -18,6 +18,7 @@ _PUBLIC = {
     "apply": "panda_hf.stage",
     "explode_clips": "panda_hf.clips",
     "panda_70m": "panda_hf.pipeline",
+    "run_steps": "panda_hf.pipeline",
     "Split": "panda_hf.splitting",
     "SplitSettings": "panda_hf.splitting",
     "SampleFrames": "panda_hf.captioning",
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from panda_hf.captioning import SampleFrames as SampleFrames
     from panda_hf.clips import explode_clips as explode_clips
     from panda_hf.pipeline import panda_70m as panda_70m
+    from panda_hf.pipeline import run_steps as run_steps
     from panda_hf.running import Cut as Cut
     from panda_hf.running import video_rows as video_rows
     from panda_hf.running.curate import curate as curate

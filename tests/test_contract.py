@@ -108,7 +108,7 @@ def test_it_works_in_worker_processes(case: Case, method: str, monkeypatch: pyte
     import multiprocess
 
     expected = list(apply(dataset_of(case), case.stage))
-    monkeypatch.setattr(arrow_dataset, "Pool", multiprocess.get_context(method).Pool)
+    monkeypatch.setattr(arrow_dataset, "mp", multiprocess.get_context(method))
     out = dataset_of(case).map(
         case.stage,
         batched=True,
