@@ -38,9 +38,9 @@ class Recipe:
 
 
 RECIPES: tuple[Recipe, ...] = (
-    Recipe("image", teacher_models.image_teacher, steps=2600),
-    Recipe("video", teacher_models.video_teacher, steps=3000),
-    Recipe("text", lambda: teacher_models.text_teacher(speech.TEXT_VOCABULARY), steps=1600, eyes_of="image"),
+    Recipe("image", teacher_models.image_teacher, steps=4800),
+    Recipe("video", teacher_models.video_teacher, steps=4100),
+    Recipe("text", lambda: teacher_models.text_teacher(speech.TEXT_VOCABULARY), steps=4200, eyes_of="image"),
 )
 
 
