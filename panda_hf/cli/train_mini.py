@@ -9,7 +9,9 @@ import typer
 
 
 def train(
-    out: Annotated[Path, typer.Argument(help="The folder of the checkpoints.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(help="The folder of the checkpoints; left out: this package's own, made anew.")
+    ] = None,
     only: Annotated[
         list[str] | None, typer.Option(help="Train this part alone: image, video, text or selector; may be repeated.")
     ] = None,
@@ -17,15 +19,21 @@ def train(
     resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = True,
     steps_scale: Annotated[float, typer.Option(min=0.0, help="Multiplies all training steps, for a trial.")] = 1.0,
 ) -> None:
-    """Train the shipped miniature again, on this machine; two CPU cores are enough."""
+    """Train the shipped miniature again, on this machine; two CPU cores are enough.
+
+    The selector learns to choose from what the teachers of this package write, wherever its checkpoint goes.
+    """
     from panda_hf.mini.train_selector import train_selector
     from panda_hf.mini.train_teachers import RECIPES, train_teachers
+    from panda_hf.models.checkpoints import mini_folder
 
     known = [recipe.kind for recipe in RECIPES]
     unknown = sorted(set(only or []) - {*known, "selector"})
     if unknown:
         raise typer.BadParameter(f"{unknown} is none of {[*known, 'selector']}", param_hint="--only")
     kinds = [kind for kind in known if not only or kind in only]
+    out = out or mini_folder()
     train_teachers(out, work=work, resume=resume, only=kinds, steps_scale=steps_scale)
     if not only or "selector" in only:
-        train_selector(out / "selector", resume=resume, steps_scale=steps_scale)
+        eyes = str(out / "image") if (out / "image").is_dir() else "mini/image"
+        train_selector(out / "selector", work=work, resume=resume, steps_scale=steps_scale, eyes=eyes)
