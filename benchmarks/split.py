@@ -74,7 +74,7 @@ def run(work: str, path: str) -> dict[str, float]:
     result = function(path)
     after, wall = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter() - started
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"cpu": cpu, "wall": wall, "peak_mib": after.ru_maxrss / 1024, "result": result}
+    return {"cpu": cpu, "wall": wall, "result": result}
 
 
 def long_film(footage: str | None) -> Path:
@@ -163,11 +163,11 @@ def main() -> None:
     if path is None or Path(path).is_dir():
         path = str(long_film(path))
     rounds = [{work: measure(work, path) for work in WORK} for _ in range(arguments.repeats)]
-    print(f"{path}\nmedian of {arguments.repeats} runs    CPU s   wall s   peak MiB   CPU / bare decode")
+    print(f"{path}\nmedian of {arguments.repeats} runs    CPU s   wall s   CPU / bare decode")
     middle = {work: {key: statistics.median(r[work][key] for r in rounds) for key in rounds[0][work]} for work in WORK}
     for work, m in middle.items():
         ratio = m["cpu"] / middle["bare decode"]["cpu"]
-        print(f"{work:20} {m['cpu']:7.2f}  {m['wall']:7.2f}    {m['peak_mib']:7.0f}   {ratio:17.2f}")
+        print(f"{work:20} {m['cpu']:7.2f}  {m['wall']:7.2f}   {ratio:17.2f}")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from transformers import (
 
 from panda_hf.errors import CheckpointError
 from panda_hf.splitting import Split, SplitSettings
+from panda_hf.splitting.convert_imagebind import convert_imagebind_vision
 from panda_hf.splitting.embedders import embed_frames, load_embedder
 from panda_hf.video import sample_frames
 
@@ -108,3 +109,18 @@ def test_split_stitches_with_a_model(clip: Path, tmp_path: Path):
 def test_the_descriptor_needs_no_torch():
     code = "import sys, panda_hf.splitting; assert 'torch' not in sys.modules, 'torch'"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.shared
+def test_the_image_tower_of_imagebind_is_a_clip(shared: Path):
+    golden = torch.load(shared / "reference/golden/imagebind_vision_tiny.pt", weights_only=True)
+    model = convert_imagebind_vision(golden["state_dict"], heads=4)
+    with torch.no_grad():
+        features = model(golden["image"].float()).image_embeds
+    features = torch.nn.functional.normalize(features, dim=-1)
+    torch.testing.assert_close(features, golden["out"], atol=1e-6, rtol=0)
+
+
+def test_other_weights_are_not_taken_for_imagebind():
+    with pytest.raises(CheckpointError, match="rgbt_stem.proj.1.weight"):
+        convert_imagebind_vision({"weight": torch.zeros(1)})
