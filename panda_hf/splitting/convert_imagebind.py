@@ -83,7 +83,7 @@ def _stem(weights: Mapping[str, torch.Tensor], kernel: torch.Tensor) -> Weights:
 
 def _block(weights: Mapping[str, torch.Tensor], i: int) -> Weights:
     old, new = f"{_TRUNK}blocks.{i}.", f"vision_model.encoder.layers.{i}."
-    converted = {}
+    converted: Weights = {}
     for kind in ("weight", "bias"):
         thirds = weights[f"{old}attn.in_proj_{kind}"].chunk(3)
         converted |= {f"{new}self_attn.{n}_proj.{kind}": w for n, w in zip("qkv", thirds, strict=True)}
