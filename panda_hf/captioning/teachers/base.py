@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -108,10 +110,11 @@ def load_whole(model_class: Any, card: TeacherCard, device: str) -> tuple[Any, A
     where = resolve(card.checkpoint)
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
     try:
-        processor = AutoProcessor.from_pretrained(where, revision=card.revision or "main")
-        model, info = model_class.from_pretrained(
-            where, revision=card.revision or "main", dtype=dtype, use_safetensors=True, output_loading_info=True
-        )
+        with _no_loading_bar() if Path(where).is_dir() else contextlib.nullcontext():
+            processor = AutoProcessor.from_pretrained(where, revision=card.revision or "main")
+            model, info = model_class.from_pretrained(
+                where, revision=card.revision or "main", dtype=dtype, use_safetensors=True, output_loading_info=True
+            )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise CheckpointError(f"teacher {card.name!r}: {card.checkpoint!r} cannot be loaded: {error}") from error
     wrong = {kind: keys for kind in info if (keys := _not_tables(info[kind]))}
@@ -121,6 +124,20 @@ def load_whole(model_class: Any, card: TeacherCard, device: str) -> tuple[Any, A
             f"{ {kind: keys[:5] for kind, keys in wrong.items()} }. Is it a complete checkpoint of that class?"
         )
     return model.eval().to(device), processor
+
+
+@contextlib.contextmanager
+def _no_loading_bar() -> Iterator[None]:
+    """Keep the bar that counts the weights of a small local checkpoint out of the bars of a run."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _not_tables(keys: Any) -> list[str]:
