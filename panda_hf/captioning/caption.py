@@ -9,7 +9,8 @@ from typing import Any, Literal
 from datasets import Features, Value
 
 from panda_hf.captioning.prompts import template_hash
-from panda_hf.captioning.teachers.base import ClipInput, Modality, TeacherCard, card_of, cards, device_of, load_teacher
+from panda_hf.captioning.teachers.base import ClipInput, Modality, TeacherCard, card_of, cards, load_teacher
+from panda_hf.models.devices import device_of
 from panda_hf.schema import caption_column
 from panda_hf.stage import Batch, Failure, Stage
 from panda_hf.video import unpack_frames

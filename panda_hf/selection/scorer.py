@@ -12,6 +12,7 @@ import torch
 
 from panda_hf.errors import CheckpointError
 from panda_hf.models.checkpoints import resolve
+from panda_hf.models.devices import device_of
 from panda_hf.models.umt import UMTModel, UMTProcessor
 
 
@@ -52,7 +53,7 @@ def load_scorer(checkpoint: str, revision: str | None, num_frames: int | None, r
     Raises:
         CheckpointError: when the checkpoint is missing or does not hold every weight of the model.
     """
-    return _load(checkpoint, revision or "main", num_frames, _device(rank))
+    return _load(checkpoint, revision or "main", num_frames, device_of(rank))
 
 
 @functools.cache
@@ -83,9 +84,3 @@ def _refuse_partial(checkpoint: str, info: dict) -> None:
         raise CheckpointError(
             f"the selector {checkpoint!r} is incomplete: {faults}. Convert or save the whole UMTModel again."
         )
-
-
-def _device(rank: int | None) -> str:
-    if not torch.cuda.is_available():
-        return "cpu"
-    return f"cuda:{(rank or 0) % torch.cuda.device_count()}"

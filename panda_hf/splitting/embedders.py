@@ -76,14 +76,6 @@ def load_embedder(checkpoint: str, device: str = "cpu") -> Callable[[Frames], Fe
     return embed
 
 
-def device_of(rank: int | None) -> str:
-    """The device for a worker: one GPU each, in turn, where there are any."""
-    import torch
-
-    count = torch.cuda.device_count()
-    return f"cuda:{(rank or 0) % count}" if count else "cpu"
-
-
 def _load_model(path: str) -> Any:
     from transformers import AutoConfig, AutoModel, CLIPVisionModelWithProjection, SiglipVisionModel
 

@@ -9,7 +9,8 @@ from typing import Any
 from datasets import Features
 
 from panda_hf import schema
-from panda_hf.splitting.embedders import DESCRIPTOR, device_of, embed_frames
+from panda_hf.models.devices import device_of
+from panda_hf.splitting.embedders import DESCRIPTOR, embed_frames
 from panda_hf.splitting.scan import Clock, Scan, scan_video
 from panda_hf.splitting.settings import DEFAULT, PANDA70M, SplitSettings
 from panda_hf.splitting.stitching import Dropped, Stitched, Stretch, stitch

@@ -16,7 +16,6 @@ import numpy as np
 
 from panda_hf.errors import CheckpointError
 from panda_hf.models.checkpoints import resolve
-from panda_hf.models.forked import one_thread_after_fork
 
 Modality = Literal["image", "video", "text"]
 
@@ -86,15 +85,7 @@ def load_teacher(card: TeacherCard, device: str) -> Teacher:
     Raises:
         CheckpointError: when the checkpoint is missing, incomplete or of another kind.
     """
-    one_thread_after_fork()
     return importlib.import_module(f"{__package__}.{card.family}").load(card, device)
-
-
-def device_of(rank: int | None) -> str:
-    """The device of a worker process: its share of the GPUs, else the CPU."""
-    import torch
-
-    return f"cuda:{(rank or 0) % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu"
 
 
 def load_whole(model_class: Any, card: TeacherCard, device: str) -> tuple[Any, Any]:

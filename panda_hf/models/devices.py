@@ -1,9 +1,20 @@
-"""Let models run in worker processes that were started by fork."""
+"""Where models run: the device of a worker process, and threads after a fork."""
 
 from __future__ import annotations
 
 import functools
 import os
+
+
+def device_of(rank: int | None) -> str:
+    """The device of a worker process: its share of the GPUs (``cuda:<rank modulo GPUs>``), else ``cpu``.
+
+    Call it before loading a model: processes forked from this one later are then safe to compute in.
+    """
+    import torch
+
+    one_thread_after_fork()
+    return f"cuda:{(rank or 0) % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu"
 
 
 @functools.cache
