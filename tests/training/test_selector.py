@@ -10,6 +10,7 @@ import pytest
 import torch
 from transformers import EvalPrediction, TrainingArguments
 
+from panda_hf.models.umt import UMTModel
 from panda_hf.training.selector import (
     SelectorCollator,
     SelectorExample,
@@ -165,6 +166,8 @@ def test_an_interrupted_training_goes_on_where_it_was(tmp_path):
     common = dict(lr_scheduler_type="constant")
     train_on_candidates(straight, processor, examples, examples, _arguments(tmp_path / "a", 4, **common))
     train_on_candidates(halted, processor, examples, examples, _arguments(tmp_path / "b", 2, **common))
+    saved = UMTModel.from_pretrained(tmp_path / "b" / "checkpoint-2")
+    assert all(torch.equal(t, saved.state_dict()[name]) for name, t in halted.state_dict().items())
     resumed = tiny_model(seed=5)  # its weights must come from the checkpoint
     train_on_candidates(resumed, processor, examples, examples, _arguments(tmp_path / "b", 4, **common))
     state = json.loads((tmp_path / "b" / "checkpoint-4" / "trainer_state.json").read_text())

@@ -9,8 +9,9 @@ from transformers import BertConfig, PreTrainedConfig, VideoMAEConfig
 VISION_DEFAULTS = {"tubelet_size": 1, "use_mean_pooling": False, "qkv_bias": True, "layer_norm_eps": 1e-6}
 """What makes ``VideoMAEModel`` the vision tower of UMT: one frame per token, no class token, a final norm."""
 
-# what PreTrainedConfig itself takes besides its fields
+# what PreTrainedConfig itself takes besides its fields, and what Trainer adds to any configuration
 _GENERAL = {"model_type", "name_or_path", "torch_dtype", "attn_implementation", "experts_implementation", "num_labels"}
+_GENERAL |= {"use_cache"}
 
 
 class UMTConfig(PreTrainedConfig):
