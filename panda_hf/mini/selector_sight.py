@@ -16,13 +16,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 from transformers import EvalPrediction, Trainer, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
 
 from panda_hf.mini import world
 from panda_hf.mini.selector_data import Clips, shaken
 from panda_hf.mini.wording import ACTION_WORDS, action_parts
 from panda_hf.mini.world import Scene
 from panda_hf.models.umt import UMTModel, UMTProcessor
+from panda_hf.training.selector import last_state
 
 UNKNOWN = -100
 KINDS: dict[str, tuple[str, ...]] = {
@@ -142,8 +142,7 @@ def learn_to_see(
         data_collator=collate,
         compute_metrics=_shares,
     )
-    folder = Path(str(arguments.output_dir))
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)) if resume and folder.is_dir() else None)
+    trainer.train(resume_from_checkpoint=last_state(Path(str(arguments.output_dir)), resume))
     return trainer.evaluate()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +12,12 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from panda_hf.captioning import Caption
+from panda_hf.captioning.teachers.base import card_of
 from panda_hf.mini.render import render_scene_frames
 from panda_hf.mini.speech import scene_text
 from panda_hf.mini.truth import score_caption
 from panda_hf.mini.world import Scene, Split, generator, pick, random_scene
+from panda_hf.models.checkpoints import resolve
 from panda_hf.models.umt.processing_umt import resize_frames
 from panda_hf.schema import caption_column
 from panda_hf.stage import Batch
@@ -44,10 +47,11 @@ def judged_clips(
     Args:
         split: of the film world.
         count: clips, rounded up to whole batches.
-        folder: a later call goes on with what is there; other teachers need another folder.
+        folder: a later call goes on with what the same teachers wrote there.
         size: of the kept frames, which are square.
         teachers: who captions.
     """
+    folder = folder / fingerprint(teachers)
     folder.mkdir(parents=True, exist_ok=True)
     found: list[Judged] = []
     for number in range(-(-count // BATCH)):
@@ -58,6 +62,14 @@ def judged_clips(
         rows = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         found += [Judged(f, tuple(row["captions"]), tuple(row["scores"])) for f, row in zip(frames, rows, strict=True)]
     return found
+
+
+def fingerprint(teachers: Sequence[str] = TEACHERS) -> str:
+    """A name for the present weights of these shipped teachers: others would write other captions."""
+    digest = hashlib.sha256()
+    for teacher in teachers:
+        digest.update((Path(resolve(card_of(teacher).checkpoint)) / "model.safetensors").read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _judge(split: Split, number: int, path: Path, size: int, teachers: Sequence[str]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
 import logging
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from transformers import TrainingArguments
@@ -17,7 +18,7 @@ from panda_hf.mini.selector_data import Clips, LikelyCandidates, NearMisses, enc
 from panda_hf.mini.selector_eyes import take_eyes
 from panda_hf.mini.selector_model import IMAGE_SIZE, selector
 from panda_hf.mini.selector_sight import learn_to_see
-from panda_hf.mini.selector_teachers import Judged, JudgedCandidates, judged_clips, mean_scores
+from panda_hf.mini.selector_teachers import Judged, JudgedCandidates, fingerprint, judged_clips, mean_scores
 from panda_hf.mini.train_teachers import SCENES, fast_bf16, work_folder
 from panda_hf.mini.world import Split
 from panda_hf.models.umt import UMTModel, UMTProcessor
@@ -38,10 +39,10 @@ class Recipe:
 
 
 RECIPES: dict[Lesson, Recipe] = {
-    "glance": Recipe(steps=450, batch=64, learning_rate=7e-4),
-    "watch": Recipe(steps=300, batch=32, learning_rate=5e-4),
+    "glance": Recipe(steps=900, batch=64, learning_rate=7e-4),
+    "watch": Recipe(steps=500, batch=32, learning_rate=5e-4),
     "compare": Recipe(steps=1000, batch=32, learning_rate=1e-3),
-    "choose": Recipe(steps=500, batch=32, learning_rate=2e-4),
+    "choose": Recipe(steps=300, batch=32, learning_rate=2e-4),
 }
 JUDGED, JUDGED_UNSEEN, COMPARED, UNSEEN, CANDIDATES = 3_000, 300, 8_000, 400, 10
 """Clips captioned by the teachers to learn from and to measure with; drawn clips to compare with words and to measure
@@ -75,12 +76,13 @@ def train_selector(
     """
     work = work or work_folder()
     school = _School(work, resume, steps_scale, eyes)
-    found: dict[str, float] = {}
+    figures: dict[str, dict[str, float]] = {}
     for lesson in lessons:
-        found = school.teach(lesson)
-        log.warning("%s: %s", lesson, {key: round(value, 4) for key, value in found.items()})
+        figures[lesson] = {key: round(value, 4) for key, value in school.teach(lesson).items()}
+        log.warning("%s: %s", lesson, figures[lesson])
     save(school.model, school.processor, Path(out))
-    return found
+    _note(Path(out), eyes, steps_scale, figures)
+    return figures[lessons[-1]]
 
 
 class _School:
@@ -93,7 +95,8 @@ class _School:
             take_eyes(self.model, self.processor, eyes)
 
     def teach(self, lesson: Lesson) -> dict[str, float]:
-        arguments = _arguments(self.work / "selector" / lesson, RECIPES[lesson], self.scale)
+        folder = f"choose-{fingerprint()}" if lesson == "choose" else lesson  # other teachers, another lesson
+        arguments = _arguments(self.work / "selector" / folder, RECIPES[lesson], self.scale)
         torch.manual_seed(0)
         if lesson in ("glance", "watch"):
             return self._see(arguments, frames=1 if lesson == "glance" else self.processor.num_frames)
@@ -176,5 +179,20 @@ def _arguments(folder: Path, recipe: Recipe, scale: float) -> TrainingArguments:
 
 def save(model: UMTModel, processor: UMTProcessor, out: Path) -> None:
     """Write the checkpoint, weights as float16, under names that all releases of transformers read."""
-    copy.deepcopy(model).half().save_pretrained(out, save_original_format=True)
+    small = copy.deepcopy(model).half()
+    vars(small.config).pop("use_cache", None)  # Trainer's
+    small.save_pretrained(out, save_original_format=True)
     processor.save_pretrained(out)
+
+
+def _note(folder: Path, eyes: str | None, scale: float, figures: dict[str, dict[str, float]]) -> None:
+    """Write how the checkpoint was made, and what each lesson printed at its end, beside it."""
+    made = {
+        "command": "panda-hf mini train",
+        "eyes_of": Path(eyes).name if eyes else None,
+        "steps_scale": scale,
+        "lessons": {lesson: {**asdict(RECIPES[cast(Lesson, lesson)]), **found} for lesson, found in figures.items()},
+        "clips_with_captions_of_teachers": JUDGED,
+        "torch": torch.__version__,
+    }
+    (folder / "training.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,7 +199,7 @@ def train_on_candidates(
         arguments: of ``Trainer``; batches, steps, learning rate (the paper: 2e-5, AdamW, weight decay 0.02).
         loss: ``None``: the paper's weights.
         augment: see :class:`SelectorCollator`; only for training clips.
-        resume: whether to look for a checkpoint.
+        resume: whether to look for a checkpoint; without, what earlier runs saved there is removed.
 
     Returns:
         The validation metrics after training: ``eval_picked``, ``eval_recall_at_1``, ``eval_loss``.
@@ -213,10 +214,19 @@ def train_on_candidates(
         eval_collator=SelectorCollator(processor),
         selector_loss=loss or SelectorLoss(),
     )
-    folder = Path(str(arguments.output_dir))
-    checkpoint = get_last_checkpoint(str(folder)) if resume and folder.is_dir() else None
-    trainer.train(resume_from_checkpoint=checkpoint)
+    trainer.train(resume_from_checkpoint=last_state(Path(str(arguments.output_dir)), resume))
     return trainer.evaluate()
+
+
+def last_state(folder: Path, resume: bool) -> str | None:
+    """The last state that ``Trainer`` saved in ``folder``; without ``resume`` all of them are removed."""
+    if not folder.is_dir():
+        return None
+    if resume:
+        return get_last_checkpoint(str(folder))
+    for state in folder.glob("checkpoint-*"):
+        shutil.rmtree(state)
+    return None
 
 
 @torch.inference_mode()

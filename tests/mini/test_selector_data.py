@@ -9,16 +9,25 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from panda_hf.mini import selector_teachers
 from panda_hf.mini.parsing import parse_caption
 from panda_hf.mini.render import render_scene_frames
 from panda_hf.mini.selector_data import Clips, LikelyCandidates, NearMisses, likely_candidate, mirrored, shaken
 from panda_hf.mini.selector_eyes import _renormalised, _shrunk
 from panda_hf.mini.selector_model import selector
 from panda_hf.mini.selector_sight import KINDS, UNKNOWN, FactReader, fact_labels
-from panda_hf.mini.selector_teachers import Judged, JudgedCandidates, mean_scores
+from panda_hf.mini.selector_teachers import (
+    TEACHERS,
+    Judged,
+    JudgedCandidates,
+    fingerprint,
+    judged_clips,
+    mean_scores,
+)
 from panda_hf.mini.teacher_models import MEAN, STD
 from panda_hf.mini.truth import canonical_caption, score_caption
 from panda_hf.mini.world import Scene, Thing, combinations, generator, random_scene
+from panda_hf.models.checkpoints import shipped
 
 
 def _scene(**changes) -> Scene:
@@ -172,3 +181,16 @@ def test_borrowed_eyes_see_the_pixels_the_teacher_saw():
 def test_a_smaller_patch_of_an_even_surface_gives_the_same():
     kernel = torch.randn(5, 3, 1, 1).expand(5, 3, 14, 14)
     torch.testing.assert_close(_shrunk(kernel, 9).sum(dim=(2, 3)), kernel.sum(dim=(2, 3)))
+
+
+@pytest.mark.skipif(not set(TEACHERS) <= {f"mini_{name[5:]}" for name in shipped()}, reason="no teachers yet")
+def test_judged_clips_are_captioned_once_by_the_same_teachers(tmp_path, monkeypatch):
+    monkeypatch.setattr(selector_teachers, "BATCH", 3)
+    first = judged_clips("validation", 3, tmp_path, 72)
+    monkeypatch.setattr(selector_teachers, "_judge", lambda *_: pytest.fail("captioned again"))
+    again = judged_clips("validation", 3, tmp_path, 72)
+    assert [clip.captions for clip in first] == [clip.captions for clip in again]
+    assert all(clip.frames.shape == (8, 72, 72, 3) and len(clip.scores) == 3 for clip in first)
+    assert all(0 <= score <= 1 for clip in first for score in clip.scores)
+    (folder,) = tmp_path.iterdir()
+    assert folder.name == fingerprint() != fingerprint(TEACHERS[:2])

@@ -16,6 +16,7 @@ from panda_hf.training.selector import (
     SelectorExample,
     SelectorLoss,
     frame_vectors,
+    last_state,
     learned_targets,
     selector_metrics,
     train_on_candidates,
@@ -125,6 +126,16 @@ def test_the_collator_pads_candidates_and_marks_them():
     assert batch["input_ids"].shape[:2] == batch["attention_mask"].shape[:2] == (2, 3)
     assert batch["present"].tolist() == [[True, True, False], [True, True, True]]
     assert batch["targets"].tolist() == [[1, 0, 0], [1, 0, 0]]
+
+
+def test_starting_anew_removes_what_earlier_runs_saved(tmp_path):
+    state = tmp_path / "checkpoint-7"
+    state.mkdir()
+    (tmp_path / "notes.txt").write_text("mine")
+    assert last_state(tmp_path, resume=True) == str(state)
+    assert last_state(tmp_path, resume=False) is None
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    assert last_state(tmp_path / "nowhere", resume=True) is None
 
 
 def test_augmentation_reaches_the_pixels():
