@@ -13,6 +13,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from panda_hf.errors import VideoError
 from panda_hf.video.declared import declared_length
 from panda_hf.video.source import MAX_PIXELS, OpenVideo, Source, VideoLike, open_video
 from panda_hf.video.streams import best_video_stream, steady_key_timestamps
@@ -30,6 +31,7 @@ _PATIENCE_SECONDS = 2.0
 _NUMBERED = ("avi",)
 _MAX_PACKETS_WITHOUT_FRAME = 5000
 _MAX_LANDINGS = 4
+_LEAD_SECONDS = 0.5  # more than B-frames ever wait between decoding and showing
 _FALLBACK_FPS = 25
 _FAR_SECONDS = 1e8
 
@@ -59,7 +61,7 @@ class Decoder:
     def __init__(self, video: VideoLike | Source, threads: int | None = None) -> None:
         self.source = Source.of(video)
         self.threads = threads
-        self.errors = 0  # packets that did not decode
+        self.errors = 0  # packets that did not decode, packets and frames flagged as damaged
         self.first_error: float | None = None  # seconds, about
         self.stopped: str | None = None  # why reading ended before the end of the file
         self.exhausted = False
@@ -126,23 +128,31 @@ class Decoder:
         return None if found < 0 else self.timeline.seconds(entries[found].timestamp)
 
     def _land(self, time: float) -> Iterator[Decoded] | None:
-        target = self.timeline.timestamp(time)
+        target = self._landing_target(time)
         for _ in range(_MAX_LANDINGS):
             try:
                 self.container.seek(target, stream=self.stream)
             except (av.FFmpegError, OSError):
                 return None
             packets = self._packets()
-            first = next(packets, None)
+            first = next((packet for packet in packets if packet.is_keyframe or not packet.size), None)
             if first is None or first.pts is None:
                 return None
-            known = self._key_timestamps is None or first.pts in self._key_timestamps
-            if known and first.is_keyframe and self.timeline.seconds(first.pts) <= time:
+            known = not self._key_timestamps or first.pts in self._key_timestamps
+            if known and self.timeline.seconds(first.pts) <= time:
                 frames = self._from_key_frame(first, packets)
                 if frames is not None:
                     return frames
             target = min(target, first.pts if first.dts is None else first.dts) - 1
         return None
+
+    def _landing_target(self, time: float) -> int:
+        """Where to seek for the key frame before ``time``; transport streams land anywhere, so a little before it."""
+        target = self.timeline.timestamp(time)
+        if not self._key_timestamps:
+            return target
+        key = max((key for key in self._key_timestamps if key <= target), default=target)
+        return key - int(_LEAD_SECONDS / self.timeline.tick)
 
     def _from_key_frame(self, key: Packet, packets: Iterator[Packet]) -> Iterator[Decoded] | None:
         """Frames from a key packet on, without those before it that refer to what was not decoded (open GOP)."""
@@ -190,9 +200,11 @@ class Decoder:
             packet: Packet | None
             try:
                 packet = next(demux, None)
-            except (av.FFmpegError, OSError) as error:
+            except av.FFmpegError as error:
                 self.stopped = str(getattr(error, "strerror", None) or error)
                 packet = None
+            except OSError as error:  # of the file object under it: the network, not the video
+                raise VideoError(f"{self.source.name}: reading failed ({error}). Try again.") from error
             if packet is None:
                 break
             if self.watches_all:
@@ -222,22 +234,30 @@ class Decoder:
                 self.stopped = f"{_MAX_PACKETS_WITHOUT_FRAME} packets in a row gave no frame"
                 break
             for frame in frames:
+                if frame.is_corrupt:
+                    self._note_damage()
                 time = self.timeline.place(self._slots.popleft() if self._slots else frame.pts)
                 yield Decoded(time, frame.duration * tick if frame.duration else None, frame)
         self.exhausted = True
 
     def _decode_packet(self, packet: Packet) -> list[VideoFrame]:
         try:
-            return packet.decode()
+            frames = packet.decode()
         except EOFError:
             return []
         except (av.FFmpegError, MemoryError):
-            self.errors += 1
+            self._note_damage()
             if self._slots:
                 self._slots.pop()
-            if self.first_error is None:
-                self.first_error = max(0.0, self.timeline.last or 0.0)
             return []
+        if packet.is_corrupt:
+            self._note_damage()
+        return frames
+
+    def _note_damage(self) -> None:
+        self.errors += 1
+        if self.first_error is None:
+            self.first_error = max(0.0, self.timeline.last or 0.0)
 
 
 def _flush_packet(stream: VideoStream) -> Packet:

@@ -155,6 +155,4 @@ class FrameReader(Iterator[Frame]):
     def _damage(self) -> str | None:
         if not self._decoder.errors:
             return None
-        return (
-            f"damaged: {self._decoder.errors} packets did not decode, the first near {self._decoder.first_error:.2f} s"
-        )
+        return f"damaged: {self._decoder.errors} packets or frames, the first near {self._decoder.first_error:.2f} s"

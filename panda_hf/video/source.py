@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
 import re
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import av
 import fsspec
@@ -77,9 +78,9 @@ class Source:
             return io.BytesIO(self.data)
         try:
             if self.url is not None:
-                return fsspec.open(self.url, "rb").open()
+                return cast(BinaryIO, _RemoteFile(self.url))
             return open(str(self.path), "rb")
-        except (OSError, ValueError, ImportError, KeyError) as error:
+        except (OSError, ValueError) as error:
             raise VideoError(f"{self.name} cannot be opened: {_reason(error)}. Check the name and access.") from error
 
     def read_bytes(self) -> bytes:
@@ -88,6 +89,39 @@ class Source:
             return self.data
         with self.open_file() as file:
             return file.read()
+
+
+class _RemoteFile:
+    """A file opened by fsspec, whose every failure is an ``OSError``: each file system raises its own library's."""
+
+    def __init__(self, url: str) -> None:
+        self._file = self._try(lambda: fsspec.open(url, "rb").open())
+        self.name = url
+
+    def read(self, size: int = -1) -> bytes:
+        return self._try(lambda: self._file.read(size))
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._try(lambda: self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        return self._try(self._file.tell)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> _RemoteFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @staticmethod
+    def _try(action: Callable[[], Any]) -> Any:
+        try:
+            return action()
+        except Exception as error:  # fsspec raises what the libraries under it raise; it becomes a row's error
+            raise OSError(f"{type(error).__name__}: {error}") from error
 
 
 @dataclass
@@ -210,6 +244,8 @@ def _why_unreadable(head: bytes, error: Exception) -> str:
         return "it is text. Give a video file."
     if head[4:8] == b"ftyp":
         return "an MP4 whose index (moov) is missing or broken, so it was probably cut short. Fetch it again."
+    if getattr(error, "errno", None) == errno.EINVAL:
+        return "its format holds no video that can be used (sound, an image, a script). Give a video file."
     return f"{_reason(error)}. It is damaged or not a video; fetch it again or convert it with ffmpeg."
 
 

@@ -39,8 +39,8 @@ def shard_records(out: Path) -> dict[int, dict]:
     return found
 
 
-def start(videos: Path, out: Path) -> subprocess.Popen:
-    command = [sys.executable, "-m", "tests.running.driver", str(videos), str(out)]
+def start(videos: Path, out: Path, driver: str = "driver") -> subprocess.Popen:
+    command = [sys.executable, "-m", f"tests.running.{driver}", str(videos), str(out)]
     return subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
@@ -73,6 +73,29 @@ def test_killed_three_times_and_resumed_a_run_gives_the_same_dataset(tmp_path: P
     assert said.decode().strip() == str(whole), errors.decode()
     assert output_of(out) == output_of(tmp_path / "whole")
     assert shard_records(out) == shard_records(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_the_whole_pipeline_killed_three_times_gives_the_same_dataset(tmp_path: Path) -> None:
+    from panda_hf.mini.films import write_films
+    from panda_hf.models.checkpoints import shipped
+
+    if "mini/selector" not in shipped():
+        pytest.skip("the miniature checkpoints are not in this package")
+    films = tmp_path / "films"
+    write_films(films, "test", 6)
+    said, errors = start(films, tmp_path / "whole", "mini_driver").communicate(timeout=600)
+    assert said, errors.decode()
+    chance = random.Random(70)
+    for _ in range(3):
+        process = start(films, tmp_path / "out", "mini_driver")
+        time.sleep(chance.uniform(2, 25))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    again, errors = start(films, tmp_path / "out", "mini_driver").communicate(timeout=600)
+    assert again == said, errors.decode()
+    assert output_of(tmp_path / "out") == output_of(tmp_path / "whole")
+    assert shard_records(tmp_path / "out") == shard_records(tmp_path / "whole")
 
 
 def test_workers_go_when_their_parent_is_killed(tmp_path: Path) -> None:

@@ -95,29 +95,27 @@ def tone_frames(seconds: float, rate: int = 48000) -> Iterator[av.AudioFrame]:
         yield frame
 
 
-def sequential(path: Path) -> tuple[list[float], list[NDArray[np.uint8]]]:
-    """Times and pictures of a plain pass with PyAV alone: what every other way must agree with.
+def sequential(path: Path, keep: set[int] | None = None) -> tuple[list[float], dict[int, NDArray[np.uint8]]]:
+    """Times of all frames and pictures of those in ``keep`` (``None``: all), by a plain pass with PyAV alone.
 
-    Times are timestamps less the container's start; files without timestamps count frames at the declared rate.
+    Every other way must agree with it. Times are timestamps less the container's start; files without
+    timestamps count frames at the declared rate.
     """
     with av.open(str(path)) as container:
         stream = container.streams.best("video")
         stream.thread_count = 1
         start = Fraction(container.start_time or 0, av.time_base)
-        times, pictures = [], []
+        times: list[float] = []
+        pictures: dict[int, NDArray[np.uint8]] = {}
         for frame in container.decode(stream):
             rate = stream.guessed_rate
             at = len(times) / rate if frame.pts is None else frame.pts * stream.time_base - start
+            if keep is None or len(times) in keep:
+                pictures[len(times)] = frame.to_ndarray(format="rgb24")
             times.append(float(at))
-            pictures.append(frame.to_ndarray(format="rgb24"))
     if "avi" in path.suffix:
         times = [time - times[0] for time in times]
     return times, pictures
-
-
-def shown_index(times: list[float], at: float) -> int:
-    """The index of the frame shown at a time, by definition: the last that starts at or before it."""
-    return max([i for i, time in enumerate(times) if time <= at + 1e-6], default=0)
 
 
 def set_matrix(path: Path, matrix: tuple[int, ...]) -> Path:
