@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import resource
 import subprocess
@@ -125,7 +124,7 @@ def work(backend: str, path: Path, out: Path) -> dict[str, Any]:
         else:
             frames = sample_frames(path, times, backend=backend, threads=1)
     except VideoError as error:
-        return {"error": str(error).replace(str(path.parent) + os.sep, "")}
+        return {"error": str(error).replace(f"{path.parent}/", "")}
     after, wall = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter() - started
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     peak = peak_megabytes()
