@@ -71,6 +71,20 @@ CLIP_ROW = Features(
     }
 )
 
+RELEASE_ROW = Features(
+    {
+        "clip_id": Value("string"),
+        "video_id": Value("string"),
+        "url": Value("string"),
+        **SPAN,
+        "caption": Value("string"),
+        "matching_score": Value("float64"),  # as printed in the release, which printed half-precision numbers
+        "desirable_filtering": Value("string"),  # None in releases before October 2024, like the next column
+        "shot_boundary_detection": List(SPAN),  # relative to the clip's start
+    }
+)
+"""A clip of the released Panda-70M, which names videos and holds none."""
+
 FRAMES_COLUMNS = Features({"frames": FRAMES})
 SELECT_COLUMNS = Features(
     {

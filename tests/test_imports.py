@@ -27,8 +27,12 @@ ALLOWED = {
     "metrics": set(),
     "mini": FOUNDATION | {"splitting", "captioning", "selection", "training"},
     "pipeline": FOUNDATION | {"splitting", "captioning", "selection", "training"},
-    "publishing": FOUNDATION | {"pipeline"},
-    "running": FOUNDATION | {"pipeline", "publishing"},
+    "rights": FOUNDATION,
+    "publishing": FOUNDATION | {"pipeline", "rights"},
+    "running": FOUNDATION | {"pipeline", "publishing", "rights"},
+    "release": {"errors", "schema", "rights"},
+    "subsets": {"errors", "schema", "stage", "publishing", "rights"},
+    "download": FOUNDATION | {"publishing", "running", "rights"},
     "__init__": FOUNDATION,
 }
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from panda_hf import __version__
+from panda_hf.cli.build import build
 from panda_hf.cli.calibrate import calibrate
 from panda_hf.cli.curate import curate
 from panda_hf.cli.demo import demo
@@ -53,6 +54,7 @@ app.command()(report)
 app.command()(calibrate)
 app.command()(score_shots)
 
+app.add_typer(build, name="build")
 mini = typer.Typer(no_args_is_help=True, help="The miniature: a made-up world of films, and small models of it.")
 mini.command()(films)
 mini.command()(train)

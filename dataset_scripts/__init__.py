@@ -1,0 +1,1 @@
+"""One folder per public dataset: how to build it and describe it. Run them with `panda-hf build NAME`."""

@@ -1,0 +1,14 @@
+"""What pyproject.toml cannot say: `dataset_scripts/` is shipped inside the package, where `panda-hf build` finds it."""
+
+from setuptools import find_packages, setup
+
+SCRIPTS = "panda_hf.dataset_scripts"
+
+setup(
+    packages=[*find_packages(include=["panda_hf*"]), SCRIPTS],
+    package_dir={SCRIPTS: "dataset_scripts"},
+    package_data={
+        "panda_hf": ["py.typed", "**/*.html.j2", "**/*.md.j2", "**/*.css", "mini/checkpoints/**/*"],
+        SCRIPTS: ["**/*.py", "**/*.j2"],
+    },
+)
