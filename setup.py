@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: `dataset_scripts/` is shipped inside the package, where `panda-hf build` finds it."""
+"""What pyproject.toml cannot say: `dataset_scripts/` is shipped inside the package, for `panda-hf build`."""
 
 from setuptools import find_packages, setup
 

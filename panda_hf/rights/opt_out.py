@@ -64,14 +64,14 @@ class OptOut:
         return bool(self.videos or self.channels)
 
     def names(self, row: Mapping[str, Any]) -> bool:
-        """Whether the list names this row, by id, address, channel or uploader; columns that are not there are not asked."""
+        """Whether the list names this row, by id, address, channel or uploader, whichever columns it has."""
         if any(video_key(value) in self.videos for value in _texts(row, _VIDEO_COLUMNS)):
             return True
         return any(_channel_key(value) in self.channels for value in _texts(row, _CHANNEL_COLUMNS))
 
     @property
     def digest(self) -> str:
-        """Sixteen digits of a hash of the list, for provenance: it tells which list was honoured, not whom it names."""
+        """Sixteen digits of a hash of the list: they tell which list was honoured, not whom it names."""
         entries = [*sorted(self.videos), "", *sorted(self.channels)]
         return hashlib.sha256("\n".join(entries).encode()).hexdigest()[:16]
 
