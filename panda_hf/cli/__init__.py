@@ -16,6 +16,7 @@ from panda_hf.cli.films import films
 from panda_hf.cli.report import report
 from panda_hf.cli.score_mini import score
 from panda_hf.cli.score_shots import score_shots
+from panda_hf.cli.subset import subset
 from panda_hf.cli.train_mini import train
 
 app = typer.Typer(
@@ -53,6 +54,7 @@ app.command()(demo)
 app.command()(report)
 app.command()(calibrate)
 app.command()(score_shots)
+app.command()(subset)
 
 app.add_typer(build, name="build")
 mini = typer.Typer(no_args_is_help=True, help="The miniature: a made-up world of films, and small models of it.")

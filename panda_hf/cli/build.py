@@ -8,7 +8,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -44,11 +43,11 @@ def builder(name: str) -> ModuleType:
 class Datasets(TyperGroup):
     """The commands are the folders; a folder's code is loaded when its command is asked for."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         """Names of the datasets."""
         return dataset_names()
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of one dataset; ``None`` when there is no such folder."""
         if cmd_name not in dataset_names():
             return None

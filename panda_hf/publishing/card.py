@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import os
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,17 +13,16 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 
 from panda_hf import __version__, schema
-from panda_hf.publishing import wording
+from panda_hf.publishing import curated_splits, wording
+from panda_hf.publishing.card_parts import CARD, edited, seal, with_parts, write_text
 from panda_hf.publishing.output import SPLITS, OutputFolder
 from panda_hf.publishing.tally import Tally
 
 log = logging.getLogger(__name__)
 
-CARD = "README.md"
 NEW_CARD = "README.new.md"
 """Where the card goes when the one in place was edited by hand."""
 UNKNOWN_LICENSE = "unknown"
-_SEAL = "<!-- written by panda_hf, digest "
 _SIZE_NAMES = "n<1K 1K<n<10K 10K<n<100K 100K<n<1M 1M<n<10M 10M<n<100M 100M<n<1B 1B<n<10B".split()
 
 MEANINGS = {
@@ -66,14 +63,12 @@ def write_card(out: str | Path, *, license: str | None = None) -> Path:
         OutputError: when ``out`` is not the output of a run.
     """
     output = OutputFolder.open(out)
-    text = render(output, license=license)
+    text = with_parts(render(output, license=license), *curated_splits.card_parts(output.path))
     path = output.path / CARD
-    if _edited(path):
+    if edited(path):
         path = output.path / NEW_CARD
         log.warning("%s was edited by hand and is left as it is; the new card is %s", CARD, path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(text + _seal(text), encoding="utf-8", errors="replace")
-    os.replace(unfinished, path)
+    write_text(path, text + seal(text))
     return path
 
 
@@ -85,7 +80,7 @@ def render(output: OutputFolder, *, license: str | None = None) -> str:
     front = yaml.safe_dump(_front_matter(output, tally, license), sort_keys=False, allow_unicode=True)
     template = (files("panda_hf.publishing") / "card.md.j2").read_text(encoding="utf-8")
     body = (
-        _environment()
+        template_environment()
         .from_string(template)
         .render(
             name=output.path.resolve().name,
@@ -166,19 +161,8 @@ def _sample(output: OutputFolder) -> str | None:
     )
 
 
-def _seal(text: str) -> str:
-    return f"\n{_SEAL}{hashlib.sha256(text.encode(errors='replace')).hexdigest()[:16]} -->\n"
-
-
-def _edited(path: Path) -> bool:
-    """Whether a card is there that is not, character for character, one that we wrote."""
-    if not path.exists():
-        return False
-    text, mark, _ = path.read_text(encoding="utf-8", errors="replace").rpartition("\n" + _SEAL)
-    return not mark or path.read_text(encoding="utf-8", errors="replace") != text + _seal(text)
-
-
-def _environment() -> Environment:
+def template_environment() -> Environment:
+    """Jinja as the cards use it: nothing is escaped unasked, so each untrusted value passes one of these filters."""
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
     environment.filters.update(
         clean=wording.clean,

@@ -1,0 +1,94 @@
+"""What a card says of the curated splits in a folder, each of which has a record, `subsets/NAME/subset.json`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from panda_hf.errors import OutputError
+from panda_hf.publishing import wording
+
+FOLDER = "subsets"
+RECORD = "subset.json"
+SECTION = "curated splits"
+SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+"""A name that is a folder on every system, and a configuration that ``load_dataset`` takes."""
+
+_INTRODUCTION = """\
+## Curated splits
+
+Selections from this dataset, made by a rule with `panda-hf subset`. Each is a configuration with one split:
+
+```python
+from datasets import load_dataset
+
+load_dataset("path/to/this/folder", "{name}", split="train")
+```
+
+| configuration | rule | taken from | clips | videos | footage | left out | seed | made |
+|---|---|---|--:|--:|--:|---|--:|---|
+"""
+
+
+def card_parts(folder: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """The configurations and the section of the curated splits on disk, for ``with_parts`` and ``update_card``.
+
+    Raises:
+        OutputError: when a record cannot be read.
+    """
+    records = read_records(folder)
+    configs = [_config(folder, name) for name in records]
+    rows = [_row(record) for record in records.values()]
+    section = _INTRODUCTION.format(name=next(iter(records))) + "\n".join(rows) if records else ""
+    return configs, {SECTION: section}
+
+
+def read_records(folder: Path) -> dict[str, dict[str, Any]]:
+    """The records of the curated splits in a folder, by name, sorted.
+
+    Raises:
+        OutputError: when one cannot be read, or is not that of the folder it lies in.
+    """
+    paths = sorted(path for path in folder.glob(f"{FOLDER}/*/{RECORD}") if not path.parent.name.startswith("."))
+    return {path.parent.name: _read(path) for path in paths}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        sound = record["made_by"] == "panda_hf" and record["name"] == path.parent.name
+        sound = sound and SAFE_NAME.fullmatch(record["name"]) is not None and bool(_row(record))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise OutputError(f"{path} cannot be read ({error}); delete its folder, or make the split again") from error
+    if not sound:
+        raise OutputError(f"{path} is not the record of a split named {path.parent.name!r}; delete its folder")
+    return record
+
+
+def _config(folder: Path, name: str) -> dict[str, Any]:
+    record = (folder / FOLDER / name / RECORD).read_bytes()
+    return {
+        "config_name": name,
+        "description": f"curated split, run {hashlib.sha256(record).hexdigest()[:16]}",  # datasets caches by it
+        "data_files": [{"split": "train", "path": f"{FOLDER}/{name}/train-*.parquet"}],
+    }
+
+
+def _row(record: dict[str, Any]) -> str:
+    clips, videos, source = record["clips"], record["videos"], record["source"]
+    dropped = [f"{wording.markdown(reason)} {count:,}" for reason, count in clips["dropped"].items()]
+    cells = [
+        wording.code(record["name"]),
+        wording.markdown("; ".join(record["rule_in_words"])),
+        wording.code(f"{source['config']}, {source['split']}"),
+        f"{clips['kept']:,} of {clips['in']:,}",
+        "–" if videos["kept"] is None else f"{videos['kept']:,} of {videos['in']:,}",
+        wording.length(record["seconds"]["kept"]),
+        "; ".join(dropped) or "nothing",
+        wording.markdown(record["rule"]["seed"]),
+        wording.markdown(wording.moment(record["made"])),
+    ]
+    return f"| {' | '.join(cells)} |"
