@@ -32,6 +32,7 @@ ALLOWED = {
     "running": FOUNDATION | {"pipeline", "publishing", "rights"},
     "release": {"errors", "schema", "rights"},
     "subsets": {"errors", "schema", "stage", "publishing", "rights"},
+    "corpora": {"errors", "schema", "publishing", "running"},
     "download": FOUNDATION | {"publishing", "running", "rights"},
     "__init__": FOUNDATION,
 }
