@@ -25,7 +25,7 @@ ALLOWED = {
     "selection": FOUNDATION,
     "training": FOUNDATION,
     "metrics": set(),
-    "mini": FOUNDATION | {"splitting", "captioning", "selection", "training"},
+    "mini": FOUNDATION | {"corpora", "rights", "splitting", "captioning", "selection", "training"},
     "pipeline": FOUNDATION | {"splitting", "captioning", "selection", "training"},
     "rights": FOUNDATION,
     "publishing": FOUNDATION | {"pipeline", "rights"},
@@ -33,6 +33,7 @@ ALLOWED = {
     "release": {"errors", "schema", "rights"},
     "subsets": {"errors", "schema", "stage", "publishing", "rights"},
     "corpora": {"errors", "schema", "publishing", "running"},
+    "evaluation": FOUNDATION | {"captioning", "publishing", "metrics"},
     "download": FOUNDATION | {"publishing", "running", "rights"},
     "__init__": FOUNDATION,
 }

@@ -13,6 +13,7 @@ from panda_hf.cli.curate import curate
 from panda_hf.cli.demo import demo
 from panda_hf.cli.errors import Commands
 from panda_hf.cli.films import films
+from panda_hf.cli.mini_benchmark import benchmark
 from panda_hf.cli.report import report
 from panda_hf.cli.score_mini import score
 from panda_hf.cli.score_shots import score_shots
@@ -61,6 +62,7 @@ mini = typer.Typer(no_args_is_help=True, help="The miniature: a made-up world of
 mini.command()(films)
 mini.command()(train)
 mini.command()(score)
+mini.command()(benchmark)
 app.add_typer(mini, name="mini")
 
 

@@ -1,0 +1,1 @@
+"""Evaluate captioners and retrieval models: predictions against references, results in the Hub's own form."""
