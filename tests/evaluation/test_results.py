@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from huggingface_hub import ModelCard
+from huggingface_hub.repocard_data import model_index_to_eval_results
+
+from panda_hf.errors import SourceError
+from panda_hf.evaluation.results import Benchmark, Evaluation, Score, as_table, read_results, write_results
+
+ON = Benchmark(name="msrvtt", config="full", split="test", videos=2990, references=59800)
+
+
+def evaluation(model: str, cider: float) -> Evaluation:
+    scores = {
+        "cider": Score(value=cider, low=cider - 0.01, high=cider + 0.02),
+        "meteor": Score(value=0.2, variant="x"),
+    }
+    return Evaluation(model=model, task="video-captioning", benchmark=ON, scores=scores, missing=3)
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    both = [evaluation("a", 0.5), evaluation("b", 0.4)]
+    write_results(both, tmp_path / "out")
+    assert read_results(tmp_path / "out") == read_results(tmp_path / "out" / "results.json") == both
+
+
+def test_the_model_index_is_one_that_the_hub_reads(tmp_path: Path) -> None:
+    write_results([evaluation("a", 0.5)], tmp_path)
+    index = yaml.safe_load((tmp_path / "model-index.yml").read_text())["model-index"]
+    name, results = model_index_to_eval_results(index)
+    assert name == "a"
+    assert [(r.metric_type, r.metric_value, r.dataset_config, r.dataset_split) for r in results] == [
+        ("cider", 0.5, "full", "test"),
+        ("meteor", 0.2, "full", "test"),
+    ]
+    card = ModelCard(f"---\n{(tmp_path / 'model-index.yml').read_text()}---\n# a\n")
+    assert card.data.eval_results and card.data.eval_results[0].metric_args == {"low_95": 0.49, "high_95": 0.52}
+
+
+def test_the_table_prints_percent_with_intervals() -> None:
+    table = as_table([evaluation("a", 0.5), evaluation("long name", 0.25)])
+    assert "| a         | 50.0 [49.0, 52.0] | 20.0   |" in table.splitlines()
+    assert len({len(line) for line in table.splitlines()}) == 1
+
+
+def test_another_file_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text('{"cider": 1}')
+    with pytest.raises(SourceError, match="results.json"):
+        read_results(tmp_path)
