@@ -103,7 +103,7 @@ def model_index(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
 
 
 def as_table(evaluations: Sequence[Evaluation], *, percent: bool = True) -> str:
-    """Models in rows, metrics in columns, as Markdown, with intervals; ``percent``: times 100, as papers print them."""
+    """Models in rows, metrics in columns, as Markdown, with intervals; in ``percent`` as papers print them."""
     metrics = list(dict.fromkeys(metric for one in evaluations for metric in one.scores))
     rows = [["", *metrics], ["---", *["--:"] * len(metrics)]]
     for one in evaluations:
