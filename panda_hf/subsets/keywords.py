@@ -35,8 +35,8 @@ def matches(captions: pa.Array, keywords: Sequence[str], mode: Literal["any", "a
     """Which captions hold any, or all, of the keywords as whole words; a caption that is ``None`` holds none.
 
     Case is folded letter by letter, as Unicode's simple folding has it: ``É`` is ``é``, but ``ß`` is not ``SS``.
-    A keyword of several words matches with any white space between them. Where a keyword begins or ends with a letter
-    of a script without spaces between words, its neighbour may be a letter too.
+    A keyword of several words matches with any white space between them. Where a keyword begins or ends with a sign,
+    or with a letter of a script without spaces between words, its neighbour may be a letter.
     """
     patterns = [_pattern(keywords)] if mode == "any" else [_pattern([keyword]) for keyword in keywords]
     found = np.ones(len(captions), bool)
@@ -54,6 +54,12 @@ def _pattern(keywords: Sequence[str]) -> str:
 
 def _bounded(keyword: str) -> str:
     words = r"[\s\p{Z}]+".join(re.escape(word) for word in keyword.split(" "))
-    before = "" if _UNSPACED.match(keyword[0]) else f"(?:^|[^{_WORD}])"
-    after = "" if _UNSPACED.match(keyword[-1]) else f"(?:$|[^{_WORD}])"
+    before = f"(?:^|[^{_WORD}])" if _has_neighbours(keyword[0]) else ""
+    after = f"(?:$|[^{_WORD}])" if _has_neighbours(keyword[-1]) else ""
     return f"(?:{before}{words}{after})"
+
+
+def _has_neighbours(character: str) -> bool:
+    """Whether a letter beside this one would make a longer word."""
+    is_part = character == "_" or unicodedata.category(character)[0] in "LMN"
+    return is_part and _UNSPACED.match(character) is None
