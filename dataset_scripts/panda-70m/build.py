@@ -139,6 +139,7 @@ def build_folder(
     Raises:
         OutputError: when ``out`` holds anything, and is not a build of ours that may be overwritten.
     """
+    from panda_hf.publishing.card_parts import CARD, write_text
     from panda_hf.release import build_release
     from panda_hf.running.folder import locked
 
@@ -150,7 +151,7 @@ def build_folder(
         try:
             made = unfinished / "new"
             write_record(made, build_release(sources, made, workers=workers, opt_out=opt_out), opt_out)
-            (made / "README.md").write_text(card(made, out.resolve().name), encoding="utf-8")
+            write_text(made / CARD, card(made, out.resolve().name))
             if out.exists():
                 os.replace(out, unfinished / "old")
             os.replace(made, out)
@@ -175,17 +176,18 @@ def check_free(out: Path, overwrite: bool) -> None:
 
 def write_record(folder: Path, summary: BuildSummary, opt_out: OptOut) -> None:
     """Write ``build.json``: what was built, of what, when and by what."""
-    record = {
+    record: dict[str, Any] = {
         "made_by": "panda_hf",
         "format": 1,
         "dataset": "panda-70m",
         "version": __version__,
         "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "opt_out": {"entries": len(opt_out.videos) + len(opt_out.channels), "digest": opt_out.digest}
-        if opt_out
-        else None,
+        "opt_out": None,
         "summary": summary.as_dict(),
     }
+    if opt_out:
+        entries = len(opt_out.videos) + len(opt_out.channels)
+        record["opt_out"] = {"entries": entries, "digest": opt_out.digest}
     (folder / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -216,6 +218,9 @@ def card(folder: Path, name: str) -> str:
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     parts = {released.part: count(folder, released) for released in RELEASED if files_of(folder, released.part)}
     rejected = count_rejected(folder)
+    if not parts:
+        causes = "; ".join(f"{file}: {cause} ({rows})" for (file, cause), rows in [*rejected.items()][:5])
+        raise SourceError(f"no row of the given files can be used. {causes}")
     front = front_matter(folder, parts, has_rejected=bool(rejected))
     default = next(config for config in front["configs"] if config.get("default"))
     template = Path(__file__).with_name("card.md.j2").read_text(encoding="utf-8")

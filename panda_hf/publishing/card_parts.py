@@ -173,6 +173,8 @@ def _item_placed(front: str, root: Any, config: dict[str, Any], place: int) -> s
     configs = _value(root, "configs")
     if not isinstance(configs, yaml.SequenceNode) or configs.flow_style or not configs.value:
         return None
+    if any(item.start_mark.index < configs.start_mark.index for item in configs.value):  # repeats an anchored value
+        return None
     dashes = [_dash(front, item) for item in configs.value]
     item = _indented(config, dashes[0] - front.rfind("\n", 0, dashes[0]) - 1)
     end = _end(front, configs.value[min(place, len(dashes) - 1)])
@@ -183,8 +185,12 @@ def _item_placed(front: str, root: Any, config: dict[str, Any], place: int) -> s
 def _list_rewritten(front: str, root: Any, listed: list[Any]) -> str:
     configs = _value(root, "configs")
     if configs is not None:
-        key = next(key for key, value in root.value if value is configs)
-        front = front[: key.start_mark.index] + front[_end(front, configs) :]
+        starts = [key.start_mark.index for key, _ in root.value]
+        place = [value for _, value in root.value].index(configs)
+        after = (
+            _end(front, configs) if configs.start_mark.line == configs.end_mark.line else [*starts, None][place + 1]
+        )
+        front = front[: starts[place]] + (front[after:] if after is not None else "")
     return _line_end(front) + _dumped({"configs": listed})
 
 
