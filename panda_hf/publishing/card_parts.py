@@ -185,12 +185,10 @@ def _item_placed(front: str, root: Any, config: dict[str, Any], place: int) -> s
 def _list_rewritten(front: str, root: Any, listed: list[Any]) -> str:
     configs = _value(root, "configs")
     if configs is not None:
-        starts = [key.start_mark.index for key, _ in root.value]
+        starts = [*(key.start_mark.index for key, _ in root.value), len(front)]
         place = [value for _, value in root.value].index(configs)
-        after = (
-            _end(front, configs) if configs.start_mark.line == configs.end_mark.line else [*starts, None][place + 1]
-        )
-        front = front[: starts[place]] + (front[after:] if after is not None else "")
+        on_one_line = configs.start_mark.line == configs.end_mark.line
+        front = front[: starts[place]] + front[_end(front, configs) if on_one_line else starts[place + 1] :]
     return _line_end(front) + _dumped({"configs": listed})
 
 

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 ROWS_PER_FILE = 1_000_000
+"""A file that has so many rows is closed."""
 ROW_GROUP = 20_000
-"""Rows that a streaming reader must fetch at once."""
+"""A group that has so many rows, all of which a streaming reader must fetch at once, is written."""
 _GROUP_BYTES = 64 * 2**20
 
 
@@ -61,7 +62,7 @@ def _files(groups: Iterator[pa.Table]) -> Iterator[Iterator[pa.Table]]:
 
 
 def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows in tables of ``ROW_GROUP`` rows, fewer where rows are large, the last one aside."""
+    """The same rows in tables of ``ROW_GROUP`` rows or up to twice that, fewer where rows are large."""
     waiting: list[pa.Table] = []
     for table in tables:
         for piece in _pieces(table):

@@ -58,8 +58,8 @@ def write_release(folder: Path, rows: list[dict[str, Any]], files: int = 2, name
     for i in range(files):
         path = folder / name / f"train-{i:05d}-of-{files:05d}.parquet"
         as_dataset(rows[i * step : (i + 1) * step]).to_parquet(path)
-    front = f"configs:\n- config_name: {name}\n  default: true\n  data_files:\n  - split: train\n    path: {name}/*.parquet"
-    (folder / "README.md").write_text(f"---\n{front}\n---\n# A card\n\nIts words.\n", encoding="utf-8")
+    config = f"- config_name: {name}\n  default: true\n  data_files:\n  - split: train\n    path: {name}/*.parquet"
+    (folder / "README.md").write_text(f"---\nconfigs:\n{config}\n---\n# A card\n\nIts words.\n", encoding="utf-8")
     return folder
 
 
