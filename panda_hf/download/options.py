@@ -49,6 +49,9 @@ class FetchOptions:
     """Pause between two requests of one worker while it reads about a video."""
     max_bytes: int | None = None
     """Larger files are not fetched: ``too-large``."""
+    javascript: tuple[str, ...] = ("deno",)
+    """Runtimes that yt-dlp may start for a site's JavaScript (YouTube needs one): ``deno`` keeps it in a sandbox
+    without network, ``node`` does not."""
     allow_hosts: tuple[str, ...] = ()
     """``host`` or ``host:port`` that may be reached although the address is private (intranets, tests)."""
 

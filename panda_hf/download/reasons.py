@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Iterator
+from typing import Literal, TypeVar, get_args
+
+Error = TypeVar("Error", bound=BaseException)
 
 Reason = Literal[
     "ok",  # fetched whole, checked, in place
@@ -36,3 +39,24 @@ TEMPORARY: frozenset[Reason] = frozenset(
     {"rate-limited", "bot-check", "network", "timeout", "truncated", "disk-full", "crashed"}
 )
 """Reasons that may pass: such a video is tried again in the next run without being asked for."""
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and all that it was raised from, in every way that yt-dlp and urllib wrap one in another."""
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        found = waiting.pop(0)
+        if not isinstance(found, BaseException) or id(found) in seen:
+            continue
+        seen.add(id(found))
+        yield found
+        exc_info = getattr(found, "exc_info", None)
+        inner = exc_info[1] if isinstance(exc_info, tuple) and len(exc_info) > 1 else None
+        waiting += [getattr(found, "cause", None), getattr(found, "reason", None), inner, found.__cause__]
+        waiting += [found.__context__] if not found.__suppress_context__ else []
+
+
+def cause_of(error: BaseException, kind: type[Error]) -> Error | None:
+    """The first of the causes of an error that is of this class."""
+    return next((found for found in causes(error) if isinstance(found, kind)), None)
