@@ -25,7 +25,7 @@ ALLOWED = {
     "selection": FOUNDATION,
     "training": FOUNDATION,
     "metrics": set(),
-    "mini": FOUNDATION | {"corpora", "rights", "splitting", "captioning", "selection", "training"},
+    "mini": FOUNDATION | {"corpora", "release", "rights", "splitting", "captioning", "selection", "training"},
     "pipeline": FOUNDATION | {"splitting", "captioning", "selection", "training"},
     "rights": FOUNDATION,
     "publishing": FOUNDATION | {"pipeline", "rights"},

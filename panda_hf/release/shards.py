@@ -1,0 +1,124 @@
+"""One shard: blocks of CSV in, a Parquet file of clips out, and one of rejects where there are any."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from panda_hf.release.records import Reject, read_records
+from panda_hf.release.source import Block, Header
+from panda_hf.release.table import SCHEMA, to_rows
+from panda_hf.rights import OptOut
+
+PARQUET: dict[str, Any] = {
+    "compression": "zstd",
+    "compression_level": 1,
+    "use_dictionary": ["video_id", "url", "matching_score", "desirable_filtering"],
+    "write_page_index": True,
+}
+"""Text and times are all different, so a dictionary only costs; a score is one of some thousand half-precision numbers."""
+
+REJECTED = pa.schema(
+    [
+        ("file", pa.string()),
+        ("line", pa.int64()),
+        ("part", pa.string()),
+        ("video_id", pa.string()),
+        ("cause", pa.string()),
+        ("text", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a shard is called, and what its records are from."""
+
+    folder: Path
+    part: str
+    number: int
+    source: str
+
+    @property
+    def clips(self) -> Path:
+        """The Parquet file of the clips, before the number of shards is known."""
+        return self.folder / f"{self.part}-{self.number:05d}.parquet"
+
+    @property
+    def rejects(self) -> Path:
+        """The Parquet file of the rejects."""
+        return self.folder / "rejected" / f"{self.part.replace('/', '-')}-{self.number:05d}.parquet"
+
+
+@dataclass
+class ShardResult:
+    """What came of a shard."""
+
+    place: Place
+    video_ids: pa.Array
+    lines: np.ndarray
+    clips: int = 0
+    videos_read: int = 0
+    causes: list[str] = field(default_factory=list)
+    opted_out: int = 0
+    empty_lines: int = 0
+    seconds: float = 0.0
+
+
+def write_shard(place: Place, blocks: Sequence[Block], header: Header, opt_out: OptOut) -> ShardResult:
+    """Parse and write the blocks of one shard; each becomes a row group. A shard without clips has no file."""
+    result = ShardResult(place, pa.array([], pa.string()), np.array([], np.int64))
+    ids, lines, rejects = [], [], []
+    writer = None
+    try:
+        for block in blocks:
+            rows = to_rows(read_records(block, header), opt_out)
+            ids.append(rows.video_ids)
+            lines.append(rows.lines)
+            rejects += rows.rejects
+            result.clips += rows.table.num_rows
+            result.videos_read += rows.videos
+            result.opted_out += rows.opted_out
+            result.empty_lines += rows.empty_lines
+            result.seconds += rows.seconds
+            if rows.table.num_rows:
+                writer = writer or open_writer(place.clips)
+                writer.write_table(rows.table, row_group_size=rows.table.num_rows)
+    finally:
+        if writer is not None:
+            writer.close()
+    result.video_ids, result.lines = pa.concat_arrays(ids), np.concatenate(lines)
+    result.causes = [reject.cause for reject in rejects]
+    write_rejects(place.rejects, rejects, place)
+    return result
+
+
+def open_writer(path: Path) -> pq.ParquetWriter:
+    """A writer of clip rows."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return pq.ParquetWriter(path, SCHEMA, **PARQUET)
+
+
+def write_rejects(path: Path, rejects: Sequence[Reject], place: Place) -> None:
+    """Write rejects in the order of their lines; no file for none."""
+    if not rejects:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [
+        {
+            "file": place.source,
+            "line": r.line,
+            "part": place.part,
+            "video_id": r.video_id,
+            "cause": r.cause,
+            "text": r.text,
+        }
+        for r in sorted(rejects, key=lambda reject: reject.line)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows, schema=REJECTED), path, compression="zstd")
