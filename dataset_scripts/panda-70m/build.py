@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -20,10 +18,9 @@ from panda_hf import __version__
 from panda_hf.errors import OutputError, SourceError
 
 if TYPE_CHECKING:
-    from panda_hf.release import BuildSummary, ReleaseCSV
+    from panda_hf.release import BuildSummary, PartSummary, ReleaseCSV
     from panda_hf.rights import OptOut
 
-RECORD = "build.json"
 CONFIGS = ("full", "10m", "2m")
 HELD_OUT = {"validation": "heldout/validation", "test": "heldout/test"}
 """Splits that the three configurations share, with their folders."""
@@ -87,13 +84,26 @@ def build(
 
     `panda-hf build panda-70m --csv panda70m_*.csv --out panda-70m`
     """
+    from panda_hf.cli.byte_progress import ByteProgress
+    from panda_hf.release import build_release
     from panda_hf.rights import OptOut
 
     sources = sources_of([*(csv or []), *(more or [])])
-    honoured = OptOut.read(opt_out)
-    began = time.monotonic()
-    build_folder(sources, out, workers=workers, opt_out=honoured, overwrite=overwrite)
-    typer.echo("\n".join(closing(out, time.monotonic() - began)))
+    listed = OptOut.read(opt_out)
+    keep_curated(out, overwrite)
+    with ByteProgress() as progress:
+        summary = build_release(
+            sources,
+            out,
+            finish=lambda folder, done: finish(folder, done, listed),
+            workers=workers,
+            opt_out=listed,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    if listed.channels:
+        typer.echo("The release does not name channels, so those of the opt-out list could not be left out.")
+    typer.echo("\n".join(closing(out, summary)))
 
 
 def sources_of(texts: Sequence[str]) -> list[ReleaseCSV]:
@@ -131,51 +141,28 @@ def located(text: str) -> tuple[str, Path]:
     return part, path
 
 
-def build_folder(
-    sources: Sequence[ReleaseCSV], out: Path, *, workers: int | None, opt_out: OptOut, overwrite: bool
-) -> None:
-    """Build beside ``out`` and move the whole folder there last, so that a killed build leaves nothing in its place.
-
-    Raises:
-        OutputError: when ``out`` holds anything, and is not a build of ours that may be overwritten.
-    """
-    from panda_hf.publishing.card_parts import CARD, write_text
-    from panda_hf.release import build_release
-    from panda_hf.running.folder import locked
-
-    check_free(out, overwrite)
-    unfinished = out.resolve().with_name(f".{out.resolve().name}.partial")
-    with locked(unfinished):
-        for path in unfinished.iterdir():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        try:
-            made = unfinished / "new"
-            write_record(made, build_release(sources, made, workers=workers, opt_out=opt_out), opt_out)
-            write_text(made / CARD, card(made, out.resolve().name))
-            if out.exists():
-                os.replace(out, unfinished / "old")
-            os.replace(made, out)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
-
-
-def check_free(out: Path, overwrite: bool) -> None:
-    """Raise ``OutputError`` unless a build may go to ``out``."""
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
-    if not (out / RECORD).is_file():
-        raise OutputError(f"{out} is not empty and was not made by this command; give a new folder")
-    if not overwrite:
-        raise OutputError(f"{out} was built before; give another folder, or --overwrite to build it anew")
-    if curated := sorted(path.name for path in (out / "subsets").glob("*/")):
+def keep_curated(out: Path, overwrite: bool) -> None:
+    """Raise ``OutputError`` where curated splits would be lost together with the build they are taken from."""
+    curated = sorted(path.parent.name for path in out.glob("subsets/*/subset.json"))
+    if overwrite and curated:
         raise OutputError(
             f"{out} holds the curated splits {', '.join(curated)}, made from its rows; give another folder, or delete "
             f"{out / 'subsets'} first"
         )
 
 
+def finish(folder: Path, summary: BuildSummary, opt_out: OptOut) -> None:
+    """Write record and card into a folder that is built but not yet in its place."""
+    from panda_hf.publishing.card_parts import CARD, write_text
+
+    write_record(folder, summary, opt_out)
+    write_text(folder / CARD, card(folder, summary))
+
+
 def write_record(folder: Path, summary: BuildSummary, opt_out: OptOut) -> None:
     """Write ``build.json``: what was built, of what, when and by what."""
+    from panda_hf.release import RECORD
+
     record: dict[str, Any] = {
         "made_by": "panda_hf",
         "format": 1,
@@ -191,97 +178,42 @@ def write_record(folder: Path, summary: BuildSummary, opt_out: OptOut) -> None:
     (folder / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-@dataclass(frozen=True)
-class Part:
-    """What is in the files of a part of the release."""
-
-    released: Released
-    clips: int
-    videos: int
-    seconds: float
-    labelled: int
-    """Clips with a value of ``desirable_filtering``."""
-
-
-def card(folder: Path, name: str) -> str:
-    """The card of a folder that holds data and ``build.json``; what it says is counted in the files.
-
-    Args:
-        folder: where the files are now.
-        name: what the folder is going to be called.
-    """
+def card(folder: Path, summary: BuildSummary) -> str:
+    """The card of a build whose ``build.json`` lies in ``folder``."""
     import yaml
 
     from panda_hf.publishing.card import template_environment
     from panda_hf.publishing.wording import clean, fence
 
-    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    parts = {released.part: count(folder, released) for released in RELEASED if files_of(folder, released.part)}
-    rejected = count_rejected(folder)
+    parts = {part.part: part for part in summary.parts if part.clips}
+    rejected = [(part.source, kind, rows) for part in summary.parts for kind, rows in part.rejected.items()]
     if not parts:
-        causes = "; ".join(f"{file}: {cause} ({rows})" for (file, cause), rows in [*rejected.items()][:5])
+        causes = "; ".join(f"{file}: {kind} ({rows:,})" for file, kind, rows in rejected[:5])
         raise SourceError(f"no row of the given files can be used. {causes}")
-    front = front_matter(folder, parts, has_rejected=bool(rejected))
+    front = front_matter(folder, parts, has_rejected=bool(summary.rejected_files))
     default = next(config for config in front["configs"] if config.get("default"))
     template = Path(__file__).with_name("card.md.j2").read_text(encoding="utf-8")
-    load_name = json.dumps(clean(name, 100), ensure_ascii=False)
+    name = json.dumps(clean(summary.out.resolve().name, 100), ensure_ascii=False)
     body = (
         template_environment()
         .from_string(template)
         .render(
-            configs=CONFIGS,
             default=default["config_name"],
+            fence=fence(name),
             first_split=default["data_files"][0]["split"],
-            fence=fence(load_name),
-            load_name=load_name,
             missing=[released for released in RELEASED if released.part not in parts],
+            name=name,
+            opted_out=sum(part.opted_out for part in summary.parts),
             parts=parts,
-            record=record,
-            rejected=rejected,
+            record=json.loads((folder / "build.json").read_text(encoding="utf-8")),
+            rejected=sorted(rejected, key=lambda row: -row[2]),
             released=RELEASED,
         )
     )
     return f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=120)}---\n\n{body}"
 
 
-def files_of(folder: Path, part: str) -> list[Path]:
-    """The Parquet files of a part such as ``full/train``."""
-    return sorted(folder.glob(f"{part}-*.parquet"))
-
-
-def count(folder: Path, released: Released) -> Part:
-    """Count clips, videos and seconds of a part, a batch of rows at a time."""
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    clips, videos, seconds, labelled, last = 0, 0, 0.0, 0, None
-    for path in files_of(folder, released.part):
-        columns = ["video_id", "start", "end", "desirable_filtering"]
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=2**17, columns=columns):
-            if not batch.num_rows:
-                continue
-            ids = pc.run_end_encode(batch["video_id"]).values
-            videos += len(ids) - (ids[0].as_py() == last)
-            last = ids[-1].as_py()
-            clips += batch.num_rows
-            labelled += batch.num_rows - batch["desirable_filtering"].null_count
-            seconds += pc.sum(pc.subtract(batch["end"], batch["start"])).as_py() or 0.0
-    return Part(released, clips, videos, seconds, labelled)
-
-
-def count_rejected(folder: Path) -> dict[tuple[str, str], int]:
-    """Rows that were set aside, by file and cause, the most frequent first."""
-    import pyarrow.parquet as pq
-
-    counts: dict[tuple[str, str], int] = {}
-    for path in files_of(folder, "rejected/rejected"):
-        for batch in pq.ParquetFile(path).iter_batches(columns=["file", "cause"]):
-            for key in zip(batch["file"].to_pylist(), batch["cause"].to_pylist(), strict=True):
-                counts[key] = counts.get(key, 0) + 1
-    return dict(sorted(counts.items(), key=lambda item: -item[1]))
-
-
-def front_matter(folder: Path, parts: Mapping[str, Part], *, has_rejected: bool) -> dict[str, Any]:
+def front_matter(folder: Path, parts: Mapping[str, PartSummary], *, has_rejected: bool) -> dict[str, Any]:
     """What ``load_dataset`` and the Hub read at the top of the card."""
     from panda_hf.publishing.card import size_category
 
@@ -292,7 +224,7 @@ def front_matter(folder: Path, parts: Mapping[str, Part], *, has_rejected: bool)
     }
     splits = {config: places for config, places in splits.items() if places}
     default = next((config for config in splits if "train" in splits[config]), next(iter(splits), None))
-    digest = hashlib.sha256((folder / RECORD).read_bytes()).hexdigest()[:16]
+    digest = hashlib.sha256((folder / "build.json").read_bytes()).hexdigest()[:16]
     stamp = {"description": f"build {digest}"}  # datasets caches by folder name and front matter, not by the data
     configs: list[dict[str, Any]] = []
     for config, places in splits.items():
@@ -316,7 +248,7 @@ def front_matter(folder: Path, parts: Mapping[str, Part], *, has_rejected: bool)
     }
 
 
-def _info(config: str, places: Mapping[str, str], parts: Mapping[str, Part]) -> dict[str, Any]:
+def _info(config: str, places: Mapping[str, str], parts: Mapping[str, PartSummary]) -> dict[str, Any]:
     """Types and numbers of rows, which ``load_dataset`` compares with what it loads."""
     from panda_hf import schema
 
@@ -324,24 +256,22 @@ def _info(config: str, places: Mapping[str, str], parts: Mapping[str, Part]) -> 
     return {"config_name": config, "features": schema.RELEASE_ROW._to_yaml_list(), "splits": splits}
 
 
-def closing(out: Path, seconds: float) -> list[str]:
-    """The lines that end a build; what they say is counted in the files."""
-    from panda_hf.publishing.wording import length, plural
+def closing(out: Path, summary: BuildSummary) -> list[str]:
+    """The lines that end a build."""
+    from panda_hf.publishing.wording import plural
 
-    parts = {released.part: count(out, released) for released in RELEASED if files_of(out, released.part)}
-    rejected = sum(count_rejected(out).values())
-    clips = sum(part.clips for part in parts.values())
-    rows = [f"  {place:{20}} {plural(p.clips, 'clip')} of {plural(p.videos, 'video')}" for place, p in parts.items()]
-    config = next(config for config in CONFIGS if f"{config}/train" in parts or not any("train" in p for p in parts))
-    split = "train" if f"{config}/train" in parts else next(iter(parts)).split("/")[1]
-    load = f'clips = load_dataset("{out.as_posix()}", "{config}", split="{split}", streaming=True)'
+    parts = [part for part in summary.parts if part.clips]
+    train = next((part for part in parts if part.part.endswith("/train")), None)
+    config, split = (train or parts[0]).part.split("/")
+    load = f'load_dataset("{out.as_posix()}", "{config if train else "full"}", split="{split}", streaming=True)'
+    causes = [f"  {part.source}: {kind} ({n:,})" for part in summary.parts for kind, n in part.rejected.items()]
     return [
-        f"{plural(clips, 'clip')} in {length(seconds)}:",
-        *rows,
-        f"  {'set aside':{20}} {plural(rejected, 'row')}" + (', see load_dataset(…, "rejected")' if rejected else ""),
+        f"{plural(summary.clips, 'clip')} in {summary.wall_seconds:,.2f} s",
+        *(part.equation() for part in summary.parts),
+        *(['Set aside, see load_dataset(…, "rejected"):', *causes] if causes else []),
         "Load it:",
         "  from datasets import load_dataset",
-        f"  {load}",
+        f"  clips = {load}",
         f"Card: {out / 'README.md'}",
     ]
 
