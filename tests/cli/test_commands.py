@@ -15,7 +15,7 @@ from panda_hf.cli import app
 from panda_hf.errors import OutputError
 from tests.publishing.synthetic import film, write_output
 
-COMMANDS = ("curate", "demo", "report", "calibrate", "score-shots", "mini")
+COMMANDS = ("curate", "demo", "report", "calibrate", "score-shots", "subset", "mini")
 MINI_COMMANDS = ("films", "train", "score")
 HEAVY = {"torch", "datasets", "transformers", "numpy", "pyarrow", "av", "cv2", "jinja2", "scenedetect"}
 
@@ -42,7 +42,17 @@ def test_every_command_has_help(command: tuple[str, ...]) -> None:
     assert f"Usage: panda-hf {' '.join(command)}" in result.output
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["curate", "--help"], ["mini", "train", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["curate", "--help"],
+        ["subset", "--help"],
+        ["build", "panda-70m", "--help"],
+        ["mini", "train", "--help"],
+        ["--version"],
+    ],
+)
 def test_help_is_quick_and_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import atexit, sys, time; atexit.register(lambda: print('\\n', time.process_time(), *sys.modules)); "
