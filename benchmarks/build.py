@@ -1,4 +1,4 @@
-"""The release's CSV to Parquet: `build_release` beside one process of csv, ast.literal_eval and the same Parquet writing.
+"""The release's CSV to Parquet: `build_release` beside one process of csv, literal_eval and the same Parquet writing.
 
 Both read the same file in one run and write rows of the same schema with the same Parquet settings; afterwards the
 rows are compared, all of them. The baseline reads a slice (--baseline-videos) and its rate is scaled by videos: its
@@ -37,7 +37,7 @@ BASELINE_ROWS = 50_000  # rows of a row group, like ours
 def seconds_of(clock: str) -> float:
     hours, minutes, seconds = clock.split(":")
     whole, thousandths = seconds.split(".")
-    return ((int(hours) * 60 + int(minutes)) * 60 + int(whole)) + int(thousandths) / 1000
+    return (((int(hours) * 60 + int(minutes)) * 60 + int(whole)) * 1000 + int(thousandths)) / 1000
 
 
 def baseline_rows(row: dict[str, str]):
@@ -166,7 +166,8 @@ def compare(folder: Path, args: argparse.Namespace) -> None:
         f"{made.stat().st_size / 2**20:,.0f} MB of CSV"
         + (f", {source.stat().st_size / 2**20:,.0f} MB zipped" if args.zip else "")
     )
-    slow = measured("--side", "baseline", "--csv", str(made), "--out", str(folder / "theirs"), "--baseline-videos", str(min(args.baseline_videos, args.videos)))  # fmt: skip
+    slice_of = ["--baseline-videos", str(min(args.baseline_videos, args.videos))]
+    slow = measured("--side", "baseline", "--csv", str(made), "--out", str(folder / "theirs"), *slice_of)
     print(line("csv + ast.literal_eval", slow))
     workers = ["--workers", str(args.workers)] if args.workers else []
     fast = measured("--side", "ours", "--csv", str(source), "--out", str(folder / "ours"), *workers)

@@ -46,10 +46,13 @@ _SLOTS = tuple(
 _CAPTIONS = 20_000
 """Different captions in a chunk, more or less."""
 _ODD = (
-    "He is wearing a chef's hat", 'with the words "watch this video" on it', "a café in São Paulo",
-    "the sign says 'open' and \"closed\"", "a path C:\\temp on a screen", "パンダが歩いている",
-)  # fmt: skip
-_ODD_SHARE = 0.02
+    *["He is wearing a chef's hat", "It is someone's kitchen", 'with the words "watch this video" on it'] * 10,
+    *["a café in São Paulo", "パンダが歩いている"] * 2,
+    "the sign says 'open' and \"closed\"",
+    "a path C:\\temp on a screen",
+)
+_ODD_SHARE = 0.04
+"""Of 900 real captions 23 hold an apostrophe; one in some thousand needs a backslash."""
 
 
 def write_release_csv(

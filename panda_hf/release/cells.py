@@ -248,31 +248,32 @@ def _stands(cells: Cells, opens: Ints, gap: Ints, text: bytes) -> np.ndarray:
 
 def _milliseconds(cells: Cells, opens: Ints, closes: Ints, fits: np.ndarray) -> tuple[Ints, np.ndarray]:
     """``H:MM:SS.mmm`` between the quotes as milliseconds; cells in which one is something else do not fit."""
-    digits = cells.data.astype(np.int64) - _ZERO
+    digits = cells.data - np.uint8(_ZERO)
     good = np.ones(len(opens), bool)
 
     def number(*back: int) -> Ints:
-        total = np.zeros(len(opens), np.int64)
+        total = np.zeros(len(opens), np.int32)
         for distance in back:
-            value = digits[np.maximum(closes - distance, 0)]
-            np.logical_and(good, (value >= 0) & (value <= 9), out=good)
+            value = digits[closes - distance]
+            np.logical_and(good, value <= 9, out=good)
             total = total * 10 + value
         return total
 
-    thousandths, seconds, minutes = number(3, 2, 1), number(6, 5), number(9, 8)
-    good &= (cells.at(closes - 4) == _DOT) & (cells.at(closes - 7) == _COLON) & (cells.at(closes - 10) == _COLON)
-    good &= (seconds < 60) & (minutes < 60)
     width = closes - 11 - opens
     good &= (width >= 1) & (width <= _MAX_HOUR_DIGITS)
-    hours = np.zeros(len(opens), np.int64)
-    for place in range(_MAX_HOUR_DIGITS, 0, -1):
-        there = width >= place
-        value = np.where(there, digits[np.maximum(closes - 10 - place, 0)], 0)
-        good &= (value >= 0) & (value <= 9)
-        hours = hours * 10 + value
+    closes = np.where(good, closes, min(16, len(digits) - 1))  # a place inside the buffer, its cell is out already
+    thousandths, seconds, minutes = number(3, 2, 1), number(6, 5), number(9, 8)
+    good &= (cells.data[closes - 4] == _DOT) & (cells.data[closes - 7] == _COLON)
+    good &= (cells.data[closes - 10] == _COLON) & (seconds < 60) & (minutes < 60)
+    hours = number(11)
+    for place in range(2, _MAX_HOUR_DIGITS + 1):
+        there = good & (width >= place)
+        value = np.where(there, digits[closes - 10 - place], 0)
+        good &= value <= 9
+        hours = hours + value * np.int32(10 ** (place - 1))
     fits = fits.copy()
     fits[np.unique(cells.of(opens[~good]))] = False
-    return ((hours * 60 + minutes) * 60 + seconds) * 1000 + thousandths, fits
+    return ((hours.astype(np.int64) * 60 + minutes) * 60 + seconds) * 1000 + thousandths, fits
 
 
 def _span_array(values: list[Any]) -> np.ndarray:

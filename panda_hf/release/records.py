@@ -36,7 +36,7 @@ class Reject:
 
 @dataclass
 class Records:
-    """The records of a block: one binary column per column of the release, and their first lines."""
+    """The records of a block: one string column per column of the release, and their first lines."""
 
     columns: dict[str, pa.Array]
     lines: np.ndarray
@@ -63,10 +63,6 @@ def read_records(block: Block, header: Header) -> Records:
     """
     spans, rejects, empty = _spans(block)
     data = block.data
-    if len(spans) and not _is_utf8(data):
-        bad = [not _is_utf8(data[start:end]) for start, end, _ in spans]
-        rejects += [_reject(data[s:e], n, "not valid UTF-8") for (s, e, n), b in zip(spans, bad, strict=True) if b]
-        spans = [span for span, wrong in zip(spans, bad, strict=True) if not wrong]
     columns, wrong = _cells(data, spans, header)
     for row, cause in wrong.items():
         start, end, line = spans[row]
@@ -125,9 +121,9 @@ def _cells(data: bytes, spans: list[Span], header: Header) -> tuple[dict[str, pa
     """The columns of the records that have as many cells as the header, and what is wrong with each other one."""
     wanted = [*COLUMNS, *LATE_COLUMNS] if header.has_late_columns else [*COLUMNS]
     if not spans:
-        return {name: pa.array([], pa.binary()) for name in wanted}, {}
-    if len(spans) == data.count(b"\n") + (not data.endswith(b"\n")):  # each line is a record
-        found = _arrow_cells(data, header, wanted, len(spans))
+        return {name: pa.array([], pa.string()) for name in wanted}, {}
+    if spans[-1][2] - spans[0][2] + 1 == len(spans) and spans[0][0] == 0 and spans[-1][1] == len(data):
+        found = _arrow_cells(data, header, wanted, len(spans))  # each line is a record
         if found is not None:
             return found
     return _csv_cells(data, spans, header, wanted)
@@ -136,7 +132,10 @@ def _cells(data: bytes, spans: list[Span], header: Header) -> tuple[dict[str, pa
 def _arrow_cells(
     text: bytes, header: Header, wanted: list[str], rows: int
 ) -> tuple[dict[str, pa.Array], dict[int, str]] | None:
-    """By pyarrow; ``None`` where it sees other records than lines, for a quote in the middle of a cell opens none."""
+    """By pyarrow; ``None`` where it sees other records than lines, or text that is not UTF-8.
+
+    A quote in the middle of a cell opens none for pyarrow, so that its records can be others than ours.
+    """
     wrong: dict[int, str] = {}
 
     def skip(row: Any) -> str:
@@ -153,8 +152,8 @@ def _arrow_cells(
                 newlines_in_values=True, invalid_row_handler=skip, ignore_empty_lines=False
             ),
             convert_options=pacsv.ConvertOptions(
-                column_types=dict.fromkeys(header.names, pa.binary()), include_columns=wanted,
-                strings_can_be_null=False, quoted_strings_can_be_null=False, check_utf8=False,
+                column_types=dict.fromkeys(header.names, pa.string()), include_columns=wanted,
+                strings_can_be_null=False, quoted_strings_can_be_null=False,
             ),
         )  # fmt: skip
     except pa.ArrowInvalid:
@@ -170,11 +169,16 @@ def _csv_cells(
     """By Python's csv, record by record: slow, for blocks in which records are not lines."""
     csv.field_size_limit(max(csv.field_size_limit(), 2 * MAX_RECORD_BYTES))
     places = [header.names.index(name) for name in wanted]
-    columns: dict[str, list[bytes]] = {name: [] for name in wanted}
+    columns: dict[str, list[str]] = {name: [] for name in wanted}
     wrong: dict[int, str] = {}
     for i, (start, end, _) in enumerate(spans):
         try:
-            rows = list(csv.reader(io.StringIO(data[start:end].decode("utf-8"), newline=""), strict=True))
+            text = data[start:end].decode("utf-8")
+        except UnicodeDecodeError:
+            wrong[i] = "not valid UTF-8"
+            continue
+        try:
+            rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
         except csv.Error as error:
             wrong[i] = f"not CSV: {error}"
             continue
@@ -182,8 +186,8 @@ def _csv_cells(
             wrong[i] = _cell_count(len(rows[0]), header) if len(rows) == 1 else "not CSV: quotes do not pair"
             continue
         for name, place in zip(wanted, places, strict=True):
-            columns[name].append(rows[0][place].encode())
-    return {name: pa.array(cells, pa.binary()) for name, cells in columns.items()}, wrong
+            columns[name].append(rows[0][place])
+    return {name: pa.array(cells, pa.string()) for name, cells in columns.items()}, wrong
 
 
 def _cell_count(found: int, header: Header) -> str:
@@ -196,11 +200,3 @@ def _reject(record: bytes, line: int, cause: str) -> Reject:
         text += f" … ({len(record):,} bytes in all)"
     first = record[:200].split(b",", 1)[0].strip(b'"').decode("utf-8", "replace")
     return Reject(line, cause, first or None, text)
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -22,7 +22,9 @@ PARQUET: dict[str, Any] = {
     "use_dictionary": ["video_id", "url", "matching_score", "desirable_filtering"],
     "write_page_index": True,
 }
-"""Text and times are all different, so a dictionary only costs; a score is one of some thousand half-precision numbers."""
+"""Captions and times are all different, so a dictionary only costs; scores are a thousand half-precision numbers."""
+ROW_GROUP = 65_536
+"""Rows of a row group, at least."""
 
 REJECTED = pa.schema(
     [
@@ -72,9 +74,10 @@ class ShardResult:
 
 
 def write_shard(place: Place, blocks: Sequence[Block], header: Header, opt_out: OptOut) -> ShardResult:
-    """Parse and write the blocks of one shard; each becomes a row group. A shard without clips has no file."""
+    """Parse and write the blocks of one shard, whole videos in each row group; a shard without clips has no file."""
     result = ShardResult(place, pa.array([], pa.string()), np.array([], np.int64))
     ids, lines, rejects = [], [], []
+    waiting: list[pa.Table] = []
     writer = None
     try:
         for block in blocks:
@@ -87,9 +90,10 @@ def write_shard(place: Place, blocks: Sequence[Block], header: Header, opt_out: 
             result.opted_out += rows.opted_out
             result.empty_lines += rows.empty_lines
             result.seconds += rows.seconds
-            if rows.table.num_rows:
-                writer = writer or open_writer(place.clips)
-                writer.write_table(rows.table, row_group_size=rows.table.num_rows)
+            waiting.append(rows.table)
+            if sum(table.num_rows for table in waiting) >= ROW_GROUP:
+                writer = _write(waiting, writer, place)
+        writer = _write(waiting, writer, place)
     finally:
         if writer is not None:
             writer.close()
@@ -97,6 +101,17 @@ def write_shard(place: Place, blocks: Sequence[Block], header: Header, opt_out: 
     result.causes = [reject.cause for reject in rejects]
     write_rejects(place.rejects, rejects, place)
     return result
+
+
+def _write(waiting: list[pa.Table], writer: pq.ParquetWriter | None, place: Place) -> pq.ParquetWriter | None:
+    """Write the waiting tables as one row group, if they hold any row."""
+    table = pa.concat_tables(waiting) if waiting else None
+    waiting.clear()
+    if table is None or not table.num_rows:
+        return writer
+    writer = writer or open_writer(place.clips)
+    writer.write_table(table, row_group_size=table.num_rows)
+    return writer
 
 
 def open_writer(path: Path) -> pq.ParquetWriter:

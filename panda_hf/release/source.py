@@ -20,7 +20,7 @@ COLUMNS = ("videoID", "url", "timestamp", "caption", "matching_score")
 LATE_COLUMNS = ("desirable_filtering", "shot_boundary_detection")
 """Added in October 2024."""
 
-BLOCK_BYTES = 8 * 2**20
+BLOCK_BYTES = 4 * 2**20
 MAX_RECORD_BYTES = 64 * 2**20
 """A longer record is rejected: something is not closed."""
 

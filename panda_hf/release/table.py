@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -44,7 +45,7 @@ def to_rows(records: Records, opt_out: OptOut) -> Rows:
     good[[row for row in causes if row not in out]] = False
     good[list(out)] = False
     rejects = [*records.rejects, *(records.reject(row, causes[row]) for row in sorted(causes) if row not in out)]
-    ids = pc.filter(records.columns["videoID"].cast(pa.string()), pa.array(good))
+    ids = pc.filter(records.columns["videoID"], pa.array(good))
     table, seconds = _table(records, columns, good, ids)
     return Rows(
         table=table,
@@ -133,7 +134,7 @@ def _opted_out(records: Records, opt_out: OptOut) -> set[int]:
     return {
         row
         for row, (video_id, url) in enumerate(zip(ids, urls, strict=True))
-        if opt_out.names({"video_id": video_id.decode(), "url": url.decode()})
+        if opt_out.names({"video_id": video_id, "url": url})
     }
 
 
@@ -143,7 +144,7 @@ def _table(records: Records, columns: dict[str, Lists], good: np.ndarray, ids: p
     owner = np.repeat(np.arange(len(counts)), counts)
     index = stretches(np.zeros(len(counts), np.int64), counts)
     video_ids = ids.take(pa.array(owner))
-    urls = pc.filter(records.columns["url"].cast(pa.string()), pa.array(good)).take(pa.array(owner))
+    urls = pc.filter(records.columns["url"], pa.array(good)).take(pa.array(owner))
     arrays = {
         "clip_id": pc.binary_join_element_wise(video_ids, pa.array(index).cast(pa.string()), "."),
         "video_id": video_ids,
@@ -162,7 +163,7 @@ def _table(records: Records, columns: dict[str, Lists], good: np.ndarray, ids: p
     return table, float((times[:, 1] - times[:, 0]).sum()) / 1000
 
 
-def _kept(lists: Lists, good: np.ndarray) -> pa.Array | np.ndarray | Lists:
+def _kept(lists: Lists, good: np.ndarray) -> Any:
     """The items of the good records, one after the other."""
     if good.all():
         return lists.items

@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import csv
+import gzip
+import zipfile
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from datasets import Features
+
+from panda_hf import schema
+from panda_hf.errors import OutputError, SourceError
+from panda_hf.mini.release_csv import write_release_csv
+from panda_hf.release import COLUMNS, LATE_COLUMNS, BuildSummary, ReleaseCSV, build_release
+from panda_hf.rights import OptOut
+from tests.release.reading import read
+
+GOOD = ("https://example.org/v", "[['0:00:01.000', '0:00:02.500']]", "['a cat']", "[0.5]")
+
+
+def rows_of(out: Path, part: str = "full/train") -> list[dict]:
+    files = sorted(out.glob(f"{part}-*.parquet"))
+    return [row for file in files for row in pq.read_table(file).to_pylist()]
+
+
+def rejects_of(out: Path) -> list[dict]:
+    return [row for file in sorted(out.glob("rejected/*.parquet")) for row in pq.read_table(file).to_pylist()]
+
+
+def built(path: Path, out: Path, part: str = "full/train", **options) -> BuildSummary:
+    return build_release([ReleaseCSV(path, part)], out, **options)
+
+
+def csv_file(path: Path, rows: list[tuple], columns: tuple = COLUMNS) -> Path:
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows([columns, *rows])
+    return path
+
+
+def test_the_real_rows_are_read_value_for_value(tmp_path: Path, shared: Path) -> None:
+    for name in ("panda70m_validation_first300.csv", "panda70m_7col_one_row.csv"):
+        source = shared / "data/panda70m" / name
+        summary = built(source, tmp_path / name, "heldout/validation")
+        assert rows_of(tmp_path / name, "heldout/validation") == read(source)
+        assert summary.rejected_files == []
+    assert summary.parts[0].late_columns
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_made_rows_are_read_value_for_value_whatever_the_workers(tmp_path: Path, late: bool) -> None:
+    source = write_release_csv(tmp_path / "made.csv", 4_500, seed=3, late_columns=late, mean_clips=6)
+    summaries = [built(source, tmp_path / f"out{n}", workers=n) for n in (1, 3)]
+    expected = read(source)
+    assert rows_of(tmp_path / "out1") == expected
+    part = summaries[0].parts[0]
+    assert (part.videos, part.clips, part.rejected) == (4_500, len(expected), {})
+    assert part.seconds == pytest.approx(sum(row["end"] - row["start"] for row in expected))
+    files = [sorted(p.name for p in (tmp_path / f"out{n}" / "full").iterdir()) for n in (1, 3)]
+    assert files[0] == files[1]
+    for name in files[0]:
+        one, three = ((tmp_path / f"out{n}" / "full" / name).read_bytes() for n in (1, 3))
+        assert one == three
+    assert Features.from_arrow_schema(pq.read_schema(tmp_path / "out1" / part.files[0])) == schema.RELEASE_ROW
+
+
+def test_archives_are_read_as_they_are(tmp_path: Path) -> None:
+    source = write_release_csv(tmp_path / "made.csv", 300, mean_clips=3)
+    with zipfile.ZipFile(tmp_path / "made.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(source, "folder/made.csv")
+        archive.writestr("__MACOSX/._made.csv", "x")
+    (tmp_path / "made.csv.gz").write_bytes(gzip.compress(source.read_bytes()))
+    for name in ("made.zip", "made.csv.gz"):
+        built(tmp_path / name, tmp_path / f"out-{name}")
+        assert rows_of(tmp_path / f"out-{name}") == read(source)
+
+
+def test_cells_beyond_the_field_limit_of_csv_are_read(tmp_path: Path) -> None:
+    clips = 9_000
+    times = [
+        [f"{i // 3600}:{i // 60 % 60:02d}:{i % 60:02d}.000", f"{i // 3600}:{i // 60 % 60:02d}:{i % 60:02d}.900"]
+        for i in range(clips)
+    ]
+    captions = [f"caption {i} it's" if i % 7 else f"caption {i}" for i in range(clips)]
+    row = ("longvideo01", GOOD[0], repr(times), repr(captions), repr([0.5] * clips))
+    assert len(row[3]) > 131_072
+    source = csv_file(tmp_path / "long.csv", [("v1", *GOOD), row, ("v2", *GOOD)])
+    built(source, tmp_path / "out")
+    assert rows_of(tmp_path / "out") == read(source)
+
+
+MALFORMED = {
+    "unequal": (GOOD[0], GOOD[1], "['a', 'b']", GOOD[3], "unequal lists: 1 times, 2 of caption"),
+    "literal": (GOOD[0], GOOD[1], "['a", GOOD[3], "caption: broken literal"),
+    "list": (GOOD[0], GOOD[1], "{'a'}", GOOD[3], "caption: expected a list"),
+    "text": (GOOD[0], GOOD[1], "[7]", GOOD[3], "caption: expected texts, found int 7"),
+    "time": (GOOD[0], "[['0:00:01', '0:99:02.500']]", GOOD[2], GOOD[3], "timestamp: bad time '0:99:02.500'"),
+    "pair": (GOOD[0], "[['0:00:01.000']]", GOOD[2], GOOD[3], "timestamp: expected [start, end]"),
+    "backwards": (GOOD[0], "[['0:00:02.000', '0:00:02.000']]", GOOD[2], GOOD[3], "a clip ends before it starts"),
+    "order": (GOOD[0], "[['0:00:05.000', '0:00:06.000'], ['0:00:01.000', '0:00:02.000']]", "['a', 'b']", "[0.5, 0.5]",
+              "times out of order"),
+    "score": (GOOD[0], GOOD[1], GOOD[2], "['high']", "matching_score: expected numbers"),
+    "infinite": (GOOD[0], GOOD[1], GOOD[2], "[1e999]", "matching_score: the score inf is not a finite number"),
+    "none": (GOOD[0], "[]", "[]", "[]", "no clips"),
+    "code": (GOOD[0], GOOD[1], "[open('x')]", GOOD[3], "caption: broken literal"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_malformed_row_is_kept_aside_with_its_line_and_cause(tmp_path: Path, name: str) -> None:
+    *cells, cause = MALFORMED[name]
+    source = csv_file(tmp_path / "x.csv", [("before", *GOOD), ("bad", *cells), ("after", *GOOD)])
+    summary = built(source, tmp_path / "out").parts[0]
+    assert [row["clip_id"] for row in rows_of(tmp_path / "out")] == ["before.0", "after.0"]
+    (reject,) = rejects_of(tmp_path / "out")
+    assert (reject["file"], reject["part"], reject["line"], reject["video_id"]) == ("x.csv", "full/train", 3, "bad")
+    assert reject["cause"].startswith(cause)
+    assert reject["text"] == source.read_text().splitlines()[2]
+    assert (summary.videos_read, summary.videos, summary.rejected_videos) == (3, 2, 1)
+
+
+def test_broken_lines_of_every_kind_cost_only_themselves(tmp_path: Path) -> None:
+    line = "{},https://example.org/{},\"[['0:00:01.000', '0:00:02.500']]\",['a cat'],[0.5]\n"
+    text = [
+        ",".join(COLUMNS) + "\n",
+        line.format("v2", 2),
+        "v3,https://example.org/3,\"never closed,['a'],[0.5]\n",
+        line.format("v4", 4),
+        "v5,https://example.org/5,x\n",
+        "\n",
+        line.format("", 7),
+        line.format("v8", 8).replace("a cat", "a \udcff cat"),
+        line.format("v9", 9).replace("\n", "\r\n"),
+        "v10,https://example.org/10,\"[['0:00:01.000',\n '0:00:02.500']]\",['over two lines'],[0.5]\n",
+        line.format("v12", 12).rstrip("\n"),
+    ]
+    source = tmp_path / "x.csv"
+    source.write_bytes("".join(text).encode("utf-8", "surrogateescape"))
+    summary = built(source, tmp_path / "out").parts[0]
+    assert [row["video_id"] for row in rows_of(tmp_path / "out")] == ["v2", "v4", "v9", "v10", "v12"]
+    assert {row["line"]: row["cause"] for row in rejects_of(tmp_path / "out")} == {
+        3: "a quote is not closed",
+        5: "3 cells, expected 5",
+        7: "the video id is empty, too long or holds control characters",
+        8: "not valid UTF-8",
+    }
+    assert (summary.videos_read, summary.videos, summary.rejected_videos, summary.empty_lines) == (9, 5, 4, 1)
+
+
+def test_a_quote_in_the_middle_of_a_cell_does_not_join_lines(tmp_path: Path) -> None:
+    text = ",".join(COLUMNS) + '\nv2,https://x"y"z,"[\'a\n' + "v3,https://example.org/3," + ",".join(GOOD[1:2]) + "\n"
+    line = (
+        "v4,https://a\"b,\"c\",[],[]\nv5,https://example.org/5,\"[['0:00:01.000', '0:00:02.500']]\",['a cat'],[0.5]\n"
+    )
+    (tmp_path / "x.csv").write_text(text + line)
+    built(tmp_path / "x.csv", tmp_path / "out")
+    assert [row["video_id"] for row in rows_of(tmp_path / "out")] == ["v5"]
+    assert [row["line"] for row in rejects_of(tmp_path / "out")] == [2, 3, 4]
+
+
+def test_of_a_video_that_is_there_twice_the_first_is_kept(tmp_path: Path) -> None:
+    two = (GOOD[0], "[['0:00:01.000', '0:00:02.000'], ['0:00:03.000', '0:00:04.000']]", "['a', 'b']", "[0.5, 0.25]")
+    rows = [("v2", *two), ("v2", *GOOD), ("v4", *GOOD), ("v2", *GOOD), ("v6", *two)]
+    summary = built(csv_file(tmp_path / "x.csv", rows), tmp_path / "out").parts[0]
+    assert [row["clip_id"] for row in rows_of(tmp_path / "out")] == ["v2.0", "v2.1", "v4.0", "v6.0", "v6.1"]
+    assert [(row["line"], row["cause"]) for row in rejects_of(tmp_path / "out")] == [
+        (3, "duplicate: this video is in line 2 already"),
+        (5, "duplicate: this video is in line 2 already"),
+    ]
+    assert (summary.videos_read, summary.videos, summary.clips, summary.rejected) == (5, 3, 5, {"duplicate": 2})
+    assert summary.seconds == pytest.approx(2.0 + 1.5 + 2.0)
+
+
+def test_a_video_that_opted_out_is_only_counted(tmp_path: Path) -> None:
+    source = csv_file(tmp_path / "x.csv", [("v2", *GOOD), ("v3", *GOOD), ("bad", "u", "x", "y", "z")])
+    summary = built(source, tmp_path / "out", opt_out=OptOut.of(["v3", "bad"]))
+    assert [row["video_id"] for row in rows_of(tmp_path / "out")] == ["v2"]
+    assert rejects_of(tmp_path / "out") == []
+    assert (summary.parts[0].videos_read, summary.parts[0].opted_out) == (3, 2)
+    assert "v3" not in str(summary.as_dict())
+
+
+def test_columns_may_stand_in_another_order_and_others_are_named(tmp_path: Path) -> None:
+    rows = [("x", GOOD[3], GOOD[2], GOOD[1], GOOD[0], "v1")]
+    columns = ("extra", "matching_score", "caption", "timestamp", "url", "videoID")
+    summary = built(csv_file(tmp_path / "x.csv", rows, columns), tmp_path / "out")
+    assert rows_of(tmp_path / "out")[0]["caption"] == "a cat"
+    assert summary.parts[0].extra_columns == ("extra",)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [COLUMNS[:-1], ("a", "b"), (*COLUMNS, LATE_COLUMNS[0]), (*COLUMNS, "url")],
+)
+def test_a_file_of_other_columns_is_refused_before_anything_is_written(tmp_path: Path, columns: tuple) -> None:
+    csv_file(tmp_path / "x.csv", [], columns)
+    with pytest.raises(SourceError, match="x.csv is not a CSV file of Panda-70M.*expected"):
+        built(tmp_path / "x.csv", tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.csv"]
+
+
+def test_a_file_without_rows_makes_no_shard(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("\ufeff" + ",".join(COLUMNS))
+    summary = built(tmp_path / "x.csv", tmp_path / "out")
+    assert summary.parts[0].files == [] and summary.clips == 0
+
+
+@pytest.mark.parametrize("damage", ["gone", "not a zip", "two members", "cut short"])
+def test_a_file_that_cannot_be_read_leaves_nothing_behind(tmp_path: Path, damage: str) -> None:
+    source = tmp_path / "made.zip"
+    made = write_release_csv(tmp_path / "made.csv", 2_000, mean_clips=3).read_bytes()
+    if damage == "not a zip":
+        source.write_bytes(b"hello")
+    elif damage == "two members":
+        with zipfile.ZipFile(source, "w") as archive:
+            archive.writestr("a.csv", "x")
+            archive.writestr("b.csv", "x")
+    elif damage == "cut short":
+        source = tmp_path / "made.csv.gz"
+        source.write_bytes(gzip.compress(made)[:-3000])
+    with pytest.raises(SourceError, match="made"):
+        built(source, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_folder_is_replaced_only_when_asked_and_only_when_a_build_made_it(tmp_path: Path) -> None:
+    source = csv_file(tmp_path / "x.csv", [("v1", *GOOD)])
+
+    def finish(folder: Path, summary: BuildSummary) -> None:
+        (folder / "build.json").write_text("{}")
+
+    built(source, tmp_path / "out", finish=finish)
+    with pytest.raises(OutputError, match="--overwrite"):
+        built(source, tmp_path / "out")
+    built(source, tmp_path / "out", finish=finish, overwrite=True)
+    (tmp_path / "out" / "build.json").unlink()
+    with pytest.raises(OutputError, match="no build made it"):
+        built(source, tmp_path / "out", overwrite=True)
+    assert len(rows_of(tmp_path / "out")) == 1
+
+
+def test_when_the_end_fails_no_folder_appears(tmp_path: Path) -> None:
+    source = csv_file(tmp_path / "x.csv", [("v1", *GOOD)])
+
+    def fail(folder: Path, summary: BuildSummary) -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        built(source, tmp_path / "out", finish=fail)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
+
+
+def test_two_files_of_one_part_are_refused(tmp_path: Path) -> None:
+    source = csv_file(tmp_path / "x.csv", [("v1", *GOOD)])
+    with pytest.raises(SourceError, match="both full/train"):
+        build_release([ReleaseCSV(source, "full/train")] * 2, tmp_path / "out")
