@@ -18,6 +18,7 @@ from panda_hf.download.opener import Opener, host_of
 from panda_hf.download.options import INFO_KEYS, Fetched, FetchOptions, Wanted
 from panda_hf.download.partial import fetch_sections
 from panda_hf.download.reasons import TEMPORARY
+from panda_hf.download.stamp import Stamp
 from panda_hf.download.verdict import NotAVideo, NotWhole, StillLive, TooLarge, Verdict, verdict_of
 from panda_hf.download.waits import HostWaits, OutOfTime, Patience
 from panda_hf.running.naming import clean_name, safe_file_name
@@ -170,16 +171,28 @@ def _download(visit: Visit, info: Mapping[str, Any], fmt: formats.Format, target
     """Download to the end of what the server announces, going on where an earlier try stopped."""
     visit.opener.limit_bytes(visit.options.max_bytes, bytes_before)
     task = {key: value for key, value in {**info, **fmt}.items() if key not in ("formats", "requested_formats")}
-    while True:
-        try:
-            done, _ = visit.opener.dl(str(target), task)
-            if not done or not target.is_file():
-                raise NotWhole("the download did not come to its end")
-            return
-        except Exception as error:
-            if verdict_of(error).reason not in _MAY_PASS:
-                raise
-            _wait_or_raise(visit, str(fmt["url"]), error)
+    stamp = Stamp(target)
+    stamp.drop_part_of_unknown_version()
+    visit.opener.on_response = stamp.note if task.get("protocol") in ("http", "https") else None
+    try:
+        while not _tried(visit, {**task, "http_headers": stamp.headers(task.get("http_headers"))}, target):
+            pass
+    finally:
+        visit.opener.on_response = None
+
+
+def _tried(visit: Visit, task: dict[str, Any], target: Path) -> bool:
+    """One try; ``False``: it failed, and another may go on where it stopped."""
+    try:
+        done, _ = visit.opener.dl(str(target), task)
+        if not done or not target.is_file():
+            raise NotWhole("the download did not come to its end")
+    except Exception as error:
+        if verdict_of(error).reason not in _MAY_PASS:
+            raise
+        _wait_or_raise(visit, str(task["url"]), error)
+        return False
+    return True
 
 
 def _wait_or_raise(visit: Visit, url: str, error: Exception) -> None:

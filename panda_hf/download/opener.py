@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import re
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from yt_dlp import YoutubeDL
+from yt_dlp.downloader.common import FileDownloader
 from yt_dlp.networking._urllib import UrllibRH
 from yt_dlp.networking.common import Request, RequestDirector, Response
 from yt_dlp.networking.exceptions import HTTPError, TransportError
@@ -33,6 +35,8 @@ class Opener(YoutubeDL):
 
     patience: Patience
     guard: Guard
+    on_response: Callable[[Response], None] | None = None
+    """Called with each response before it is read."""
 
     def __init__(self, options: FetchOptions, guard: Guard, cache: Path) -> None:
         """Read the cookies and set everything up; nothing is asked for yet.
@@ -43,6 +47,7 @@ class Opener(YoutubeDL):
             cache: folder for what yt-dlp likes to remember about sites.
         """
         self.guard = guard
+        FileDownloader.report_retry = _raise_cause  # type: ignore[method-assign]
         super().__init__(_parameters(options, cache))
         self.cookiejar  # noqa: B018  a browser's cookies are read now, before the guard is armed
 
@@ -86,7 +91,10 @@ class GuardedRH(UrllibRH):
         while True:
             try:
                 patience.wait_for(host)
-                return super()._send(request)
+                response = super()._send(request)
+                if self.opener.on_response is not None:
+                    self.opener.on_response(response)
+                return response
             except OutOfTime as error:
                 raise TransportError(cause=error) from error
             except HTTPError as error:
@@ -135,6 +143,11 @@ class _Watch(urllib.request.BaseHandler):
             self._guard.check_url(target)
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
+def _raise_cause(_: FileDownloader, error: Exception, *__: Any, **___: Any) -> None:
+    """Takes the place of yt-dlp's report of a failed try, which would keep the words of the error and lose itself."""
+    raise error
 
 
 class _Quiet:

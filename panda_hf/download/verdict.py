@@ -200,7 +200,7 @@ def _detail(chain: list[BaseException]) -> str:
     answer = next((found for found in chain if isinstance(found, HTTPError)), None)
     if refused is not None:
         return clean_detail(str(refused))
-    if answer is not None and not reason_of_words(str(chain[0])):
+    if answer is not None and ("HTTP Error" in str(chain[0]) or not reason_of_words(str(chain[0]))):
         return _of_status(answer)
     first = chain[0]
     return clean_detail(getattr(first, "orig_msg", None) or str(first) or type(first).__name__)

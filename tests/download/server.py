@@ -6,6 +6,8 @@ ranges. Other first parts of a path are manners: see :data:`MANNERS`. ``server.r
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import re
 import socket
@@ -104,11 +106,10 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:  # noqa: N802  the name is the library's
         seen = Seen(self.command, self.path, self.headers["Range"], time.monotonic(), dict(self.headers))
         self.state.requests.append(seen)
-        manner, _, rest = self.path.lstrip("/").partition("/")
-        manner, _, query = manner.partition("?")
+        manner, rest = re.findall(r"^/*([^/?]*)[/?]?(.*)", self.path)[0]
         self.state.counts[self.path] += 1
         try:
-            getattr(self, "serve_" + manner.replace("-", "_"), self.unknown)(query if manner == "to" else rest)
+            getattr(self, "serve_" + manner.replace("-", "_"), self.unknown)(rest)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
@@ -125,6 +126,8 @@ class Handler(BaseHTTPRequestHandler):
         if data is None:
             return self.status(404)
         span = self.span(len(data))
+        if self.headers["If-Range"] not in (None, tag_of(data)):
+            span = None
         if span is None:
             self.head(200, name, len(data), ranges=True)
             return self.send(data)
@@ -243,6 +246,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(length))
         if ranges:
             self.send_header("Accept-Ranges", "bytes")
+            self.send_header("ETag", tag_of(self.data(name) or b""))
         for key, value in (extra or {}).items():
             self.send_header(key, value)
         self.end_headers()
@@ -263,7 +267,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def hang_up(self) -> None:
         self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+
+def tag_of(data: bytes) -> str:
+    """What the server calls this version of a file."""
+    return f'"{hashlib.sha256(data).hexdigest()[:16]}"'
 
 
 class Web:
