@@ -244,16 +244,33 @@ def front_matter(folder: Path, parts: Mapping[str, PartSummary], *, has_rejected
         "tags": ["video", "video-captioning", "youtube", "panda_hf"],
         "size_categories": [size_category(sum(part.clips for part in parts.values()))],
         "configs": configs,
-        "dataset_info": [_info(config, places, parts) for config, places in splits.items()],
+        "dataset_info": [_info(folder, config, places, parts) for config, places in splits.items()],
     }
 
 
-def _info(config: str, places: Mapping[str, str], parts: Mapping[str, PartSummary]) -> dict[str, Any]:
+def _info(folder: Path, config: str, places: Mapping[str, str], parts: Mapping[str, PartSummary]) -> dict[str, Any]:
     """Types and numbers of rows, which ``load_dataset`` compares with what it loads."""
     from panda_hf import schema
 
-    splits = [{"name": split, "num_examples": parts[place].clips} for split, place in places.items()]
-    return {"config_name": config, "features": schema.RELEASE_ROW._to_yaml_list(), "splits": splits}
+    splits = [
+        {"name": split, "num_bytes": _unpacked_bytes(folder, parts[place]), "num_examples": parts[place].clips}
+        for split, place in places.items()
+    ]
+    return {
+        "config_name": config,
+        "features": schema.RELEASE_ROW._to_yaml_list(),
+        "splits": splits,
+        "download_size": sum(parts[place].parquet_bytes for place in places.values()),
+        "dataset_size": sum(split["num_bytes"] for split in splits),
+    }
+
+
+def _unpacked_bytes(folder: Path, part: PartSummary) -> int:
+    """About what the rows take in memory: their size in Parquet before compression."""
+    import pyarrow.parquet as pq
+
+    footers = [pq.read_metadata(folder / name) for name in part.files]
+    return sum(footer.row_group(i).total_byte_size for footer in footers for i in range(footer.num_row_groups))
 
 
 def closing(out: Path, summary: BuildSummary) -> list[str]:

@@ -26,11 +26,7 @@ Selections from this dataset, made by a rule with `panda-hf subset`. Each is a c
 from datasets import load_dataset
 
 load_dataset("path/to/this/folder", "{name}", split="train")
-```
-
-| configuration | rule | taken from | clips | videos | footage | left out | seed | made |
-|---|---|---|--:|--:|--:|---|--:|---|
-"""
+```"""
 
 
 def card_parts(folder: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
@@ -41,9 +37,8 @@ def card_parts(folder: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """
     records = read_records(folder)
     configs = [_config(folder, name) for name in records]
-    rows = [_row(record) for record in records.values()]
-    section = _INTRODUCTION.format(name=next(iter(records))) + "\n".join(rows) if records else ""
-    return configs, {SECTION: section}
+    section = [_INTRODUCTION.format(name=next(iter(records), "")), *(_told(record) for record in records.values())]
+    return configs, {SECTION: "\n\n".join(section) if records else ""}
 
 
 def read_records(folder: Path) -> dict[str, dict[str, Any]]:
@@ -60,7 +55,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         sound = record["made_by"] == "panda_hf" and record["name"] == path.parent.name
-        sound = sound and SAFE_NAME.fullmatch(record["name"]) is not None and bool(_row(record))
+        sound = sound and SAFE_NAME.fullmatch(record["name"]) is not None and bool(_told(record))
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise OutputError(f"{path} cannot be read ({error}); delete its folder, or make the split again") from error
     if not sound:
@@ -77,18 +72,21 @@ def _config(folder: Path, name: str) -> dict[str, Any]:
     }
 
 
-def _row(record: dict[str, Any]) -> str:
-    clips, videos, source = record["clips"], record["videos"], record["source"]
+def _told(record: dict[str, Any]) -> str:
+    """What the card says of one split: its rule, and an account that adds up."""
+    clips, videos, source, made = record["clips"], record["videos"], record["source"], wording.moment(record["made"])
     dropped = [f"{wording.markdown(reason)} {count:,}" for reason, count in clips["dropped"].items()]
-    cells = [
-        wording.code(record["name"]),
-        wording.markdown("; ".join(record["rule_in_words"])),
-        wording.code(f"{source['config']}, {source['split']}"),
-        f"{clips['kept']:,} of {clips['in']:,}",
-        "–" if videos["kept"] is None else f"{videos['kept']:,} of {videos['in']:,}",
-        wording.length(record["seconds"]["kept"]),
-        "; ".join(dropped) or "nothing",
-        wording.markdown(record["rule"]["seed"]),
-        wording.markdown(wording.moment(record["made"])),
+    of_videos = "" if videos["kept"] is None else f", {videos['kept']:,} of {videos['in']:,} videos"
+    seconds = record["seconds"]["kept"]
+    lines = [
+        f"### {wording.code(record['name'])}",
+        "",
+        f"- Rule: {wording.markdown('; '.join(record['rule_in_words']), 2000)}",
+        f"- Taken from {wording.code(source['config'])}, split {wording.code(source['split'])}: "
+        f"{clips['kept']:,} of {clips['in']:,} clips{of_videos}"
+        + (f", {wording.length(seconds)} of footage" if seconds is not None else ""),
+        f"- Left out: {'; '.join(dropped) or 'nothing'}",
+        f"- Made {wording.markdown(made)} by panda_hf {wording.markdown(record['version'])}; "
+        f"seed {wording.markdown(record['rule']['seed'])}",
     ]
-    return f"| {' | '.join(cells)} |"
+    return "\n".join(lines)

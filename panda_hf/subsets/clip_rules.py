@@ -33,7 +33,7 @@ REASONS = (
     "keyword missing",
     "keyword excluded",
     "too few such clips in the video",
-    "beyond the clips of a video",
+    "beyond the number per video",
     "beyond the number of videos",
     "beyond the number of clips",
 )

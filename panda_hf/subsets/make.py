@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import time
@@ -24,6 +25,8 @@ from panda_hf.subsets.rule import Subset
 from panda_hf.subsets.select import check_columns, read_columns
 from panda_hf.subsets.shards import write_shards
 from panda_hf.subsets.source import Source, split_files
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ def make_subset(
     """
     source = Source.find(folder, config, split)
     check_columns(rule, source.schema.names)
+    if rule.opt_out.channels and not {"channel", "channel_id", "uploader", "uploader_id"} & {*source.schema.names}:
+        log.warning("%s does not name channels, so those of the opt-out list cannot be left out", source.folder)
     found = _found(source, name)
     head = _head(name, rule, source)
     same = found is not None and all(found.get(key) == head[key] for key in ("rule", "source"))
@@ -136,8 +141,8 @@ def _written(source: Source, rule: Subset, head: dict[str, Any]) -> dict[str, An
     unfinished, old = target.with_name(f".{target.name}.partial"), target.with_name(f".{target.name}.old")
     for path in (unfinished, old):
         shutil.rmtree(path, ignore_errors=True)
-    unfinished.mkdir(parents=True)
     try:
+        unfinished.mkdir(parents=True)
         funnel, files = _write_files(source, rule, unfinished)
         funnel.check(head["source"]["rows"])
         _check_result(funnel, rule, source)
@@ -146,6 +151,8 @@ def _written(source: Source, rule: Subset, head: dict[str, Any]) -> dict[str, An
         if target.exists():
             os.replace(target, old)
         os.replace(unfinished, target)
+    except OSError as error:
+        raise OutputError(f"{target} cannot be written: {error}") from error
     finally:
         for path in (unfinished, old):
             shutil.rmtree(path, ignore_errors=True)

@@ -145,15 +145,15 @@ class Subset:
             f"at most {high} s": _given(high),
             f"caption with {_listed(self.keywords, self.match)}": bool(self.keywords),
             f"caption without {_listed(self.exclude_keywords, 'any')}": bool(self.exclude_keywords),
-            f"at most {self.max_clips_per_video} clips a video, {picked}": _given(self.max_clips_per_video),
-            f"exactly {self.exactly_per_video} clips a video, {picked}": _given(self.exactly_per_video),
-            f"a random draw of {self.max_videos} videos": _given(self.max_videos),
-            f"a random draw of {self.max_clips} clips": _given(self.max_clips),
+            f"at most {self.max_clips_per_video} of each video, {picked}": _given(self.max_clips_per_video),
+            f"exactly {self.exactly_per_video} of each video, {picked}": _given(self.exactly_per_video),
+            f"videos drawn at random: {self.max_videos}": _given(self.max_videos),
+            f"clips drawn at random: {self.max_clips}": _given(self.max_clips),
         }
         return [phrase for phrase, is_set in said.items() if is_set] or ["every clip"]
 
 
-_PICKED = {"best": "those with the best scores", "first": "the earliest", "random": "drawn at random"}
+_PICKED = {"best": "best score first", "first": "earliest first", "random": "drawn at random"}
 
 
 def _given(value: object) -> bool:

@@ -18,7 +18,7 @@ def block_codes(rule: Subset, block: Block) -> Codes:
     rows = np.flatnonzero(codes == 0)
     videos = block.runs[rows]
     counts = np.bincount(videos, minlength=len(block.lengths))
-    codes[rows[_ranks(videos, _order(rule, block, rows)) >= rule.per_video]] = CODE["beyond the clips of a video"]
+    codes[rows[_ranks(videos, _order(rule, block, rows)) >= rule.per_video]] = CODE["beyond the number per video"]
     if rule.exactly_per_video is not None:
         codes[rows[counts[videos] < rule.exactly_per_video]] = CODE["too few such clips in the video"]
     return codes

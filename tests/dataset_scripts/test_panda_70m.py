@@ -15,9 +15,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from datasets import load_dataset
+from datasets.utils.info_utils import NonMatchingSplitsSizesError
 from typer.testing import CliRunner
 
 from panda_hf import schema
@@ -292,6 +294,16 @@ def test_the_card_tells_figures_of_this_build_and_of_the_release_apart(
         "2m": {"validation": held},
     }
     assert all(re.fullmatch("build [0-9a-f]{16}", config["description"]) for config in front["configs"])
+
+
+def test_rows_that_went_missing_are_noticed_when_loading(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = made_csv(tmp_path / "panda70m_validation.csv", False)
+    built(source, "--out", tmp_path / "out")
+    (file,) = (tmp_path / "out" / "heldout").iterdir()
+    pq.write_table(pq.read_table(file).slice(1), file)
+    with pytest.raises(NonMatchingSplitsSizesError):
+        loaded(tmp_path / "out", "full", "validation")
+    assert "Ignoring part of dataset_info" not in caplog.text
 
 
 def test_a_folder_is_replaced_only_when_asked_and_no_stale_row_is_served(tmp_path: Path) -> None:

@@ -167,7 +167,8 @@ def test_our_own_edit_does_not_count_as_one_by_hand(tmp_path: Path) -> None:
 
 def subset_record(name: str) -> dict:
     return {
-        "made_by": "panda_hf", "name": name, "rule": {"seed": 0}, "rule_in_words": ["with “<script>|”"],
+        "made_by": "panda_hf", "version": "0", "name": name,
+        "rule": {"seed": 0}, "rule_in_words": ["with “<script>|”"],
         "source": {"config": "clips", "split": "train"}, "made": "2026-11-21T10:00:00Z",
         "clips": {"in": 2, "kept": 1, "dropped": {"too short": 1}}, "videos": {"in": 1, "kept": 1},
         "seconds": {"kept": 4.0},

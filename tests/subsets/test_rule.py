@@ -77,7 +77,7 @@ def test_a_rule_reads_as_phrases_in_the_order_it_is_tried() -> None:
     assert rule.in_words() == [
         "matching score above 0.43",
         "caption with “dog” or “cat”",
-        "exactly 3 clips a video, those with the best scores",
-        "a random draw of 5 videos",
+        "exactly 3 of each video, best score first",
+        "videos drawn at random: 5",
     ]
     assert Subset().in_words() == ["every clip"]
