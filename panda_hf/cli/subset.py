@@ -24,7 +24,9 @@ def subset(
     like: Annotated[
         str | None,
         typer.Option(
-            metavar="10m|2m", help="Begin with the rule of a released subset; other options change it.", **RULE
+            metavar="10m|2m",
+            help="Begin with the rule of a released subset: the same rule, not the same clips. Other options change it.",
+            **RULE,
         ),
     ] = None,
     above_score: Annotated[float | None, typer.Option(metavar="X", help="Matching score above X.", **RULE)] = None,
@@ -57,7 +59,7 @@ def subset(
         int | None, typer.Option(min=1, metavar="N", help="Just N clips of a video; none of one with fewer.", **VIDEOS)
     ] = None,
     pick: Annotated[
-        str | None, typer.Option(metavar="best|first|random", help="Which clips of a video.", **VIDEOS)
+        str | None, typer.Option(metavar="best|first|random", help="Which clips of a video. Else random.", **VIDEOS)
     ] = None,
     max_videos: Annotated[int | None, typer.Option(min=1, metavar="N", help="Draw N videos.", **VIDEOS)] = None,
     max_clips: Annotated[int | None, typer.Option(min=1, metavar="N", help="Draw N clips.", **VIDEOS)] = None,

@@ -90,8 +90,8 @@ def make_subset(
     same = found is not None and all(found.get(key) == head[key] for key in ("rule", "source"))
     if found is not None and not same and not overwrite:
         raise OutputError(
-            f"{source.folder / FOLDER / name} was made by another rule or from other rows; give another name, or "
-            f"overwrite it ({'; '.join(found['rule_in_words'])})"
+            f"{source.folder / FOLDER / name} was made by another rule ({'; '.join(found['rule_in_words'])}) or from "
+            f"other rows; give another name, or --overwrite (overwrite=True)"
         )
     data = found if found is not None and same else _written(source, rule, head)
     _tell_card(source)

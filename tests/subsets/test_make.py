@@ -95,7 +95,7 @@ def test_the_same_rule_again_changes_nothing(folder: Path) -> None:
 def test_another_rule_or_other_rows_need_to_be_told_to_overwrite(folder: Path) -> None:
     make_subset(folder, "my-split", RULE)
     other = Subset(min_seconds=5)
-    with pytest.raises(OutputError, match="made by another rule"):
+    with pytest.raises(OutputError, match="made by another rule .*overwrite"):
         make_subset(folder, "my-split", other)
     assert make_subset(folder, "my-split", other, overwrite=True).is_new
     before = loaded(folder, "my-split").to_list()
