@@ -177,7 +177,7 @@ def _by_disk(chain: list[BaseException]) -> Reason | None:
 
 def _by_words(chain: list[BaseException]) -> Reason | None:
     """By what an extractor or downloader says; its words around an HTTP status say less than the status."""
-    texts = [found.orig_msg for found in chain if isinstance(found, ExtractorError)] + [str(chain[0])]
+    texts = [found.orig_msg for found in chain if isinstance(found, ExtractorError)] + [_ADVICE.sub("", str(chain[0]))]
     return next((r for text in texts if "HTTP Error" not in text and (r := reason_of_words(text))), None)
 
 
@@ -200,7 +200,8 @@ def _detail(chain: list[BaseException]) -> str:
     answer = next((found for found in chain if isinstance(found, HTTPError)), None)
     if refused is not None:
         return clean_detail(str(refused))
-    if answer is not None and ("HTTP Error" in str(chain[0]) or not reason_of_words(str(chain[0]))):
+    said = clean_detail(str(chain[0]))
+    if answer is not None and ("HTTP Error" in said or not reason_of_words(said)):
         return _of_status(answer)
     first = chain[0]
     return clean_detail(getattr(first, "orig_msg", None) or str(first) or type(first).__name__)
