@@ -25,7 +25,7 @@ def subset(
         str | None,
         typer.Option(
             metavar="10m|2m",
-            help="Begin with the rule of a released subset: the same rule, not the same clips. Other options change it.",
+            help="Begin with the rule of a released subset (not its very clips). Other options change it.",
             **RULE,
         ),
     ] = None,
