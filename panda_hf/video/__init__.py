@@ -6,6 +6,7 @@ PyAV and NumPy only.
 """
 
 from panda_hf.video.cut import CutClip, cut_clip
+from panda_hf.video.cut_many import cut_clips
 from panda_hf.video.frames import Frame, FrameReader
 from panda_hf.video.pack import pack_frames, unpack_frames
 from panda_hf.video.probe import VideoInfo, probe
@@ -21,6 +22,7 @@ __all__ = [
     "VideoLike",
     "by_reference",
     "cut_clip",
+    "cut_clips",
     "pack_frames",
     "probe",
     "sample_frames",

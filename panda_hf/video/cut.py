@@ -19,7 +19,7 @@ from panda_hf.video.orientation import Orientation
 from panda_hf.video.probe import first_frame
 from panda_hf.video.source import Source, VideoLike
 
-_SLACK_SECONDS = 0.0006  # a bound rounded to milliseconds still means its frame
+SLACK_SECONDS = 0.0006  # a bound rounded to milliseconds still means its frame
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,7 @@ def cut_clip(
         VideoError: the video cannot be read or shows nothing in that stretch.
         ValueError: ``end`` does not lie after ``start``.
     """
-    if not (math.isfinite(start) and math.isfinite(end) and end > start):
-        raise ValueError(f"a clip needs start < end in seconds, got start={start}, end={end}")
+    check_times(start, end)
     source, target = Source.of(video), Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     new = target.with_name(f".{uuid.uuid4().hex}.tmp")
@@ -77,6 +76,12 @@ def cut_clip(
         with suppress(FileNotFoundError):
             new.unlink()
     return CutClip(str(target), writer.seconds, writer.frames, writer.has_audio, sound.note)
+
+
+def check_times(start: float, end: float) -> None:
+    """Raise ``ValueError`` unless the clip ends after it starts."""
+    if not (math.isfinite(start) and math.isfinite(end) and end > start):
+        raise ValueError(f"a clip needs start < end in seconds, got start={start}, end={end}")
 
 
 class _Shown(NamedTuple):
@@ -101,10 +106,10 @@ def _copy(decoder: Decoder, start: float, end: float, writer: ClipWriter) -> Non
 def _shown_between(decoder: Decoder, start: float, end: float) -> Iterator[_Shown]:
     held: Decoded | None = None
     for decoded in decoder.frames_from(start):
-        if held is not None and decoded.time > start + _SLACK_SECONDS:
+        if held is not None and decoded.time > start + SLACK_SECONDS:
             yield _Shown(held, held.time - start, min(decoded.time, end) - start)
         held = decoded
-        if decoded.time >= end - _SLACK_SECONDS:
+        if decoded.time >= end - SLACK_SECONDS:
             return
     if held is not None:
         goes = min(end, held.time + (held.duration or decoder.timeline.step))

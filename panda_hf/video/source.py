@@ -42,7 +42,7 @@ _SMALL_READ_BYTES = 1 << 15
 
 @dataclass(frozen=True)
 class Source:
-    """One video's encoded data: exactly one of ``path``, ``url`` and ``data`` is set.
+    """One video's encoded data: exactly one of ``path``, ``url``, ``data`` and ``file`` is set.
 
     ``name`` is what messages call it.
     """
@@ -51,6 +51,13 @@ class Source:
     path: str | None = None
     url: str | None = None
     data: bytes | None = None
+    file: BinaryIO | None = None
+    """Seekable; several readers share it, each with a place of its own. Not for several threads."""
+
+    @classmethod
+    def of_file(cls, file: BinaryIO, name: str) -> Source:
+        """An open file, such as one over HTTP. The caller closes it, after all that read it."""
+        return cls(name=repr(name), file=file)
 
     @classmethod
     def of(cls, video: VideoLike | Source) -> Source:
@@ -76,6 +83,8 @@ class Source:
         """The encoded bytes as a seekable file object; the caller closes it."""
         if self.data is not None:
             return io.BytesIO(self.data)
+        if self.file is not None:
+            return cast(BinaryIO, _SharedFile(self.file))
         try:
             if self.url is not None:
                 return cast(BinaryIO, _RemoteFile(self.url))
@@ -122,6 +131,38 @@ class _RemoteFile:
             return action()
         except Exception as error:  # fsspec raises what the libraries under it raise; it becomes a row's error
             raise OSError(f"{type(error).__name__}: {error}") from error
+
+
+class _SharedFile:
+    """A reader of a file that others read too: it keeps its own place. Closing it leaves the file open."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._place = 0
+        self.name = "video"
+
+    def read(self, size: int = -1) -> bytes:
+        self._file.seek(self._place)
+        data = self._file.read(size)
+        self._place += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._file.seek(self._place)
+        self._place = self._file.seek(offset, whence)
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+    def close(self) -> None:
+        """The caller of ``Source.of_file`` closes the file."""
+
+    def __enter__(self) -> _SharedFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 @dataclass
