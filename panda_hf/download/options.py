@@ -71,7 +71,7 @@ class Fetched:
     """One file for each of ``Wanted.sections`` when they were cut out of the remote video; empty: the whole video is
     there (or nothing). ``None`` in it: this section could not be cut."""
     section_details: tuple[str | None, ...] = ()
-    """For each section why it could not be cut."""
+    """For each section why it could not be cut, or a reservation about it."""
     info: Row = field(default_factory=dict)
     """Of :data:`INFO_KEYS`, what the site says; unknown ones are ``None``. Empty: nothing was learned."""
     subtitles: list[Row] | None = None

@@ -7,11 +7,15 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from panda_hf.download.formats import Choice, Format
 from panda_hf.download.opener import Opener
 from panda_hf.download.remote_file import NoRanges, RemoteFile
+from panda_hf.download.sections import cut_sections
 from panda_hf.download.verdict import clean_detail
+from panda_hf.download.whole import flush
+from panda_hf.errors import VideoError
 
 _PLAIN = ("http", "https")
 
@@ -56,21 +60,26 @@ def fetch_sections(
 
 
 def _cut(files: list[RemoteFile], sections: Sequence[tuple[float, float]], part: Path, stem: Path) -> CutOut:
-    from panda_hf.download.sections import cut_sections
-
     drafts = [part / section_path(stem, number).name for number in range(len(sections))]
     tasks = [(start, end, draft) for (start, end), draft in zip(sections, drafts, strict=True)]
-    results = cut_sections(files[0], files[1] if len(files) > 1 else None, tasks)  # type: ignore[arg-type]
-    paths: list[str | None] = []
-    details: list[str | None] = []
-    for number, draft in enumerate(drafts):
-        made = draft.is_file()
-        if made:
-            os.replace(draft, section_path(stem, number))
-        paths.append(str(section_path(stem, number)) if made else None)
-        problem = getattr(results[number], "problem", results[number])
-        details.append(None if made or problem is None else clean_detail(str(problem)))
-    return CutOut(tuple(paths), tuple(details))
+    try:
+        picture, *sound = (cast(BinaryIO, file) for file in files)
+        results = cut_sections(picture, sound[0] if sound else None, tasks)
+    finally:
+        failure = next((file.failure for file in files if file.failure is not None), None)
+        if failure is not None:
+            raise failure
+    made = [_moved(draft, section_path(stem, number)) for number, draft in enumerate(drafts)]
+    details = [str(found) if isinstance(found, VideoError) else found.note for found in results]
+    return CutOut(tuple(made), tuple(None if said is None else clean_detail(said) for said in details))
+
+
+def _moved(draft: Path, final: Path) -> str | None:
+    if not draft.is_file():
+        return None
+    flush(draft)
+    os.replace(draft, final)
+    return str(final)
 
 
 def _remote(opener: Opener, fmt: Format) -> RemoteFile:

@@ -6,7 +6,10 @@ import io
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from panda_hf.download.verdict import NotWhole, verdict_of
+from panda_hf.download.waits import OutOfTime
 from panda_hf.errors import SourceError
 
 if TYPE_CHECKING:
@@ -33,6 +36,8 @@ class RemoteFile(io.RawIOBase):
 
     Raises:
         NoRanges: when the server does not answer with pieces, or does not tell the length.
+        NotWhole: a piece came short, or the file changed.
+        RequestError: of yt-dlp, when the server cannot be asked.
     """
 
     def __init__(
@@ -41,6 +46,8 @@ class RemoteFile(io.RawIOBase):
         super().__init__()
         self.bytes_read = 0
         """Bytes that came over the network."""
+        self.failure: Exception | None = None
+        """Why reading failed, when it did: who reads through libav may not be told."""
         self._opener, self._url, self._headers = opener, url, dict(headers or {})
         self._block = block_bytes
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
@@ -100,27 +107,47 @@ class RemoteFile(io.RawIOBase):
         return self._blocks[number]
 
     def _fetch(self, number: int, count: int) -> int:
-        """Ask for blocks, keep them, and return the size of the file."""
-        from yt_dlp.networking import Request
+        """Ask for blocks, again where that may help, keep them, and return the size of the file."""
+        from yt_dlp.networking.exceptions import RequestError
 
-        start = number * self._block
-        end = min(start + count * self._block, self.size) - 1
-        headers = {**self._headers, "Accept-Encoding": "identity", "Range": f"bytes={start}-{end}"}
-        with self._opener.urlopen(Request(self._url, headers=headers)) as response:
-            size = self._size_in(response, start)
-            data = self._exactly(response, min(end, size - 1) - start + 1)
+        while True:
+            try:
+                size, data = self._ask(number * self._block, count * self._block)
+                break
+            except (RequestError, NotWhole) as error:
+                if not self._may_try_again(error):
+                    self.failure = error
+                    raise
         for i in range(0, len(data), self._block):
             self._blocks[number + i // self._block] = data[i : i + self._block]
         while len(self._blocks) > _MAX_BLOCKS:
             self._blocks.popitem(last=False)
         return size
 
+    def _ask(self, start: int, count: int) -> tuple[int, bytes]:
+        from yt_dlp.networking import Request
+
+        end = min(start + count, self.size) - 1
+        headers = {**self._headers, "Accept-Encoding": "identity", "Range": f"bytes={start}-{end}"}
+        with self._opener.urlopen(Request(self._url, headers=headers)) as response:
+            size = self._size_in(response, start)
+            return size, self._exactly(response, min(end, size - 1) - start + 1)
+
+    def _may_try_again(self, error: Exception) -> bool:
+        """The opener has tried again itself whatever failed before the first byte of an answer."""
+        if verdict_of(error).reason not in ("network", "timeout", "truncated"):
+            return False
+        try:
+            return self._opener.patience.may_try_again(urlsplit(self._url).netloc)
+        except OutOfTime:
+            return False
+
     def _exactly(self, response: Any, wanted: int) -> bytes:
         pieces, left = [], wanted
         while left > 0:
             piece = response.read(min(left, 2**20))
             if not piece:
-                raise OSError(f"the server sent {wanted - left} of {wanted} bytes of a piece")
+                raise NotWhole(f"the server sent {wanted - left} of {wanted} bytes of a piece")
             pieces.append(piece)
             left -= len(piece)
         self.bytes_read += wanted
@@ -133,5 +160,5 @@ class RemoteFile(io.RawIOBase):
         if response.status != _HTTP_PARTIAL or unit != "bytes" or not total.isdigit():
             raise NoRanges("the server does not give pieces of this file. Fetch it whole.")
         if span.partition("-")[0] != str(start) or self.size not in (2**62, int(total)):
-            raise OSError("the file changed on the server while it was read")
+            raise NotWhole("the file changed on the server while it was read")
         return int(total)

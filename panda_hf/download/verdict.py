@@ -112,11 +112,11 @@ _CLASSES: tuple[tuple[type[BaseException], Reason], ...] = (
     (OutOfTime, "rate-limited"),
     (GeoRestrictedError, "geo-blocked"),
     (UnsupportedError, "unsupported"),
-    (VideoError, "unsupported"),
 )
-_CONNECTION_CLASSES: tuple[tuple[type[BaseException], Reason], ...] = (
+_LAST_CLASSES: tuple[tuple[type[BaseException], Reason], ...] = (
     (TimeoutError, "timeout"),
     (socket.timeout, "timeout"),
+    (NoSupportingHandlers, "refused-address"),
     (IncompleteRead, "truncated"),
     (http.client.IncompleteRead, "truncated"),
     (ContentTooShortError, "truncated"),
@@ -124,6 +124,8 @@ _CONNECTION_CLASSES: tuple[tuple[type[BaseException], Reason], ...] = (
     (socket.gaierror, "network"),
     (ConnectionError, "network"),
     (http.client.HTTPException, "network"),
+    (RequestError, "network"),
+    (VideoError, "unsupported"),
 )
 
 
@@ -143,7 +145,7 @@ def verdict_of(error: BaseException) -> Verdict:
     answer = next((found for found in chain if isinstance(found, HTTPError)), None)
     reason = (
         _by_class(chain, _CLASSES) or _by_disk(chain) or _by_words(chain) or _by_status(answer)
-        or _by_class(chain, _CONNECTION_CLASSES) or _by_request(chain)
+        or _by_class(chain, _LAST_CLASSES)
     )  # fmt: skip
     after = retry_after_seconds(answer.response.headers.get("Retry-After")) if answer is not None else None
     return Verdict(reason or "error", _detail(chain), None if answer is None else answer.status, after)
@@ -187,12 +189,6 @@ def _by_status(answer: HTTPError | None) -> Reason | None:
     if answer.redirect_loop:
         return "unsupported"
     return _STATUS.get(answer.status) or ("network" if answer.status >= _SERVER_ERRORS else "error")
-
-
-def _by_request(chain: list[BaseException]) -> Reason | None:
-    if any(isinstance(found, NoSupportingHandlers) for found in chain):
-        return "refused-address"
-    return "network" if any(isinstance(found, RequestError) for found in chain) else None
 
 
 def _detail(chain: list[BaseException]) -> str:

@@ -25,6 +25,7 @@ _TOLERANCE_SHARE = 0.02
 _SITE_TOLERANCE_SHARE = 0.1
 _SITE_TOLERANCE_SECONDS = 3.0
 _SUFFIXES = {"mov,mp4,m4a,3gp,3g2,mj2": ".mp4", "matroska,webm": ".mkv"}
+_SIGNS_OF_A_PART = ("cut short", "is empty", "no frame decodes")
 _KEPT = frozenset({".mp4", ".m4v", ".mov", ".webm", ".mkv"})
 
 
@@ -125,7 +126,7 @@ def _read_as_video(path: Path) -> Iterator[None]:
     try:
         yield
     except VideoError as error:
-        kind = NotWhole if "cut short" in str(error) or "is empty" in str(error) else NotAVideo
+        kind = NotWhole if any(sign in str(error) for sign in _SIGNS_OF_A_PART) else NotAVideo
         raise kind(_without_name(str(error), path)) from error
     except (av.FFmpegError, ValueError) as error:
         raise NotAVideo(f"the file cannot be read: {type(error).__name__}") from error

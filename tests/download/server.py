@@ -43,6 +43,7 @@ MANNERS = {
     "hanging": "half, then silence, always",
     "cut": "half, then the connection closes; ranges are served",
     "cut-always": "half of what is asked for, never the rest, no ranges",
+    "broken-ranges": "well without a range; half of each range, then the connection closes",
     "slow": "a piece every 0.2 s",
     "long": "announces 5,000 bytes more than there are",
     "short": "announces half of the bytes",
@@ -192,6 +193,16 @@ class Handler(BaseHTTPRequestHandler):
         self.head(200, name, len(data))
         self.send(data[: len(data) // 2])
         self.hang_up()
+
+    def serve_broken_ranges(self, name: str) -> None:
+        data = self.data(name) or b""
+        span = self.span(len(data))
+        if span is None:
+            return self.serve_ok(name)
+        start, end = span
+        self.head(206, name, end - start, extra={"Content-Range": f"bytes {start}-{end - 1}/{len(data)}"})
+        self.send(data[start : (start + end) // 2])
+        return self.hang_up()
 
     def serve_slow(self, name: str) -> None:
         data = self.data(name) or b""

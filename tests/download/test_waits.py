@@ -1,0 +1,76 @@
+"""Waits: what a server asks for, what the others keep, and how often."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from panda_hf.download.options import FetchOptions
+from panda_hf.download.waits import HostWaits, OutOfTime, Patience, retry_after_seconds
+
+OPTIONS = FetchOptions(retries=3, back_off_seconds=0.04, max_back_off_seconds=0.1)
+
+
+def test_retry_after_is_seconds_or_a_date() -> None:
+    assert retry_after_seconds("120") == 120
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    assert 88 <= (retry_after_seconds(soon) or 0) <= 90
+    assert retry_after_seconds("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    for nonsense in (None, "", "soon", "-5", "1e9", "\u0663"):
+        assert retry_after_seconds(nonsense) is None
+
+
+def test_a_wait_is_shared_by_all_who_read_the_folder(tmp_path: Path) -> None:
+    HostWaits(tmp_path / "waits").tell("a:1", 5)
+    other = HostWaits(tmp_path / "waits")
+    assert 4 < other.seconds_left("a:1") <= 5
+    assert other.seconds_left("b:1") == 0
+    other.tell("a:1", 1)
+    assert other.seconds_left("a:1") > 4, "a shorter wait does not end a longer one"
+
+
+def test_a_broken_note_is_no_wait(tmp_path: Path) -> None:
+    waits = HostWaits(tmp_path)
+    waits.tell("a", 5)
+    next(tmp_path.iterdir()).write_text("")
+    assert waits.seconds_left("a") == 0
+
+
+def test_tries_are_bounded_and_counted(tmp_path: Path) -> None:
+    patience = Patience(OPTIONS, HostWaits(tmp_path))
+    assert [patience.may_try_again("a") for _ in range(5)] == [True, True, True, False, False]
+    assert patience.attempts == 4
+
+
+def test_waits_grow_to_a_limit(tmp_path: Path) -> None:
+    patience, waits = Patience(OPTIONS, HostWaits(tmp_path)), []
+    for _ in range(3):
+        started = time.monotonic()
+        patience.may_try_again("a")
+        waits.append(time.monotonic() - started)
+    assert 0.03 <= waits[0] <= 0.07  # 0.04 and a quarter more or less, and what a busy machine adds
+    assert 0.06 <= waits[1] <= 0.13
+    assert 0.1 <= waits[2] <= 0.15
+
+
+def test_what_a_server_asks_for_is_capped_and_told(tmp_path: Path) -> None:
+    waits = HostWaits(tmp_path)
+    patience = Patience(OPTIONS, waits)
+    started = time.monotonic()
+    assert patience.may_try_again("a", 3600.0, tell=True)
+    assert time.monotonic() - started < 1
+    assert patience.retry_after == 3600
+    assert waits.seconds_left("a") < 0.2
+
+
+def test_a_wait_past_the_deadline_is_not_begun(tmp_path: Path) -> None:
+    waits = HostWaits(tmp_path)
+    waits.tell("a", 50)
+    patience = Patience(FetchOptions(), waits, deadline=time.monotonic() + 1)
+    with pytest.raises(OutOfTime, match="longer than the time limit"):
+        patience.wait_for("a")
+    patience.wait_for("b")
