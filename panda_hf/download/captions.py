@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from panda_hf.download.opener import Opener
 from panda_hf.download.options import FetchOptions
-from panda_hf.download.verdict import verdict_of
+from panda_hf.download.verdict import NotWhole, verdict_of
 from panda_hf.running.sidecars import MAX_BYTES
 from panda_hf.running.subtitles import decode_text, parse_subtitles
 from panda_hf.stage import Row
@@ -91,11 +91,12 @@ def _text(opener: Opener, file: dict[str, Any], info: Mapping[str, Any], target:
     if file.get("data") is not None:
         return str(file["data"])
     target.unlink(missing_ok=True)
+    opener.limit_bytes(MAX_BYTES)
     done, _ = opener.dl(
         str(target), {**file, "id": info.get("id"), "http_headers": _headers(file, info)}, subtitle=True
     )
-    if not done or target.stat().st_size > MAX_BYTES:
-        raise ValueError("the file was not fetched or is no subtitle file")
+    if not done:
+        raise NotWhole("the file was not fetched")
     return decode_text(target.read_bytes())
 
 

@@ -14,7 +14,7 @@ from yt_dlp import YoutubeDL
 from yt_dlp.downloader.common import FileDownloader
 from yt_dlp.networking._urllib import UrllibRH
 from yt_dlp.networking.common import Request, RequestDirector, Response
-from yt_dlp.networking.exceptions import HTTPError, TransportError
+from yt_dlp.networking.exceptions import HTTPError, IncompleteRead, TransportError
 
 from panda_hf.download.guard import Guard, RefusedAddress
 from panda_hf.download.options import FetchOptions
@@ -23,6 +23,8 @@ from panda_hf.download.verdict import TooLarge
 from panda_hf.download.waits import OutOfTime, Patience, retry_after_seconds
 
 _BROWSER = re.compile(r"(?P<name>[^+:]+)(?:\+(?P<keyring>[^:]+))?(?::(?!:)(?P<profile>.+?))?(?:::(?P<container>.+))?")
+MAX_PAGE_BYTES = 64 * 2**20
+"""Of a page, playlist or other answer that is read into memory."""
 _TOO_MANY_REQUESTS = 429
 _BUSY = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 524})
 
@@ -91,7 +93,7 @@ class GuardedRH(UrllibRH):
         while True:
             try:
                 patience.wait_for(host)
-                response = super()._send(request)
+                response = _bounded(super()._send(request), request.method)
                 if self.opener.on_response is not None:
                     self.opener.on_response(response)
                 return response
@@ -121,6 +123,26 @@ class GuardedRH(UrllibRH):
             self.opener.guard.check_url(url)
         except RefusedAddress as error:
             raise TransportError(cause=error) from error
+
+
+def _bounded(response: Response, method: str | None) -> Response:
+    """Let nobody read a page without end into memory; downloads read piece by piece and are not concerned."""
+    read, seen = response.read, 0
+    length = response.headers.get("Content-Length") or ""
+    told = method != "HEAD" and not response.headers.get("Content-Encoding") and length.isdigit()
+
+    def bounded_read(amount: int | None = None) -> bytes:
+        nonlocal seen
+        data = bytes(read(MAX_PAGE_BYTES + 1 if amount is None else amount))
+        seen += len(data)
+        if amount is None and len(data) > MAX_PAGE_BYTES:
+            raise TransportError(cause=TooLarge(f"a page or playlist of more than {MAX_PAGE_BYTES:,} bytes"))
+        if amount is None and told and seen < int(length):
+            raise IncompleteRead(seen, int(length) - seen)
+        return data
+
+    response.read = bounded_read  # type: ignore[method-assign]
+    return response
 
 
 class _Watch(urllib.request.BaseHandler):
@@ -176,7 +198,7 @@ def _parameters(options: FetchOptions, cache: Path) -> dict[str, Any]:
         "js_runtimes": {name: {} for name in options.javascript},
         "retries": 0,
         "fragment_retries": 0,
-        "extractor_retries": 0,
+        "extractor_retries": min(1, options.retries),
         "file_access_retries": 0,
         "skip_unavailable_fragments": False,
         "hls_prefer_native": True,

@@ -42,6 +42,9 @@ class Stamp:
             return
         tag = response.headers.get("ETag") or ""
         version = tag if tag.startswith('"') else response.headers.get("Last-Modified") or ""
+        if not version.strip():
+            self._beside(".stamp").unlink(missing_ok=True)
+            return
         draft = self._beside(".stamp.new")
         with contextlib.suppress(OSError, UnicodeEncodeError):
             draft.write_text(version.strip(), encoding="ascii")

@@ -24,7 +24,9 @@ def main() -> None:
     """
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
+    with contextlib.suppress(OSError):  # when memory runs out, be the first to go
+        Path("/proc/self/oom_score_adj").write_text("500")
     jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(jobs,), daemon=True).start()
     code = 1

@@ -51,6 +51,7 @@ MANNERS = {
     "loop": "redirects to itself",
     "html": "a page that calls itself a video",
     "empty": "no bytes",
+    "endless-page": "a page that never ends, as fast as it is read",
 }
 
 
@@ -107,7 +108,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:  # noqa: N802  the name is the library's
         seen = Seen(self.command, self.path, self.headers["Range"], time.monotonic(), dict(self.headers))
         self.state.requests.append(seen)
-        manner, rest = re.findall(r"^/*([^/?]*)[/?]?(.*)", self.path)[0]
+        here = re.sub(r"^http://[^/]+", "", self.path)  # asked as a proxy
+        manner, rest = re.findall(r"^/*([^/?]*)[/?]?(.*)", here)[0]
         self.state.counts[self.path] += 1
         try:
             getattr(self, "serve_" + manner.replace("-", "_"), self.unknown)(rest)
@@ -236,6 +238,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def serve_empty(self, name: str) -> None:
         self.head(200, name, 0)
+
+    def serve_endless_page(self, name: str) -> None:
+        self.head(200, "page.html", 10**12)
+        self.send(b"<!DOCTYPE html><html><body>")
+        while not self.state.closing.is_set():
+            self.send(b"and so on " * 100_000)
 
     def data(self, name: str) -> bytes | None:
         return self.state.files.get(name)

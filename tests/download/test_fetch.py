@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +98,7 @@ def test_each_way_a_server_can_fail_has_its_reason(get: Get, server: Server, fil
         "html/film.mp4": ("unsupported", None, 1),
         "ok/text.mp4": ("unsupported", None, 1),
         "loop/film.mp4": ("unsupported", 302, 1),
+        "endless-page/film.mp4": ("too-large", None, 1),
     }
     results = get(*(server.url(path) for path in expected), workers=3)
     by_path = {fetched.url.removeprefix(f"http://{server.host}/"): fetched for fetched in results}
@@ -391,3 +393,64 @@ def test_a_rate_limit_is_kept(get: Get, server: Server, film: bytes) -> None:
     (fetched,) = get(server.add("film.mp4", film), rate_limit=100_000)
     assert fetched.reason == "ok"
     assert fetched.seconds > 0.8 * len(film) / 100_000
+
+
+def test_a_private_proxy_that_is_named_is_used_but_private_addresses_behind_it_are_not(
+    get: Get, server: Server, film: bytes
+) -> None:
+    server.add("film.mp4", film)
+    proxy = f"http://{server.host}"
+    good, bad = get(
+        "http://films.example/ok/film.mp4",
+        "http://films.example/to?http://127.0.0.2/film.mp4",
+        proxy=proxy,
+        allow_hosts=(),
+    )
+    assert (good.reason, bad.reason) == ("ok", "refused-address")
+    assert [seen.path for seen in server.requests if "127.0.0.2/" in seen.path] == [bad.url]
+
+
+def test_nothing_is_written_outside_the_folder(
+    get: Get, server: Server, film: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, here = tmp_path / "home", tmp_path / "here"
+    home.mkdir()
+    here.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "TMPDIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(here)
+    server.add("film.mp4", film)
+    server.add("words.vtt", VTT)
+    good, bad = get(page(server, "words.vtt"), server.url("cut-always/film.mp4"))
+    assert (good.reason, bad.reason) == ("ok", "truncated")
+    assert [*home.rglob("*"), *here.rglob("*")] == []
+    assert files_in(tmp_path / "out") == {"v0.mp4", ".part/v1/mp4.mp4.part"}
+
+
+def test_settings_and_plug_ins_of_the_user_are_not_read(
+    get: Get, server: Server, film: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config" / "yt-dlp"
+    plugin = config / "plugins" / "evil" / "yt_dlp_plugins" / "extractor" / "evil.py"
+    plugin.parent.mkdir(parents=True)
+    plugin.write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()")
+    (config / "config").write_text(f"--write-description --exec 'touch {tmp_path / 'ran'}'")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    (fetched,) = get(server.add("film.mp4", film))
+    assert fetched.reason == "ok"
+    assert not (tmp_path / "ran").exists()
+    assert files_in(tmp_path / "out") == {"v0.mp4"}
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_spawn"), reason="limits the size of files as POSIX does")
+def test_a_full_disk_is_a_reason_of_its_own(get: Get, server: Server, film: bytes) -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        (fetched,) = get(server.add("film.mp4", film))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (fetched.reason, fetched.path) == ("disk-full", None)
