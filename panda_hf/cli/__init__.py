@@ -11,6 +11,7 @@ from panda_hf.cli.build import build
 from panda_hf.cli.calibrate import calibrate
 from panda_hf.cli.curate import curate
 from panda_hf.cli.demo import demo
+from panda_hf.cli.download import download
 from panda_hf.cli.errors import Commands
 from panda_hf.cli.films import films
 from panda_hf.cli.mini_benchmark import benchmark
@@ -52,6 +53,7 @@ def options(
 
 app.command()(curate)
 app.command()(demo)
+app.command()(download)
 app.command()(report)
 app.command()(calibrate)
 app.command()(score_shots)
