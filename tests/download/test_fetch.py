@@ -138,7 +138,7 @@ def test_the_rest_of_a_broken_download_is_asked_for_by_range(get: Get, server: S
 def test_a_killed_download_goes_on_where_it_stopped(get: Get, server: Server, film: bytes, tmp_path: Path) -> None:
     server.add("film.mp4", film)
     url = server.url("stalled-middle/film.mp4")
-    (killed,) = get(url, socket_timeout=30.0, time_limit=1.0)
+    (killed,) = get(url, socket_timeout=30.0, time_limit=0.7)
     assert killed.reason == "timeout"
     assert "time limit" in str(killed.detail)
     part = tmp_path / "out" / ".part" / "v0" / "mp4.mp4.part"
@@ -155,7 +155,7 @@ def test_two_versions_of_a_file_are_never_glued_together(
 ) -> None:
     server.add("film.mp4", make_film(seed=7))
     url = server.url("stalled-middle/film.mp4")
-    get(url, socket_timeout=30.0, time_limit=1.0)
+    get(url, socket_timeout=30.0, time_limit=0.7)
     server.add("film.mp4", film)
     (fetched,) = get(url)
     assert fetched.reason == "ok"
@@ -172,15 +172,14 @@ def test_a_part_of_unknown_version_is_not_gone_on_with(get: Get, server: Server,
 
 def test_a_slow_video_ends_at_its_time_limit_and_the_run_goes_on(get: Get, server: Server, film: bytes) -> None:
     server.add("film.mp4", film)
-    slow, good = get(server.url("slow/film.mp4"), server.url("ok/film.mp4"), workers=1, time_limit=1.5)
+    slow, good = get(server.url("slow/film.mp4"), server.url("ok/film.mp4"), workers=1, time_limit=0.8)
     assert (slow.reason, good.reason) == ("timeout", "ok")
-    assert 1.4 < slow.seconds < 4
+    assert 0.7 < slow.seconds < 4
 
 
-@pytest.mark.parametrize("manner", ["limited", "limited-date"])
-def test_retry_after_is_waited_for(get: Get, server: Server, film: bytes, manner: str) -> None:
+def test_retry_after_is_waited_for(get: Get, server: Server, film: bytes) -> None:
     server.add("film.mp4", film)
-    (fetched,) = get(server.url(f"{manner}/1/2/film.mp4"), max_back_off_seconds=10.0)
+    (fetched,) = get(server.url("limited-date/1/2/film.mp4"), max_back_off_seconds=10.0)
     first, second = (seen.time for seen in server.requests[:2])
     assert fetched.reason == "ok"
     assert 0.9 < second - first < 4  # a date knows whole seconds only
@@ -188,12 +187,12 @@ def test_retry_after_is_waited_for(get: Get, server: Server, film: bytes, manner
 
 def test_all_workers_wait_when_one_is_told_to(get: Get, server: Server, film: bytes) -> None:
     server.add("film.mp4", film)
-    urls = [server.url("limited/1/2/film.mp4")] + [server.url(f"ok/film.mp4?{i}") for i in range(6)]
+    urls = [server.url("limited/1/1/film.mp4")] + [server.url(f"ok/film.mp4?{i}") for i in range(6)]
     server.files.update({f"film.mp4?{i}": film for i in range(6)})
     results = get(*urls, max_back_off_seconds=10.0)
     assert {fetched.reason for fetched in results} == {"ok"}
     told = server.requests[[seen.path.startswith("/limited") for seen in server.requests].index(True)].time
-    during = [seen for seen in server.requests if told + 0.3 < seen.time < told + 1.9]
+    during = [seen for seen in server.requests if told + 0.2 < seen.time < told + 0.95]
     assert during == []
 
 
@@ -210,41 +209,16 @@ def test_a_wait_longer_than_the_time_limit_is_not_begun(get: Get, server: Server
     assert fetched.seconds < 4
 
 
-@pytest.mark.parametrize(
-    "target",
-    [
-        "file:///etc/passwd",
-        "ftp://127.0.0.1/film.mp4",
-        "gopher://127.0.0.1/",
-        "http://127.0.0.2/",
-        "http://169.254.169.254/latest/meta-data/",
-        "http://[::1]/",
-        "http://[::ffff:127.0.0.1]/",
-        "http://10.0.0.1/",
-        "http://192.168.1.1/",
-        "http://0.0.0.0/",
-        "http://2130706433/",
-        "http://localhost:1/",
-    ],
-)
-def test_redirects_to_private_places_are_refused(
-    server: Server, options: FetchOptions, tmp_path: Path, target: str, worker_pool: Callable[..., list[Fetched]]
-) -> None:
-    (fetched,) = worker_pool(
-        server,
-        [
-            Wanted("v", server.sent_to(target)),
-        ],
-    )
-    assert (fetched.reason, fetched.attempts) == ("refused-address", 1)
-
-
-@pytest.fixture
-def worker_pool(options: FetchOptions, tmp_path: Path) -> Callable[..., list[Fetched]]:
-    def run(_: Server, wanted: list[Wanted]) -> list[Fetched]:
-        return list(fetch_all(wanted, options, tmp_path, workers=1, time_limit=20))
-
-    return run
+def test_redirects_to_private_places_are_refused(get: Get, server: Server) -> None:
+    targets = [
+        "file:///etc/passwd", "ftp://127.0.0.1/film.mp4", "gopher://127.0.0.1/", "http://127.0.0.2/", "http://[::1]/",
+        "http://169.254.169.254/latest/meta-data/", "http://[::ffff:127.0.0.1]/", "http://10.0.0.1/", "http://0.0.0.0/",
+        "http://192.168.1.1/", "http://2130706433/", "http://localhost:1/", "//127.0.0.2/film.mp4",
+    ]  # fmt: skip
+    results = get(*map(server.sent_to, targets))
+    outcomes = {fetched.url: (fetched.reason, fetched.attempts) for fetched in results}
+    assert outcomes == dict.fromkeys(map(server.sent_to, targets), ("refused-address", 1))
+    assert len(server.requests) == len(targets)
 
 
 def test_private_addresses_are_refused_before_anything_is_sent(get: Get, server: Server, film: bytes) -> None:
@@ -268,23 +242,17 @@ def test_playlists_cannot_reach_files_or_private_addresses(get: Get, server: Ser
     assert [fetched.reason for fetched in get(secret, inside, key)] == ["refused-address"] * 3
 
 
-def test_a_streamed_video_becomes_an_mp4_with_all_its_pictures(get: Get, server: Server) -> None:
+def test_a_streamed_video_becomes_an_mp4_with_all_its_pictures_or_is_not_ok(get: Get, server: Server) -> None:
     server.add("film.ts", make_film(format="mpegts"))
-    url = server.add("list.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nfilm.ts\n#EXT-X-ENDLIST\n")
-    (fetched,) = get(url)
-    assert fetched.reason == "ok", fetched.detail
-    assert str(fetched.path).endswith("v0.mp4")
-    assert pictures(fetched.path) == 40
-    assert sounds(fetched.path) == ["aac"]
-
-
-def test_a_streamed_video_that_lacks_a_piece_is_not_ok(get: Get, server: Server) -> None:
-    server.add("film.ts", make_film(format="mpegts"))
-    url = server.add(
-        "list.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nfilm.ts\n#EXTINF:4,\ngone.ts\n#EXT-X-ENDLIST\n"
+    head = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nfilm.ts\n"
+    good, bad = get(
+        server.add("whole.m3u8", f"{head}#EXT-X-ENDLIST\n"),
+        server.add("gap.m3u8", f"{head}#EXTINF:4,\ngone.ts\n#EXT-X-ENDLIST\n"),
     )
-    (fetched,) = get(url)
-    assert (fetched.reason, fetched.path) == ("not-found", None)
+    assert good.reason == "ok", good.detail
+    assert str(good.path).endswith("v0.mp4")
+    assert (pictures(good.path), sounds(good.path)) == (40, ["aac"])
+    assert (bad.reason, bad.path) == ("not-found", None)
 
 
 MPD = """<?xml version="1.0"?>
@@ -347,30 +315,27 @@ A ball rolls.
 
 def page(server: Server, captions: str) -> str:
     return server.add(
-        "page.html",
+        f"page-of-{captions}.html",
         f'<!DOCTYPE html><html><head><title>A page</title></head><body><video src="film.mp4">'
         f'<track kind="subtitles" srclang="en" src="{captions}"></video></body></html>',
     )
 
 
-def test_subtitles_come_as_cues_without_repeated_lines(get: Get, server: Server, film: bytes, tmp_path: Path) -> None:
+def test_subtitles_come_as_cues_and_lost_ones_do_not_cost_the_video(
+    get: Get, server: Server, film: bytes, tmp_path: Path
+) -> None:
     server.add("film.mp4", film)
     server.add("words.vtt", VTT)
-    (fetched,) = get(page(server, "words.vtt"))
+    fetched, without = get(page(server, "words.vtt"), page(server, "gone.vtt"))
     assert fetched.reason == "ok", fetched.detail
     assert fetched.subtitle_kind == "manual"
     assert fetched.subtitles == [
         {"start": 0.0, "end": 2.0, "text": "Hello."},
         {"start": 2.0, "end": 3.5, "text": "A ball rolls."},
     ]
-    assert files_in(tmp_path) == {"out/v0.mp4"}
-
-
-def test_lost_subtitles_are_told_and_do_not_cost_the_video(get: Get, server: Server, film: bytes) -> None:
-    server.add("film.mp4", film)
-    (fetched,) = get(page(server, "gone.vtt"))
-    assert (fetched.reason, fetched.subtitles) == ("ok", None)
-    assert "no subtitles (not-found" in str(fetched.detail)
+    assert (without.reason, without.subtitles) == ("ok", None)
+    assert "no subtitles (not-found" in str(without.detail)
+    assert files_in(tmp_path) == {"out/v0.mp4", "out/v1.mp4"}
 
 
 def test_a_video_of_more_bytes_than_allowed_is_left(get: Get, server: Server, film: bytes, tmp_path: Path) -> None:
@@ -389,10 +354,11 @@ def test_cookies_are_sent_and_their_file_stays_as_it_is(get: Get, server: Server
     assert (cookies.read_text(), cookies.stat().st_mtime_ns) == before
 
 
+@pytest.mark.slow
 def test_a_rate_limit_is_kept(get: Get, server: Server, film: bytes) -> None:
-    (fetched,) = get(server.add("film.mp4", film), rate_limit=100_000)
+    (fetched,) = get(server.add("film.mp4", film), rate_limit=200_000)
     assert fetched.reason == "ok"
-    assert fetched.seconds > 0.8 * len(film) / 100_000
+    assert fetched.seconds > 0.8 * len(film) / 200_000
 
 
 def test_a_private_proxy_that_is_named_is_used_but_private_addresses_behind_it_are_not(
@@ -428,6 +394,7 @@ def test_nothing_is_written_outside_the_folder(
     assert files_in(tmp_path / "out") == {"v0.mp4", ".part/v1/mp4.mp4.part"}
 
 
+@pytest.mark.slow
 def test_settings_and_plug_ins_of_the_user_are_not_read(
     get: Get, server: Server, film: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,6 +99,7 @@ def test_a_worker_that_dies_costs_its_own_video_only(
     assert "signal 9" in str(dead.detail)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for the worker in /proc")
 def test_workers_end_when_their_parent_is_killed(server: Server, film: bytes, tmp_path: Path) -> None:
     server.add("film.mp4", film)
