@@ -8,51 +8,86 @@ from pathlib import Path
 
 from panda_hf.download.options import Fetched
 from panda_hf.download.plan import Planned
+from panda_hf.download.whole import flush
 from panda_hf.errors import VideoError
 from panda_hf.running.naming import safe_file_name
 from panda_hf.stage import Row
 from panda_hf.video import CutClip, cut_clips
 
 FOLDER = "clips_media"
+UNWRITABLE = "OSError"
+"""Type of the error of clips for which the disk is at fault, not the video: the next run cuts them."""
 
 
-def cut_planned(planned: Planned, fetched: Fetched, out: Path) -> list[Row]:
-    """Make the clips of a video, in one pass over it, or take the sections that were cut out of the remote video.
+def cut_planned(planned: Planned, video: Path, out: Path, *, keep_on_disk: bool = False) -> list[Row]:
+    """Make the clips of a video that is there, in one pass over it.
+
+    Args:
+        planned: the clips.
+        video: the whole video.
+        out: the folder of the download.
+        keep_on_disk: let the bytes of the clips reach the disk before this returns.
 
     Returns:
-        ``{clip_path, error}`` for each of ``planned.clips``, in their order: a path relative to ``out``, or the error.
+        ``{clip_id, clip_path, error}`` for each of ``planned.clips``, in their order: a path relative to ``out``, or
+        the error.
     """
-    targets = [out / FOLDER / f"{safe_file_name(clip['clip_id'])}.mp4" for clip in planned.clips]
-    if fetched.section_paths:
-        return [
-            _moved(path, target, detail, out)
-            for path, target, detail in zip(fetched.section_paths, targets, fetched.section_details, strict=True)
-        ]
-    assert fetched.path is not None
+    targets = _targets(planned, out)
     tasks = [(clip["start"], clip["end"], target) for clip, target in zip(planned.clips, targets, strict=True)]
     try:
-        made: Sequence[CutClip | VideoError] = cut_clips(fetched.path, tasks, threads=1)
-    except VideoError as error:
-        made = [error] * len(tasks)
-    return [_result(one, target, out) for one, target in zip(made, targets, strict=True)]
+        made = cut_clips(video, tasks, threads=1)
+        if keep_on_disk:
+            _flush(made)
+    except OSError as error:
+        return unmade(planned, UNWRITABLE, f"the clips cannot be written: {error.strerror or error}")
+    except Exception as error:  # each clip becomes a row with its error; the run goes on
+        return unmade(planned, type(error).__name__, _without(str(error), out))
+    return [_row(clip, _result(one, out)) for clip, one in zip(planned.clips, made, strict=True)]
+
+
+def moved_sections(planned: Planned, fetched: Fetched, out: Path) -> list[Row]:
+    """Put the sections that were cut out of a remote video in their places; returns like :func:`cut_planned`."""
+    pieces = zip(planned.clips, fetched.section_paths, _targets(planned, out), fetched.section_details, strict=True)
+    return [_row(clip, _moved(path, target, detail, out)) for clip, path, target, detail in pieces]
 
 
 def unmade(planned: Planned, type: str, message: str) -> list[Row]:
     """The same error for each clip."""
-    return [{"clip_path": None, "error": {"stage": "download", "type": type, "message": message}}] * len(planned.clips)
+    return [_row(clip, _error("cut", type, message)) for clip in planned.clips]
+
+
+def _targets(planned: Planned, out: Path) -> list[Path]:
+    return [out / FOLDER / f"{safe_file_name(clip['clip_id'])}.mp4" for clip in planned.clips]
+
+
+def _row(clip: Row, result: Row) -> Row:
+    return {"clip_id": clip["clip_id"], **result}
+
+
+def _error(stage: str, type: str, message: str) -> Row:
+    return {"clip_path": None, "error": {"stage": stage, "type": type, "message": message}}
 
 
 def _moved(path: str | None, target: Path, detail: str | None, out: Path) -> Row:
     if path is None or not Path(path).is_file():
-        message = detail or "the section could not be cut"
-        return {"clip_path": None, "error": {"stage": "cut", "type": "VideoError", "message": message}}
+        return _error("cut", "VideoError", detail or "the section could not be cut")
     target.parent.mkdir(parents=True, exist_ok=True)
     os.replace(path, target)
     return {"clip_path": target.relative_to(out).as_posix(), "error": None}
 
 
-def _result(made: CutClip | VideoError, target: Path, out: Path) -> Row:
+def _flush(made: Sequence[CutClip | VideoError]) -> None:
+    for one in made:
+        if isinstance(one, CutClip):
+            flush(Path(one.path))
+
+
+def _result(made: CutClip | VideoError, out: Path) -> Row:
     if isinstance(made, CutClip):
-        return {"clip_path": target.relative_to(out).as_posix(), "error": None}
-    message = str(made).replace(f"{out}{os.sep}", "")
-    return {"clip_path": None, "error": {"stage": "cut", "type": "VideoError", "message": message}}
+        return {"clip_path": Path(made.path).relative_to(out).as_posix(), "error": None}
+    return _error("cut", "VideoError", _without(str(made), out))
+
+
+def _without(message: str, out: Path) -> str:
+    """A message about a file without the folder it lies in."""
+    return message.replace(f"{out}{os.sep}", "")

@@ -23,7 +23,8 @@ class Journal:
 
         Args:
             path: the file.
-            head: what this run is: source, configuration, split, and what is made of the videos.
+            head: what this run is: source, configuration, split. A journal of another one is begun anew where no
+                video was tried: its source may have been a slip.
 
         Raises:
             OutputError: when the journal there is of another download.
@@ -34,9 +35,9 @@ class Journal:
         self._file: BinaryIO = open(path, "a+b")
         self._file.seek(0)
         first = self._file.readline()
-        if first.endswith(b"\n"):
-            self._check(json.loads(first), head)
-            self._read()
+        self._read()
+        if self._places:
+            self._check(first, head)
         else:
             self._file.truncate(0)
             self.write_raw({"record": "download", "made_by": "panda_hf", **head})
@@ -49,7 +50,7 @@ class Journal:
 
     def close(self) -> None:
         """Put everything on disk."""
-        self._sync()
+        self.sync()
         self._file.close()
 
     def get(self, video_id: str) -> Row | None:
@@ -66,7 +67,7 @@ class Journal:
         place = self.write_raw(entry)
         self._places[entry["video_id"]] = place
         if time.monotonic() - self._synced > _SYNC_SECONDS:
-            self._sync()
+            self.sync()
 
     def write_raw(self, value: Any) -> int:
         """Add a line; where it begins."""
@@ -76,12 +77,14 @@ class Journal:
         self._file.flush()
         return place
 
-    def _sync(self) -> None:
+    def sync(self) -> None:
+        """Let all that was added reach the disk."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._synced = time.monotonic()
 
-    def _check(self, found: Any, head: Row) -> None:
+    def _check(self, first: bytes, head: Row) -> None:
+        found = json.loads(first)
         differences = [
             f"{name}={found.get(name)!r} then, {value!r} now"
             for name, value in head.items()

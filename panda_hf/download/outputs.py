@@ -65,6 +65,8 @@ STATUS = Features(
         "height": Value("int32"),
         "clips_wanted": Value("int32"),
         "clips_made": Value("int32"),
+        "asked_height": Value("int32"),
+        "asked_audio": Value("bool"),
         "updated": Value("string"),
     }
 )
@@ -110,6 +112,7 @@ class _Tables:
         self.out = out
         self.new = out / ".tables"
         shutil.rmtree(self.new, ignore_errors=True)
+        self.new.mkdir()
         self.clips = clips
         self.writers: dict[str, _Writer] = {}
 
@@ -131,10 +134,11 @@ class _Tables:
         for writer in self.writers.values():
             writer.close()
         for name in ("status", "videos", "clips"):
-            old, new = self.out / name, self.new / name
-            shutil.rmtree(old, ignore_errors=True)
+            place, new = self.out / name, self.new / name
+            if place.exists():
+                os.replace(place, self.new / f"old-{name}")
             if new.exists():
-                os.replace(new, old)
+                os.replace(new, place)
         shutil.rmtree(self.new, ignore_errors=True)
         return sorted(self.writers)
 
@@ -174,10 +178,8 @@ def _status(planned: Planned, entry: Row | None, reason: str, made: list[Row]) -
         "video_id": planned.video_id,
         "url": planned.url,
         "reason": reason,
-        **{
-            name: known.get(name)
-            for name in ("detail", "http_status", "attempts", "bytes", "seconds", "path", "updated")
-        },
+        **{name: known.get(name) for name in ("detail", "http_status", "attempts", "bytes", "seconds", "path")},
+        **{name: known.get(name) for name in ("asked_height", "asked_audio", "updated")},
         **{name: info.get(name) for name in ("duration", "width", "height")},
         "clips_wanted": len(planned.clips),
         "clips_made": sum(clip["error"] is None for clip in made),
@@ -202,8 +204,9 @@ def _video(planned: Planned, entry: Row) -> Row:
 def _clips(planned: Planned, entry: Row | None, reason: str, made: list[Row]) -> Iterator[Row]:
     info, cues = (entry or {}).get("info") or {}, (entry or {}).get("subtitles") or []
     lost = {"clip_path": None, "error": _lost(entry, reason)}
-    for number, clip in enumerate(planned.clips):
-        result = made[number] if number < len(made) and reason == "ok" else lost
+    by_id = {result["clip_id"]: result for result in made} if reason == "ok" else {}
+    for clip in planned.clips:
+        result = by_id.get(clip["clip_id"], lost)
         yield {
             **{name: clip.get(name) for name in _RELEASED},
             "clip_id": clip["clip_id"],
@@ -217,6 +220,9 @@ def _clips(planned: Planned, entry: Row | None, reason: str, made: list[Row]) ->
 
 
 def _lost(entry: Row | None, reason: str) -> Row:
+    if reason == "ok":
+        message = "this clip was not cut; run the same command again, with --clips"
+        return {"stage": "cut", "type": "NotMade", "message": message}
     return {"stage": "download", "type": reason, "message": (entry or {}).get("detail") or f"the video is {reason}"}
 
 

@@ -230,8 +230,8 @@ def test_curate_takes_the_folder_as_it_is(server: Server, tmp_path: Path) -> Non
 def test_another_download_is_not_mixed_in(server: Server, film: bytes, tmp_path: Path) -> None:
     source = listed(tmp_path / "ids.csv", {"v": server.add("film.mp4", film)})
     run(source, tmp_path / "out", server)
-    with pytest.raises(OutputError, match="another download: clips=False then, True now"):
-        run(source, tmp_path / "out", server, making=Making(clips=True))
+    with pytest.raises(OutputError, match="another download: config=None then, '2m' now"):
+        run(source, tmp_path / "out", server, plan=Plan(source, config="2m"))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("x")
     with pytest.raises(OutputError, match="holds no download"):
