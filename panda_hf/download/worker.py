@@ -43,7 +43,7 @@ def _answer(jobs: queue.SimpleQueue[Any], replies: BinaryIO) -> None:
 
     options, folder, time_limit = jobs.get()
     try:
-        from panda_hf.download.fetch import fetch_here
+        from panda_hf.download.visit import fetch_here
 
         opener = _opener(options, folder)
     except Exception as error:
@@ -56,7 +56,7 @@ def _answer(jobs: queue.SimpleQueue[Any], replies: BinaryIO) -> None:
 
 def _opener(options: FetchOptions, folder: Path) -> Any:
     """yt-dlp, and from then on the guard. A browser's cookies are read before: that may need other programs."""
-    from panda_hf.download.fetch import part_folder
+    from panda_hf.download.visit import part_folder
     from panda_hf.download.guard import Guard, proxies_in_use
     from panda_hf.download.opener import Opener
 

@@ -16,6 +16,10 @@ from tests.download.server import Server
 
 pytest.importorskip("yt_dlp")
 
+from panda_hf.download.guard import Guard
+from panda_hf.download.opener import Opener
+from panda_hf.download.visit import fetch_here
+
 Get = Callable[..., list[Fetched]]
 
 
@@ -36,6 +40,21 @@ def get(server: Server, options: FetchOptions, tmp_path: Path) -> Get:
             wanted, replace(options, **changes), tmp_path / "out", workers=workers, time_limit=time_limit
         )
         return sorted(results, key=lambda fetched: fetched.video_id)
+
+    return run
+
+
+@pytest.fixture
+def get_here(server: Server, options: FetchOptions, tmp_path: Path) -> Get:
+    """The same in this process, where that makes no difference: sockets unguarded, no time limit, but quicker."""
+
+    def run(*urls: str, time_limit: float | None = None, **changes: object) -> list[Fetched]:
+        chosen = replace(options, **changes)
+        opener = Opener(chosen, Guard(chosen.allow_hosts), tmp_path / "out" / ".part" / "cache")
+        return [
+            fetch_here(opener, Wanted(f"v{i}", url), chosen, tmp_path / "out", time_limit=time_limit)
+            for i, url in enumerate(urls)
+        ]
 
     return run
 
@@ -107,10 +126,10 @@ def test_each_way_a_server_can_fail_has_its_reason(get: Get, server: Server, fil
     assert all(fetched.path is None and fetched.detail for fetched in results)
 
 
-def test_details_name_no_path_of_this_machine(get: Get, server: Server, tmp_path: Path, film: bytes) -> None:
+def test_details_name_no_path_of_this_machine(get_here: Get, server: Server, tmp_path: Path, film: bytes) -> None:
     server.add("text.mp4", "no film " * 99)
     server.add("film.mp4", film)
-    results = get(server.url("ok/text.mp4"), server.url("short/film.mp4"), server.url("to?file:///etc/passwd"))
+    results = get_here(server.url("ok/text.mp4"), server.url("short/film.mp4"), server.url("to?file:///etc/passwd"))
     assert all(str(tmp_path) not in str(r.detail) and "/etc" not in str(r.detail) for r in results)
     assert all("\x1b" not in str(r.detail) and "\n" not in str(r.detail) for r in results)
 
@@ -129,9 +148,9 @@ def test_errors_that_pass_are_outwaited(get: Get, server: Server, film: bytes) -
     assert all(Path(fetched.path or "").read_bytes() == film for fetched in results)
 
 
-def test_the_rest_of_a_broken_download_is_asked_for_by_range(get: Get, server: Server, film: bytes) -> None:
+def test_the_rest_of_a_broken_download_is_asked_for_by_range(get_here: Get, server: Server, film: bytes) -> None:
     server.add("film.mp4", film)
-    get(server.url("cut/film.mp4"))
+    get_here(server.url("cut/film.mp4"))
     assert [seen.range for seen in server.requests] == [None, None, f"bytes={len(film) // 2}-"]
 
 
@@ -162,11 +181,13 @@ def test_two_versions_of_a_file_are_never_glued_together(
     assert Path(fetched.path or "").read_bytes() == film
 
 
-def test_a_part_of_unknown_version_is_not_gone_on_with(get: Get, server: Server, film: bytes, tmp_path: Path) -> None:
+def test_a_part_of_unknown_version_is_not_gone_on_with(
+    get_here: Get, server: Server, film: bytes, tmp_path: Path
+) -> None:
     part = tmp_path / "out" / ".part" / "v0" / "mp4.mp4.part"
     part.parent.mkdir(parents=True)
     part.write_bytes(make_film(seed=7)[:50_000])
-    (fetched,) = get(server.add("film.mp4", film))
+    (fetched,) = get_here(server.add("film.mp4", film))
     assert Path(fetched.path or "").read_bytes() == film
 
 
@@ -196,15 +217,15 @@ def test_all_workers_wait_when_one_is_told_to(get: Get, server: Server, film: by
     assert during == []
 
 
-def test_a_server_that_never_relents_is_left_after_some_tries(get: Get, server: Server) -> None:
-    (fetched,) = get(server.url("limited/99/30/film.mp4"), max_back_off_seconds=0.2)
+def test_a_server_that_never_relents_is_left_after_some_tries(get_here: Get, server: Server) -> None:
+    (fetched,) = get_here(server.url("limited/99/30/film.mp4"), max_back_off_seconds=0.2)
     assert (fetched.reason, fetched.attempts, fetched.http_status) == ("rate-limited", 3, 429)
     assert fetched.retry_after == 30.0
     assert len(server.requests) == 3
 
 
-def test_a_wait_longer_than_the_time_limit_is_not_begun(get: Get, server: Server) -> None:
-    (fetched,) = get(server.url("limited/99/60/film.mp4"), max_back_off_seconds=100.0, time_limit=5.0)
+def test_a_wait_longer_than_the_time_limit_is_not_begun(get_here: Get, server: Server) -> None:
+    (fetched,) = get_here(server.url("limited/99/60/film.mp4"), max_back_off_seconds=100.0, time_limit=5.0)
     assert (fetched.reason, fetched.retry_after) == ("rate-limited", 60.0)
     assert fetched.seconds < 4
 
@@ -242,10 +263,10 @@ def test_playlists_cannot_reach_files_or_private_addresses(get: Get, server: Ser
     assert [fetched.reason for fetched in get(secret, inside, key)] == ["refused-address"] * 3
 
 
-def test_a_streamed_video_becomes_an_mp4_with_all_its_pictures_or_is_not_ok(get: Get, server: Server) -> None:
+def test_a_streamed_video_becomes_an_mp4_with_all_its_pictures_or_is_not_ok(get_here: Get, server: Server) -> None:
     server.add("film.ts", make_film(format="mpegts"))
     head = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nfilm.ts\n"
-    good, bad = get(
+    good, bad = get_here(
         server.add("whole.m3u8", f"{head}#EXT-X-ENDLIST\n"),
         server.add("gap.m3u8", f"{head}#EXTINF:4,\ngone.ts\n#EXT-X-ENDLIST\n"),
     )
@@ -277,27 +298,29 @@ def dash(server: Server, silent_film: bytes) -> str:
     return server.add("film.mpd", MPD)
 
 
-def test_picture_at_or_under_the_height_and_sound_are_joined(get: Get, server: Server, silent_film: bytes) -> None:
+def test_picture_at_or_under_the_height_and_sound_are_joined(
+    get_here: Get, server: Server, silent_film: bytes
+) -> None:
     url = dash(server, silent_film)
-    (fetched,) = get(url, height=480)
+    (fetched,) = get_here(url, height=480)
     assert fetched.reason == "ok", fetched.detail
     assert [bool(server.asked(name)) for name in ("low.mp4", "mid.mp4", "high.mp4", "tone.m4a")] == [0, 1, 0, 1]
     assert (pictures(fetched.path), sounds(fetched.path)) == (40, ["aac"])
     assert fetched.info["height"] == 360
 
 
-def test_without_audio_no_sound_is_fetched(get: Get, server: Server, silent_film: bytes, film: bytes) -> None:
+def test_without_audio_no_sound_is_fetched(get_here: Get, server: Server, silent_film: bytes, film: bytes) -> None:
     url = dash(server, silent_film)
-    one, other = get(url, server.add("film.mp4", film), audio=False)
+    one, other = get_here(url, server.add("film.mp4", film), audio=False)
     assert not server.asked("tone.m4a")
     assert (sounds(one.path), sounds(other.path)) == ([], [])
     assert pictures(other.path) == 40
 
 
 def test_the_smallest_above_is_taken_when_nothing_is_small_enough(
-    get: Get, server: Server, silent_film: bytes
+    get_here: Get, server: Server, silent_film: bytes
 ) -> None:
-    (fetched,) = get(dash(server, silent_film), height=100)
+    (fetched,) = get_here(dash(server, silent_film), height=100)
     assert fetched.reason == "ok"
     assert "the smallest above it has 144" in str(fetched.detail)
 
@@ -322,11 +345,11 @@ def page(server: Server, captions: str) -> str:
 
 
 def test_subtitles_come_as_cues_and_lost_ones_do_not_cost_the_video(
-    get: Get, server: Server, film: bytes, tmp_path: Path
+    get_here: Get, server: Server, film: bytes, tmp_path: Path
 ) -> None:
     server.add("film.mp4", film)
     server.add("words.vtt", VTT)
-    fetched, without = get(page(server, "words.vtt"), page(server, "gone.vtt"))
+    fetched, without = get_here(page(server, "words.vtt"), page(server, "gone.vtt"))
     assert fetched.reason == "ok", fetched.detail
     assert fetched.subtitle_kind == "manual"
     assert fetched.subtitles == [
@@ -338,25 +361,28 @@ def test_subtitles_come_as_cues_and_lost_ones_do_not_cost_the_video(
     assert files_in(tmp_path) == {"out/v0.mp4", "out/v1.mp4"}
 
 
-def test_a_video_of_more_bytes_than_allowed_is_left(get: Get, server: Server, film: bytes, tmp_path: Path) -> None:
-    (fetched,) = get(server.add("film.mp4", film), max_bytes=10_000)
+def test_a_video_of_more_bytes_than_allowed_is_left(
+    get_here: Get, server: Server, film: bytes, tmp_path: Path
+) -> None:
+    (fetched,) = get_here(server.add("film.mp4", film), max_bytes=10_000)
     assert fetched.reason == "too-large"
     assert files_in(tmp_path / "out") == set()
 
 
-def test_cookies_are_sent_and_their_file_stays_as_it_is(get: Get, server: Server, film: bytes, tmp_path: Path) -> None:
+def test_cookies_are_sent_and_their_file_stays_as_it_is(
+    get_here: Get, server: Server, film: bytes, tmp_path: Path
+) -> None:
     cookies = tmp_path / "cookies.txt"
     cookies.write_text("# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t4102444800\tkey\tvalue\n")
     before = (cookies.read_text(), cookies.stat().st_mtime_ns)
-    (fetched,) = get(server.add("film.mp4", film), cookies=str(cookies))
+    (fetched,) = get_here(server.add("film.mp4", film), cookies=str(cookies))
     assert fetched.reason == "ok"
     assert all("key=value" in seen.headers["Cookie"] for seen in server.requests)
     assert (cookies.read_text(), cookies.stat().st_mtime_ns) == before
 
 
-@pytest.mark.slow
-def test_a_rate_limit_is_kept(get: Get, server: Server, film: bytes) -> None:
-    (fetched,) = get(server.add("film.mp4", film), rate_limit=200_000)
+def test_a_rate_limit_is_kept(get_here: Get, server: Server, film: bytes) -> None:
+    (fetched,) = get_here(server.add("film.mp4", film), rate_limit=200_000)
     assert fetched.reason == "ok"
     assert fetched.seconds > 0.8 * len(film) / 200_000
 

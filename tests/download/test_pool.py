@@ -16,6 +16,7 @@ import pytest
 
 pytest.importorskip("yt_dlp")
 
+import panda_hf.download
 from panda_hf.download import FetchOptions, Wanted, fetch, fetch_all
 from panda_hf.errors import SourceError
 from tests.download.server import Server
@@ -133,3 +134,8 @@ def test_settings_that_no_video_could_be_fetched_with_are_refused_at_once(tmp_pa
         fetch_all(wanted, FetchOptions(proxy="localhost:3128"), tmp_path)
     with pytest.raises(ValueError, match="workers=0"):
         fetch_all(wanted, FetchOptions(), tmp_path, workers=0)
+
+
+def test_functions_are_not_hidden_by_modules_of_the_same_name() -> None:
+    modules = {path.stem for path in Path(panda_hf.download.__file__).parent.glob("*.py")}
+    assert not modules & set(panda_hf.download.__all__)
