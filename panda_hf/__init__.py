@@ -24,6 +24,9 @@ _PUBLIC = {
     "SampleFrames": "panda_hf.captioning",
     "Caption": "panda_hf.captioning",
     "Select": "panda_hf.selection",
+    "Subset": "panda_hf.subsets",
+    "select_clips": "panda_hf.subsets",
+    "push": "panda_hf.publishing.hub",
     "Cut": "panda_hf.running",
     "curate": "panda_hf.running",
     "video_rows": "panda_hf.running",
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from panda_hf.clips import explode_clips as explode_clips
     from panda_hf.pipeline import panda_70m as panda_70m
     from panda_hf.pipeline import run_steps as run_steps
+    from panda_hf.publishing.hub import push as push
     from panda_hf.running import Cut as Cut
     from panda_hf.running import video_rows as video_rows
     from panda_hf.running.curate import curate as curate
@@ -43,6 +47,8 @@ if TYPE_CHECKING:
     from panda_hf.splitting import SplitSettings as SplitSettings
     from panda_hf.stage import Stage as Stage
     from panda_hf.stage import apply as apply
+    from panda_hf.subsets import Subset as Subset
+    from panda_hf.subsets import select_clips as select_clips
 
 __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
 

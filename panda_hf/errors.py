@@ -8,7 +8,8 @@
     ├── VideoError                  a video cannot be used; the message names the file and the cause
     ├── CheckpointError             a model cannot be loaded whole
     ├── SourceError                 what was given as input cannot be read, or holds no video
-    └── OutputError                 an output folder cannot be used for this run
+    ├── OutputError                 an output folder cannot be used for this run
+    └── HubError                    the Hub refuses, cannot be reached, or holds something else than was sent
 """
 
 from __future__ import annotations
@@ -40,3 +41,7 @@ class SourceError(PandaError, ValueError):
 
 class OutputError(PandaError, ValueError):
     """An output folder cannot be used: made with other settings, in use, or not ours."""
+
+
+class HubError(PandaError, RuntimeError):
+    """The Hub refuses, cannot be reached, or holds something else than was sent."""

@@ -15,6 +15,7 @@ from panda_hf.cli.download import download
 from panda_hf.cli.errors import Commands
 from panda_hf.cli.films import films
 from panda_hf.cli.mini_benchmark import benchmark
+from panda_hf.cli.push import push
 from panda_hf.cli.report import report
 from panda_hf.cli.score_mini import score
 from panda_hf.cli.score_shots import score_shots
@@ -54,6 +55,7 @@ def options(
 app.command()(curate)
 app.command()(demo)
 app.command()(download)
+app.command()(push)
 app.command()(report)
 app.command()(calibrate)
 app.command()(score_shots)
