@@ -112,7 +112,7 @@ def download(
         check_reasons(retry or ())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    with DownloadProgress() as progress:
+    with DownloadProgress(plan.expected()) as progress:
         summary = run(
             plan,
             out,

@@ -9,7 +9,8 @@ from collections import Counter
 from rich.console import Console
 from rich.status import Status
 
-from panda_hf.publishing.wording import clean
+from panda_hf.download.settling import THERE
+from panda_hf.publishing.wording import clean, length
 
 _QUIET_SECONDS = 30.0
 
@@ -17,7 +18,9 @@ _QUIET_SECONDS = 30.0
 class DownloadProgress:
     """A status line on a terminal, a line every half minute elsewhere, on standard error. A context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, expected: int | None = None) -> None:
+        """Prepare the display; ``expected``: how many videos at most, ``None`` when that is not known."""
+        self._expected = expected
         self._console = Console(stderr=True)
         self._status: Status | None = self._console.status("starting") if sys.stderr.isatty() else None
         self._counts: Counter[str] = Counter()
@@ -46,4 +49,8 @@ class DownloadProgress:
     def _line(self) -> str:
         done, seconds = sum(self._counts.values()), max(time.monotonic() - self._began, 1e-9)
         parts = ", ".join(f"{count:,} {reason}" for reason, count in self._counts.most_common())
-        return f"{done:,} videos: {parts}; {done / seconds * 3600:,.0f} an hour"
+        rate = (done - self._counts[THERE]) / seconds
+        line = f"{done:,} videos: {parts}; {rate * 3600:,.0f} an hour"
+        if self._expected is not None and rate:
+            line += f", {length(max(self._expected - done, 0) / rate)} left"
+        return line

@@ -35,7 +35,7 @@ def cut_planned(planned: Planned, video: Path, out: Path, *, keep_on_disk: bool 
     targets = _targets(planned, out)
     tasks = [(clip["start"], clip["end"], target) for clip, target in zip(planned.clips, targets, strict=True)]
     try:
-        made = cut_clips(video, tasks, threads=1)
+        made = cut_clips(video, tasks)
         if keep_on_disk:
             _flush(made)
     except OSError as error:
@@ -57,7 +57,10 @@ def unmade(planned: Planned, type: str, message: str) -> list[Row]:
 
 
 def _targets(planned: Planned, out: Path) -> list[Path]:
-    return [out / FOLDER / f"{safe_file_name(clip['clip_id'])}.mp4" for clip in planned.clips]
+    own = f"{planned.video_id}."
+    names = [clip["clip_id"] for clip in planned.clips]
+    names = [name if name.startswith(own) else own + name for name in names]  # a table may count anew in each video
+    return [out / FOLDER / f"{safe_file_name(name)}.mp4" for name in names]
 
 
 def _row(clip: Row, result: Row) -> Row:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from panda_hf.errors import SourceError
+from panda_hf.errors import PandaError, SourceError
 from panda_hf.rights import video_key
-from panda_hf.running.subtitles import decode_text
-from panda_hf.stage import Row
+from panda_hf.running.subtitles import decode_text, whole_text
+from panda_hf.running.tables import undecoded
+from panda_hf.schema import RELEASE_ROW
+from panda_hf.stage import Row, features_of
 
 _YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
+_COLUMNS = frozenset({*RELEASE_ROW, "videoID", "id", "timestamp"})
 _LISTS = (".txt", ".lst", ".list", ".ids")
 _TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
 
@@ -63,11 +68,18 @@ class Plan:
             taken.add(planned.video_id)
             yield planned
 
+    def expected(self) -> int | None:
+        """How many videos at most, where that is known without reading a dataset to its end."""
+        limits = [self.limit, None if self.ids is None else len(self.ids)]
+        if Path(self.source).is_file() and Path(self.source).suffix.casefold() in (*_LISTS, *_TABLES):
+            limits.append(sum(1 for _ in self._all()))
+        return min((limit for limit in limits if limit is not None), default=None)
+
     def _all(self) -> Iterator[Planned]:
         path = Path(self.source)
         suffix = path.suffix.casefold()
         if path.is_file() and suffix in _LISTS:
-            return (_from_line(line) for line in dict.fromkeys(_lines(path)))
+            return iter({one.video_id: one for one in map(_from_line, _lines(path))}.values())
         if path.is_file() and suffix in _TABLES:
             return _grouped(_together(_table(path)), self.source)
         return _grouped(_streamed(self.source, self.config, self.split), self.source)
@@ -111,17 +123,21 @@ def _streamed(source: str, config: str | None, split: str | None) -> Iterator[Ro
     import datasets
 
     try:
-        loaded = datasets.load_dataset(source, config, split=split, streaming=True)
+        if source.casefold().endswith(".parquet"):
+            loaded = datasets.load_dataset("parquet", data_files=source, streaming=True)
+        else:
+            loaded = datasets.load_dataset(source, config, split=split, streaming=True)
         if isinstance(loaded, dict):
             names = list(loaded)
             if len(names) != 1:
                 raise SourceError(f"{source} has the splits {names}; choose one with --split")
             loaded = loaded[names[0]]
-    except SourceError:
+        needed = [name for name in features_of(loaded) if name in _COLUMNS]
+        yield from undecoded(loaded).select_columns(needed)
+    except PandaError:
         raise
-    except Exception as error:  # load_dataset raises what the libraries under it raise
+    except Exception as error:  # datasets raises what the libraries under it raise
         raise SourceError(f"{source}: load_dataset cannot load it: {type(error).__name__}: {error}") from error
-    return iter(loaded)
 
 
 def _table(path: Path) -> Iterator[Row]:
@@ -173,15 +189,36 @@ def _grouped(rows: Iterable[Row], source: str) -> Iterator[Planned]:
 
 def _planned(rows: list[Row]) -> Planned:
     video_id = _id_of(rows[0])
-    clips = [_clip(video_id, i, row) for i, row in enumerate(rows) if row.get("start") is not None]
+    clips = [_clip(video_id, i, row) for i, row in enumerate(rows) if row.get("start") not in (None, "")]
+    twice = [name for name, count in Counter(clip["clip_id"] for clip in clips).items() if count > 1]
+    if twice:
+        raise SourceError(f"the video {video_id!r} has two clips named {twice[0]!r}; give each a clip_id of its own")
     return Planned(video_id, _address(video_id, rows[0].get("url")), tuple(clips))
 
 
 def _clip(video_id: str, index: int, row: Row) -> Row:
+    """A row as one of the release, whatever a table holds: text for numbers, nothing, columns of other meaning."""
     try:
         start, end = float(row["start"]), float(row["end"])
+        score = row.get("matching_score")
+        score = None if score in (None, "") else float(score)
     except (KeyError, TypeError, ValueError) as error:
-        raise SourceError(f"a clip of {video_id!r} has no start and end in seconds: {error}") from error
-    if not end > start >= 0:
+        raise SourceError(
+            f"a clip of {video_id!r} has no start and end in seconds, or a matching_score that is no number: {error}"
+        ) from error
+    if not math.inf > end > start >= 0:
         raise SourceError(f"a clip of {video_id!r} runs from {start} s to {end} s; expected 0 <= start < end")
-    return {**row, "clip_id": str(row.get("clip_id") or f"{video_id}.{index}"), "start": start, "end": end}
+    shots = row.get("shot_boundary_detection")
+    return {
+        "clip_id": str(row.get("clip_id") or f"{video_id}.{index}"),
+        "start": start,
+        "end": end,
+        "caption": _text(row.get("caption")),
+        "matching_score": score,
+        "desirable_filtering": _text(row.get("desirable_filtering")),
+        "shot_boundary_detection": shots if isinstance(shots, list) else None,
+    }
+
+
+def _text(value: Any) -> str | None:
+    return None if value in (None, "") else whole_text(str(value))
