@@ -195,6 +195,7 @@ def _parameters(options: FetchOptions, cache: Path) -> dict[str, Any]:
         "ratelimit": options.rate_limit,
         "socket_timeout": options.socket_timeout,
         "sleep_interval_requests": options.sleep_seconds or None,
+        "geo_bypass": False,
         "js_runtimes": {name: {} for name in options.javascript},
         "retries": 0,
         "fragment_retries": 0,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
+import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -15,6 +17,7 @@ from urllib.parse import urlsplit
 
 from panda_hf.download.options import Fetched, FetchOptions, Wanted
 from panda_hf.download.process import Died, WorkerProcess
+from panda_hf.download.waits import HostWaits
 from panda_hf.errors import PandaError, SourceError
 
 MAX_VIDEOS_PER_WORKER = 200
@@ -77,6 +80,12 @@ class _Pool:
         waiting = iter(wanted)
         for _ in range(self.workers):
             self._idle.put(None)
+        try:
+            yield from self._run(waiting)
+        finally:
+            self._tidy()
+
+    def _run(self, waiting: Iterator[Wanted]) -> Iterator[Fetched]:
         with ThreadPoolExecutor(self.workers, thread_name_prefix="panda_hf-download") as threads:
             try:
                 running = {threads.submit(self._fetch, one) for one in islice(waiting, self.workers)}
@@ -89,6 +98,15 @@ class _Pool:
                 self._closing.set()
                 for worker in list(self._alive):
                     worker.kill()
+
+    def _tidy(self) -> None:
+        """Leave in the folder of parts what the next run can use, and no empty folders."""
+        parts = self.folder / PART_FOLDER
+        shutil.rmtree(parts / "tmp", ignore_errors=True)
+        HostWaits(parts / "waits").forget_past()
+        for folder in (*parts.glob("*"), parts):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
     def _fetch(self, wanted: Wanted) -> Fetched:
         worker, slot = self._idle.get(), None

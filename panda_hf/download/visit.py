@@ -170,7 +170,7 @@ def _download_whole(
 def _download(visit: Visit, info: Mapping[str, Any], fmt: formats.Format, target: Path, bytes_before: int) -> None:
     """Download to the end of what the server announces, going on where an earlier try stopped."""
     visit.opener.limit_bytes(visit.options.max_bytes, bytes_before)
-    task = {key: value for key, value in {**info, **fmt}.items() if key not in ("formats", "requested_formats")}
+    task = _task(info, fmt)
     stamp = Stamp(target)
     stamp.drop_part_of_unknown_version()
     visit.opener.on_response = stamp.note if task.get("protocol") in ("http", "https") else None
@@ -179,6 +179,13 @@ def _download(visit: Visit, info: Mapping[str, Any], fmt: formats.Format, target
             pass
     finally:
         visit.opener.on_response = None
+
+
+def _task(info: Mapping[str, Any], fmt: formats.Format) -> dict[str, Any]:
+    """What yt-dlp must know to download one format: ``info`` also holds the fields of the one that it ranks best."""
+    of_formats = {key for other in info.get("formats") or () for key in other}
+    about = {key: value for key, value in info.items() if key not in of_formats}
+    return {key: value for key, value in {**about, **fmt}.items() if key not in ("formats", "requested_formats")}
 
 
 def _tried(visit: Visit, task: dict[str, Any], target: Path) -> bool:
@@ -247,7 +254,7 @@ def _failed(visit: Visit, verdict: Verdict) -> Fetched:
 
 def _known(info: Mapping[str, Any], chosen: tuple[formats.Format, ...]) -> Row:
     """The values of :data:`INFO_KEYS`, each of its type; what is of another type counts as unknown."""
-    merged = {**info, **{key: chosen[0].get(key) or info.get(key) for key in ("width", "height", "fps")}}
+    merged = {**info, **{key: chosen[0].get(key) for key in ("width", "height", "fps")}}
     merged["format_id"] = "+".join(str(fmt.get("format_id")) for fmt in chosen)
     return {key: _typed(merged.get(key), kind) for key, kind in INFO_KEYS.items()}
 

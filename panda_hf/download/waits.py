@@ -49,6 +49,13 @@ class HostWaits:
         draft.write_text(str(time.time() + seconds))
         os.replace(draft, target)
 
+    def forget_past(self) -> None:
+        """Remove the notes of waits that are over."""
+        for file in self.folder.glob("*"):
+            with contextlib.suppress(OSError, ValueError):
+                if float(file.read_text()) < time.time():
+                    file.unlink()
+
     def _file(self, host: str) -> Path:
         return self.folder / hashlib.sha256(host.encode("utf-8", "replace")).hexdigest()[:24]
 

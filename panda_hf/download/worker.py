@@ -9,7 +9,6 @@ import queue
 import signal
 import sys
 import threading
-import traceback
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -47,7 +46,7 @@ def _answer(jobs: queue.SimpleQueue[Any], replies: BinaryIO) -> None:
 
         opener = _opener(options, folder)
     except Exception as error:
-        send("fatal", f"{type(error).__name__}: {error}\n{traceback.format_exc()}")
+        send("fatal", f"{type(error).__name__}: {error}")
         return
     send("ready", None)
     while True:
@@ -56,9 +55,9 @@ def _answer(jobs: queue.SimpleQueue[Any], replies: BinaryIO) -> None:
 
 def _opener(options: FetchOptions, folder: Path) -> Any:
     """yt-dlp, and from then on the guard. A browser's cookies are read before: that may need other programs."""
-    from panda_hf.download.visit import part_folder
     from panda_hf.download.guard import Guard, proxies_in_use
     from panda_hf.download.opener import Opener
+    from panda_hf.download.visit import part_folder
 
     guard = Guard(options.allow_hosts, proxies_in_use(options.proxy), options.javascript)
     opener = Opener(options, guard, part_folder(folder) / "cache")

@@ -10,6 +10,7 @@ pytest.importorskip("yt_dlp")
 
 from panda_hf.download.formats import choose
 from panda_hf.download.verdict import NoFormat
+from panda_hf.download.visit import _task
 
 
 def fmt(name: str, height: int | None, vcodec: str | None, acodec: str | None, ext: str = "mp4", **more: Any) -> dict:
@@ -89,3 +90,13 @@ def test_locked_and_foreign_formats_are_no_choice() -> None:
 def test_a_film_without_any_sound_says_so() -> None:
     choice = choose([fmt("a", 360, "avc1", "none")], height=360, audio=True)
     assert (choice.sound, choice.note) == (None, "no sound is offered")
+
+
+def test_a_format_is_fetched_without_what_another_one_says() -> None:
+    chosen, best = (
+        fmt("18", 360, "avc1", "mp4a"),
+        fmt("313", 2160, "vp9", "none", fragments=["a"], container="webm_dash"),
+    )
+    info = {"id": "abc", "title": "A title", "formats": [chosen, best], **best}
+    task = _task(info, chosen)
+    assert task == {"id": "abc", "title": "A title", **chosen}

@@ -54,6 +54,7 @@ def test_one_video_is_fetched_in_a_process_of_its_own(
 ) -> None:
     fetched = fetch(Wanted("a", server.add("film.mp4", film)), options, tmp_path)
     assert (fetched.reason, fetched.path) == ("ok", str(tmp_path / "a.mp4"))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
     assert children() == set()
 
 
