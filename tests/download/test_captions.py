@@ -17,8 +17,8 @@ def offered(*languages: str) -> dict[str, list[dict[str, str]]]:
     }
 
 
-def taken(subtitles: dict, automatic: dict, **options: object) -> tuple[str, str] | None:
-    info = {"subtitles": subtitles, "automatic_captions": automatic}
+def taken(manual: dict, automatic: dict, **options: object) -> tuple[str, str] | None:
+    info = {"subtitles": manual, "automatic_captions": automatic}
     track = choose_track(info, FetchOptions(**options))  # type: ignore[arg-type]
     return None if track is None else (track.language, track.kind)
 
