@@ -414,7 +414,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.fail(404, f"Invalid rev id: {revision}", "RevisionNotFound")
         sha, files = at
         return self.reply({
-            "id": repo_id, "_id": "1", "author": repo_id.split("/")[0], "sha": sha, "private": repo.private, "gated": False,
+            "id": repo_id, "_id": "1", "author": repo_id.split("/")[0], "sha": sha, "private": repo.private,
+            "gated": False,
             "disabled": False, "lastModified": DATE, "createdAt": DATE, "downloads": 0, "likes": 0, "tags": [],
             "siblings": [{"rfilename": path} for path in sorted(files)],
         })  # fmt: skip
