@@ -29,8 +29,8 @@ def test_the_first_example_prints_a_captioned_clip(tmp_path: Path, monkeypatch: 
 
 
 def test_each_command_of_the_readme_has_help() -> None:
-    commands = set(re.findall(r"`?panda-hf ((?:mini )?[a-z][a-z-]+)", README))
-    assert {"curate", "mini score"} <= commands
+    commands = set(re.findall(r"`?panda-hf ((?:mini |build )?[a-z][a-z0-9-]+)", README))
+    assert {"curate", "mini score", "build panda-70m", "push"} <= commands
     for command in commands:
         result = CliRunner().invoke(app, [*command.split(), "--help"])
         assert result.exit_code == 0, command
