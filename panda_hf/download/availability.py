@@ -7,6 +7,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from panda_hf.download.reasons import TEMPORARY
+
 NOT_TRIED = "not tried"
 _Z_95 = 1.959963984540054
 
@@ -45,6 +47,11 @@ class Availability:
         return self.wanted - self.videos[NOT_TRIED] - self.videos["opted-out"]
 
     @property
+    def may_pass(self) -> int:
+        """Videos that failed for a reason that may pass: another run may bring them."""
+        return sum(count for reason, count in self.videos.items() if reason in TEMPORARY)
+
+    @property
     def share(self) -> float | None:
         """Of the tried videos those that are there; ``None`` before any was tried."""
         return self.videos["ok"] / self.tried if self.tried else None
@@ -69,6 +76,7 @@ class Availability:
         return {
             "videos_wanted": self.wanted,
             "videos_tried": self.tried,
+            "videos_that_may_come": self.may_pass,
             "by_reason": {
                 reason: {
                     "videos": count,
@@ -112,6 +120,11 @@ class Availability:
         text = f"{self.videos['ok']:,} of {self.tried:,} tried videos can be had: {share:.1%}"
         if self.limited:
             text += f" (a sample from the start of the list; 95 % interval {interval[0]:.1%} to {interval[1]:.1%})"
+        if self.may_pass:
+            most = (self.videos["ok"] + self.may_pass) / self.tried
+            text += (
+                f", and up to {most:.1%} once the {self.may_pass:,} that failed for reasons that may pass are fetched"
+            )
         return text + "."
 
     def _ordered(self) -> list[tuple[str, int]]:

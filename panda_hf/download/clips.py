@@ -8,7 +8,6 @@ from pathlib import Path
 
 from panda_hf.download.options import Fetched
 from panda_hf.download.plan import Planned
-from panda_hf.download.whole import flush
 from panda_hf.errors import VideoError
 from panda_hf.running.naming import safe_file_name
 from panda_hf.stage import Row
@@ -82,7 +81,8 @@ def _moved(path: str | None, target: Path, detail: str | None, out: Path) -> Row
 def _flush(made: Sequence[CutClip | VideoError]) -> None:
     for one in made:
         if isinstance(one, CutClip):
-            flush(Path(one.path))
+            with open(one.path, "rb") as file:
+                os.fsync(file.fileno())
 
 
 def _result(made: CutClip | VideoError, out: Path) -> Row:

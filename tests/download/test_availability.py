@@ -46,6 +46,13 @@ def test_only_a_sample_is_called_one() -> None:
     assert "3 of 4 tried videos can be had: 75.0% (a sample" in counted(limited=True, ok=3, removed=1).verdict()
 
 
+def test_what_may_still_come_is_told_apart_from_what_is_gone() -> None:
+    found = counted(ok=2, removed=1, network=1, rate_limited=1)
+    assert found.as_dict()["videos_that_may_come"] == 2
+    assert found.verdict().startswith("2 of 5 tried videos can be had: 40.0%, and up to 80.0% once the 2 that failed")
+    assert "up to" not in counted(ok=2, removed=1).verdict()
+
+
 def test_the_table_has_a_row_for_each_reason_and_their_sum() -> None:
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in counted(ok=3, removed=1).table()]
     assert cells[0] == ["reason", "videos", "share", "clips"]

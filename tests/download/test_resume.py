@@ -105,8 +105,10 @@ def test_clips_that_are_asked_for_later_are_cut_from_what_is_there(
     source = clip_table(tmp_path / "c.jsonl", {"v": server.add("film.mp4", film)})
     run(source, tmp_path / "out", server)
     seen = len(server.requests)
+    assert rows(tmp_path / "out", "status")["v"]["clips_made"] == 0
     run(source, tmp_path / "out", server, making=CLIPS)
     assert len(server.requests) == seen
+    assert rows(tmp_path / "out", "status")["v"]["clips_made"] == 2  # and not what datasets has in its cache
     assert list(rows(tmp_path / "out", "clips")) == ["v.0", "v.2"]
     (tmp_path / "out" / "clips_media" / "v.2.mp4").unlink()
     run(source, tmp_path / "out", server, making=CLIPS)
