@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -32,6 +33,7 @@ class Journal:
         self.path = path
         self._places: dict[str, int] = {}
         self._synced = 0.0
+        self._lock = threading.Lock()
         self._file: BinaryIO = open(path, "a+b")
         self._file.seek(0)
         first = self._file.readline()
@@ -71,10 +73,12 @@ class Journal:
 
     def write_raw(self, value: Any) -> int:
         """Add a line; where it begins."""
-        self._file.seek(0, os.SEEK_END)
-        place = self._file.tell()
-        self._file.write(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
-        self._file.flush()
+        line = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        with self._lock:
+            self._file.seek(0, os.SEEK_END)
+            place = self._file.tell()
+            self._file.write(line)
+            self._file.flush()
         return place
 
     def sync(self) -> None:

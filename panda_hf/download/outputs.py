@@ -102,6 +102,8 @@ def write_outputs(out: Path, plan: Iterable[Planned], journal: Journal, head: Ro
         found.add(reason, len(planned.clips), seconds)
         tables.add(planned, entry, reason, found)
     made = tables.finish()
+    source = Path(head["source"])
+    head = {**head, "source": source.name if source.exists() else head["source"]}  # no path of this machine
     write_text(out / REPORT, json.dumps({**head, **found.as_dict()}, indent=2, ensure_ascii=False) + "\n")
     _write_card(out, made, found, head)
     return found

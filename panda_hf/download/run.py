@@ -97,9 +97,13 @@ def download(
                     for fetched in results:
                         summary.fetched_now += 1
                         summary.ok_now += settling.settle(fetched) == "ok"
+                settling.finish()
             except KeyboardInterrupt:
+                settling.stop()
                 write_outputs(folder, plan, journal, head, plan.limit is not None)
                 raise
+            finally:
+                settling.stop()
             summary.availability = write_outputs(folder, plan, journal, head, plan.limit is not None)
     summary.wall_seconds = time.monotonic() - began
     return summary

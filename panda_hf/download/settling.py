@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +22,7 @@ ALL_FAILED = "failed"
 THERE = "there already"
 """What ``watch`` is told of a video that an earlier run dealt with."""
 _MOST_CUTS = 2
+_MOST_WAITING = 8
 
 Watch = Callable[[str, str | None], None]
 """Told of each video: its reason, and a detail."""
@@ -59,6 +62,8 @@ class Settling:
     retry: Collection[str]
     watch: Watch
     flying: dict[str, Planned] = field(default_factory=dict)
+    cutter: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "panda_hf-cut"))
+    cutting: deque[Future[None]] = field(default_factory=deque)
 
     def wanted(self) -> Iterator[Wanted]:
         """The videos to fetch now, as they are needed."""
@@ -68,7 +73,7 @@ class Settling:
                 self._leave_out(planned)
             elif entry is None or not self._is_settled(planned, entry):
                 if entry is not None and entry["reason"] == "ok" and self._has_video(entry):
-                    self._cut(planned, entry)
+                    self._queue(planned, entry)
                     self.watch("ok", None)
                 else:
                     self.flying[planned.video_id] = planned
@@ -88,12 +93,29 @@ class Settling:
         entry = self._entry(planned, fetched)
         if fetched.section_paths:
             self.journal.add({**entry, "clips": moved_sections(planned, fetched, self.out)})
-        elif fetched.reason == "ok" and self.making.any_clips and planned.clips:
-            self._cut(planned, entry)
         else:
             self.journal.add(entry)
+            if fetched.reason == "ok" and self.making.any_clips and planned.clips:
+                self._queue(planned, entry)
         self.watch(fetched.reason, f"{fetched.video_id}: {fetched.detail}" if fetched.detail else None)
         return fetched.reason
+
+    def finish(self) -> None:
+        """Wait until all clips are cut."""
+        while self.cutting:
+            self.cutting.popleft().result()
+
+    def stop(self) -> None:
+        """Cut no more clips than those of the video under way; the next run goes on from there."""
+        for waiting in self.cutting:
+            waiting.cancel()
+        self.cutter.shutdown()
+
+    def _queue(self, planned: Planned, entry: Row) -> None:
+        """Cut clips beside the fetching. In one thread, which uses all cores: so a video that crashes it is known."""
+        while len(self.cutting) >= _MOST_WAITING:
+            self.cutting.popleft().result()
+        self.cutting.append(self.cutter.submit(self._cut, planned, entry))
 
     def _cut(self, planned: Planned, entry: Row) -> None:
         """Cut the clips of a video that is there. Noted before, so that a video ends the program twice at most."""

@@ -116,6 +116,16 @@ def test_clips_that_are_asked_for_later_are_cut_from_what_is_there(
     assert len(server.requests) == seen
 
 
+def test_clips_of_many_videos_are_cut_beside_the_fetching(server: Server, film: bytes, tmp_path: Path) -> None:
+    url = server.add("film.mp4", film)
+    source = clip_table(tmp_path / "c.jsonl", {f"v{i:02d}": url for i in range(24)})
+    found = run(source, tmp_path / "out", server, making=CLIPS).availability
+    assert (found.clips_made, found.clips_failed) == (48, 24)
+    lines = (tmp_path / "out" / "journal.jsonl").read_text().splitlines()
+    last = {entry["video_id"]: entry for entry in map(json.loads, lines[1:])}
+    assert all([bool(clip["clip_path"]) for clip in one["clips"]] == [True, False, True] for one in last.values())
+
+
 def test_discarded_videos_are_gone_and_their_clips_stay(server: Server, film: bytes, tmp_path: Path) -> None:
     source = clip_table(tmp_path / "c.jsonl", {"v": server.add("film.mp4", film)})
     making = Making(clips=True, discard_videos=True)
@@ -177,6 +187,7 @@ def test_a_run_that_is_interrupted_leaves_tables_and_says_how_to_go_on(
     assert process.returncode == 130, said
     assert "Run the same command again to resume" in said
     account = json.loads((out / "availability.json").read_text())
+    assert account["source"] == "ids.csv"  # and not where it lies on this machine
     assert account["by_reason"]["ok"]["videos"] == 2 and account["by_reason"]["not tried"]["videos"] == 3
     assert [row["reason"] for row in rows(out, "status").values()] == ["ok", "ok", *["not tried"] * 3]
 
