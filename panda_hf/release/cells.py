@@ -83,30 +83,42 @@ def parse_strings(column: pa.Array) -> Lists:
     """``['…', "…"]`` per cell; items are a string array. The bytes of ``column`` must be valid UTF-8."""
     cells = Cells(column)
     fits = (cells.at(cells.starts) == _OPEN) & (cells.at(cells.ends - 1) == _CLOSE)
-    fits &= ~_has(cells, cells.where(_BACKSLASH, *_UNFIT))
+    fits &= ~_has(cells, cells.where(*_UNFIT))
+    backslashes = cells.where(_BACKSLASH)
     commas = cells.where(_COMMA)
-    before, after = cells.at(commas - 1), cells.at(commas + 2)
-    joint = _is_quote(before) & (cells.at(commas + 1) == _SPACE) & _is_quote(after)
+    joint = _is_quote(cells.at(commas - 1)) & (cells.at(commas + 1) == _SPACE) & _is_quote(cells.at(commas + 2))
     commas = commas[joint]
+    fits[cells.of(commas[cells.at(commas - 2) == _BACKSLASH])] = False  # is it a joint, or a quote within a text?
     commas = commas[fits[cells.of(commas)]]
     empty = fits & (cells.ends - cells.starts == 2)
     some = fits & ~empty
-    counts = _count(cells, commas) + 1
-    first, last = cells.starts[some] + 1, cells.ends[some] - 2
-    opens = np.sort(np.concatenate([first, commas + 2]))
-    closes = np.sort(np.concatenate([last, commas - 1]))
-    if len(opens) == len(closes):
-        marks = cells.at(opens)
-        good = (closes > opens) & _is_quote(marks) & (marks == cells.at(closes))
-        good &= _inside(cells, opens, closes, marks) == 0
-    else:
-        good = np.zeros(len(opens), bool)
-    bad = np.unique(cells.of(opens[~good]))
-    fits[bad] = False
+    opens = np.sort(np.concatenate([cells.starts[some] + 1, commas + 2]))
+    closes = np.sort(np.concatenate([cells.ends[some] - 2, commas - 1]))
+    marks = cells.at(opens)
+    escaped = _between(backslashes, opens, closes) > 0
+    good = (closes > opens) & _is_quote(marks) & (marks == cells.at(closes))
+    good &= escaped | (_inside(cells, opens, closes, marks) == 0)
+    places = np.flatnonzero(escaped & good)
+    texts = [_unescaped(cells, int(opens[i]), int(closes[i])) for i in places.tolist()]
+    good[places] = [text is not None for text in texts]
+    fits[np.unique(cells.of(opens[~good]))] = False
     kept = fits[cells.of(opens)]
-    counts = np.where(empty, 0, np.where(fits, counts, -1))
     items = _pieces(cells, opens[kept] + 1, closes[kept])
+    if len(places):
+        mask = np.zeros(len(opens), bool)
+        mask[places] = True
+        there = [text for text, stays in zip(texts, kept[places].tolist(), strict=True) if stays]
+        items = pc.replace_with_mask(items, pa.array(mask[kept]), pa.array(there, pa.string()))
+    counts = np.where(empty, 0, np.where(fits, _count(cells, commas) + 1, -1))
     return _with_slow(cells, counts, items, literals.strings, lambda values: pa.array(values, pa.string()))
+
+
+def _unescaped(cells: Cells, start: int, end: int) -> str | None:
+    """The text of one string that holds a backslash; ``None`` leaves its cell to the slow way."""
+    try:
+        return literals.string(cells.data[start : end + 1].tobytes())
+    except ValueError:
+        return None
 
 
 def parse_scores(column: pa.Array) -> Lists:
@@ -123,10 +135,9 @@ def parse_scores(column: pa.Array) -> Lists:
     lead = cells.at(starts) == _MINUS
     good &= _is_digit(cells.at(starts + lead))
     dots = cells.where(_DOT)
-    good &= np.searchsorted(dots, ends) - np.searchsorted(dots, starts) == 1
+    good &= _between(dots, starts, ends) == 1
     odd = np.flatnonzero(~(_is_digit(cells.data) | (cells.data == _DOT)))
-    inside = np.searchsorted(odd, ends) - np.searchsorted(odd, starts)
-    good &= inside == lead
+    good &= _between(odd, starts, ends) == lead
     fits[np.unique(cells.of(starts[~good]))] = False
     kept = fits[cells.of(starts)]
     items = pc.cast(_pieces(cells, starts[kept], ends[kept]), pa.float64())
@@ -183,13 +194,16 @@ def _is_digit(values: Bytes) -> np.ndarray:
     return (values >= _ZERO) & (values <= _ZERO + 9)
 
 
+def _between(places: Ints, starts: Ints, ends: Ints) -> Ints:
+    """How many of ``places`` lie in each ``[start, end)``."""
+    return np.searchsorted(places, ends) - np.searchsorted(places, starts)
+
+
 def _inside(cells: Cells, opens: Ints, closes: Ints, marks: Bytes) -> Ints:
     """How often the mark that opens a string stands within it."""
     found = np.zeros(len(opens), np.int64)
     for mark in (_APOSTROPHE, _QUOTE):
-        places = cells.where(mark)
-        within = np.searchsorted(places, closes) - np.searchsorted(places, opens + 1)
-        found += np.where(marks == mark, within, 0)
+        found += np.where(marks == mark, _between(cells.where(mark), opens + 1, closes), 0)
     return found
 
 

@@ -14,15 +14,30 @@ _ITEM = re.compile(r"""'(?:[^'\\\n\r\0]|\\[^\n\r\0])*'|"(?:[^"\\\n\r\0]|\\[^\n\r
 _TIME = re.compile(r"(\d{1,4}):([0-5]\d):([0-5]\d)(?:\.(\d{1,3}))?", re.ASCII)
 
 
+def string(item: bytes) -> str:
+    """One string with its quotes.
+
+    Raises:
+        ValueError: when it is something else, or more than one.
+    """
+    text = item.decode("utf-8")
+    if _ITEM.fullmatch(text) is None:
+        raise ValueError("not one string")
+    try:
+        value = ast.literal_eval(text)
+        value.encode("utf-8")
+    except (ValueError, SyntaxError, MemoryError) as error:
+        raise ValueError(f"broken literal: {getattr(error, 'msg', None) or error}") from None
+    return value
+
+
 def strings(cell: bytes) -> list[str]:
     """A list of texts.
 
     Raises:
         ValueError: when it is something else.
     """
-    values = _plain_strings(cell.decode("utf-8"))
-    if values is None:
-        values = _list(cell)
+    values = _list(cell)
     for value in values:
         if not isinstance(value, str):
             raise ValueError(f"expected texts, found {_kind(value)}")
@@ -31,30 +46,6 @@ def strings(cell: bytes) -> list[str]:
     except UnicodeEncodeError:
         raise ValueError("a text holds half a character") from None
     return values
-
-
-def _plain_strings(text: str) -> list[str] | None:
-    """The items of a list of strings, of which only those with a backslash need a parser; ``None`` for all else."""
-    values, place, end = [], 1, len(text) - 1
-    if not text.startswith("[") or not text.endswith("]"):
-        return None
-    while match := _ITEM.match(text, place, end):
-        item = match[0]
-        values.append(_unescaped(item) if "\\" in item else item[1:-1])
-        place = match.end()
-        if place == end:
-            return values
-        if text[place : place + 2] != ", ":
-            return None
-        place += 2
-    return None
-
-
-def _unescaped(item: str) -> str:
-    try:
-        return ast.literal_eval(item)
-    except (ValueError, SyntaxError) as error:
-        raise ValueError(f"broken literal: {getattr(error, 'msg', None) or error}") from None
 
 
 def scores(cell: bytes) -> list[float]:
