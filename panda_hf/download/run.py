@@ -23,7 +23,7 @@ from panda_hf.rights import OptOut
 from panda_hf.running.folder import locked
 from panda_hf.stage import Row
 
-__all__ = ["DownloadSummary", "Making", "check_reasons", "download"]
+__all__ = ["DownloadSummary", "Making", "Plan", "check_reasons", "download"]
 
 MEDIA = "media"
 
@@ -46,7 +46,7 @@ class DownloadSummary:
 
 
 def download(
-    plan: Plan,
+    plan: Plan | str,
     out: str | Path,
     *,
     making: Making | None = None,
@@ -64,7 +64,7 @@ def download(
     plan as it is now. Interrupted by Ctrl-C it writes them too, before it raises.
 
     Args:
-        plan: which videos.
+        plan: which videos; a text stands for a plan of that source, whole.
         out: the folder; made, or one of the same download.
         making: what is made of the videos.
         options: how to fetch.
@@ -81,11 +81,14 @@ def download(
     """
     began = time.monotonic()
     check_reasons(retry)
+    plan = Plan(plan) if isinstance(plan, str) else plan
     making, options, folder = making or Making(), options or FetchOptions(), Path(out)
     head: Row = {"source": str(plan.source), "config": plan.config, "split": plan.split}
     summary = DownloadSummary(folder, Availability())
     with locked(folder):
         _check_folder(folder)
+        for unfinished in (folder / FOLDER).glob(".*.tmp"):
+            unfinished.unlink()
         with closing(Journal(folder / NAME, head)) as journal:
             settling = Settling(
                 folder, plan, journal, making, options, opt_out or OptOut(), retry, watch or (lambda *_: None)

@@ -15,9 +15,7 @@ from typing import Any
 import pytest
 from datasets import load_dataset
 
-from panda_hf.download import FetchOptions
-from panda_hf.download.plan import Plan
-from panda_hf.download.run import DownloadSummary, Making, download
+from panda_hf.download import DownloadSummary, FetchOptions, Making, download
 from panda_hf.errors import OutputError
 from panda_hf.rights import OptOut
 from tests.download.server import Server
@@ -60,7 +58,7 @@ def clip_table(path: Path, urls: dict[str, str]) -> str:
 
 def run(source: str, out: Path, server: Server, **changes: Any) -> DownloadSummary:
     options = replace(QUICK, allow_hosts=(server.host,))
-    return download(Plan(source), out, options=options, workers=2, time_limit=30, **changes)
+    return download(source, out, options=options, workers=2, time_limit=30, **changes)
 
 
 def rows(out: Path, config: str, split: str = "train") -> dict[str, dict[str, Any]]:
@@ -78,10 +76,13 @@ def test_clips_that_a_killed_run_was_cutting_are_made_by_the_next_without_fetchi
 ) -> None:
     source = clip_table(tmp_path / "c.jsonl", {"v": server.add("film.mp4", film)})
     die_while_cutting(source, tmp_path / "out", server)
+    (tmp_path / "out" / "clips_media").mkdir()
+    (tmp_path / "out" / "clips_media" / ".0123.tmp").write_bytes(b"half a clip")
     seen = len(server.requests)
     summary = run(source, tmp_path / "out", server, making=CLIPS)
     assert len(server.requests) == seen and summary.fetched_now == 0
     assert list(rows(tmp_path / "out", "clips")) == ["v.0", "v.2"]
+    assert sorted(path.name for path in (tmp_path / "out" / "clips_media").iterdir()) == ["v.0.mp4", "v.2.mp4"]
 
 
 def test_a_video_that_ends_the_program_twice_is_left_alone_until_it_is_asked_for(
