@@ -47,7 +47,8 @@ ABOUT = About(
     license="unknown",
     terms="released by Microsoft Research for research; read its terms before you share anything of it.",
     citation="@inproceedings{xu2016msrvtt,\n  title={MSR-VTT: A Large Video Description Dataset for Bridging Video "
-    "and Language},\n  author={Xu, Jun and Mei, Tao and Yao, Ting and Rui, Yong},\n  booktitle={CVPR},\n  year={2016}\n}",
+    "and Language},\n  author={Xu, Jun and Mei, Tao and Yao, Ting and Rui, Yong},\n  booktitle={CVPR},\n"
+    "  year={2016}\n}",
 )
 
 
