@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from datasets import load_dataset
+from PIL import Image
+
+from panda_hf.captioning import Caption
+from panda_hf.errors import MissingColumnError, SourceError
+from panda_hf.evaluation.captioner import write_captions
+from panda_hf.evaluation.page import extremes, write_page
+from panda_hf.evaluation.plot import write_plot
+from panda_hf.evaluation.references import load_benchmark, references_of
+from panda_hf.evaluation.results import Benchmark, Evaluation, Score
+from panda_hf.mini.benchmark import write_benchmark
+
+HOSTILE = "<script>alert(1)</script> & a \u202e dog"
+
+
+@pytest.fixture(scope="module")
+def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("benchmark") / "mini"
+    write_benchmark(out, 1)
+    return out
+
+
+def evaluation(model: str) -> Evaluation:
+    on = Benchmark(name="mini <b>", config="full", split="test", videos=2, references=4)
+    scores = {"cider": Score(value=0.5, low=0.4, high=0.6), "meteor": Score(value=0.2, spread=0.01)}
+    return Evaluation(model=model, task="video-captioning", benchmark=on, scores=scores)
+
+
+def test_best_and_worst_are_the_ends_of_the_scores() -> None:
+    shown = extremes("m", "cider", list("abcde"), ["x"] * 5, [("r",)] * 5, [0.1, 0.9, 0.5, 0.9, 0.0], {}, count=2)
+    assert [sample.video_id for sample in shown.best] == ["b", "d"]
+    assert [sample.video_id for sample in shown.worst] == ["e", "a"]
+    few = extremes("m", "cider", ["a"], ["x"], [("r",)], [0.1], {}, count=2)
+    assert (len(few.best), len(few.worst)) == (1, 0)
+
+
+def test_the_page_shows_frames_and_escapes_every_text(benchmark: Path, tmp_path: Path) -> None:
+    rows = load_benchmark(benchmark)
+    videos = dict(zip(rows["video_id"], rows["video"], strict=True))
+    ids = list(rows["video_id"][:2])
+    shown = extremes(HOSTILE, "cider", ids, [HOSTILE, "b"], [(HOSTILE,), ("r",)], [0.9, 0.1], videos)
+    plot = write_plot([evaluation("one"), evaluation("two")], tmp_path)
+    html = write_page([evaluation(HOSTILE)], [shown], plot, tmp_path).read_text()
+    assert html.count("data:image/jpeg;base64,") == 2 and html.count("data:image/png;base64,") == 1
+    assert "<script" not in html and "&lt;script&gt;alert(1)" in html
+    assert "mini &lt;b&gt;" in html and "\u202e" not in html
+    with Image.open(plot) as picture:
+        assert picture.size[0] > 300
+
+
+def test_a_captioner_is_shown_each_video_of_a_benchmark(benchmark: Path) -> None:
+    rows = load_benchmark(benchmark)
+    written = write_captions(rows, [Caption(teacher="mini_image"), Caption(teacher="mini_video")])
+    assert set(written) == {"mini_image", "mini_video"}
+    for captions in written.values():
+        assert set(captions) == set(rows["video_id"])
+        assert all(len(caption.split()) > 2 for caption in captions.values())
+
+
+def test_a_video_that_cannot_be_read_has_no_prediction(benchmark: Path, tmp_path: Path) -> None:
+    rows = load_benchmark(benchmark).select(range(2))
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    broken = {"path": str(tmp_path / "broken.mp4"), "bytes": None}
+    rows = rows.map(
+        lambda row, i: {"video": broken if i == 0 else row["video"]}, with_indices=True, features=rows.features
+    )
+    written = write_captions(rows, [Caption(teacher="mini_image")])
+    assert set(written["mini_image"]) == {rows["video_id"][1]}
+    none = rows.map(lambda row: {"video": None}, features=rows.features)
+    with pytest.raises(SourceError, match="none of the benchmark's rows"):
+        write_captions(none, [Caption(teacher="mini_image")])
+
+
+def test_references_are_matched_by_id(benchmark: Path, tmp_path: Path) -> None:
+    rows = load_benchmark(benchmark)
+    references = references_of(rows)
+    assert list(references) == list(rows["video_id"]) and all(len(said) == 20 for said in references.values())
+    from datasets import concatenate_datasets
+
+    with pytest.raises(SourceError, match="twice"):
+        references_of(concatenate_datasets([rows, rows]))
+    (tmp_path / "t.csv").write_text("video_id,text\na,b\n")
+    with pytest.raises(MissingColumnError, match="captions"):
+        load_benchmark(tmp_path, split="train")
+    with pytest.raises(SourceError, match="cannot load"):
+        load_benchmark(tmp_path / "nothing")
+
+
+def test_loading_back_is_what_load_dataset_gives(benchmark: Path) -> None:
+    assert load_benchmark(benchmark)["captions"][:] == load_dataset(str(benchmark), split="test")["captions"][:]
