@@ -45,9 +45,12 @@ def test_real_videos_are_cut_alike(shared: Path, tmp_path: Path) -> None:
     for number, path in enumerate(sorted((shared / "data/videos").glob("*.mp4"))[:6]):
         duration = probe(path).duration or 0.0
         spans = [(duration * a, duration * b) for a, b in ((0.7, 0.8), (0.1, 0.2), (0.15, 0.3))]
-        cut_clips(path, [(*span, tmp_path / f"{number}-many{i}.mp4") for i, span in enumerate(spans)])
+        tasks = [(*span, tmp_path / f"{number}-many{i}.mp4") for i, span in enumerate(spans)]
+        cut_clips(
+            path, tasks, threads=1
+        )  # one thread: pixels are compared, and the encoder's may share work otherwise
         for i, span in enumerate(spans):
-            cut_clip(path, *span, tmp_path / f"{number}-one{i}.mp4")
+            cut_clip(path, *span, tmp_path / f"{number}-one{i}.mp4", threads=1)
             assert same(tmp_path / f"{number}-many{i}.mp4", tmp_path / f"{number}-one{i}.mp4"), (path.name, span)
 
 
