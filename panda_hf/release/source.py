@@ -7,6 +7,7 @@ import gzip
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ class ReleaseFile:
             self._file, self.size = self._open(Path(source.path))
             self._rest = b""
             self.header = self._read_header()
-        except (OSError, zipfile.BadZipFile, EOFError) as error:
+        except (OSError, zipfile.BadZipFile, EOFError, zlib.error, RuntimeError) as error:
             self.close()
             raise SourceError(f"{source.path} cannot be read: {error}. Give a CSV file of the release.") from error
         except SourceError:
@@ -118,7 +119,7 @@ class ReleaseFile:
                     yield Block(waiting[:cut], line)
                     line += waiting.count(b"\n", 0, cut)
                     waiting = waiting[cut:]
-        except (OSError, zipfile.BadZipFile, EOFError, ValueError) as error:
+        except (OSError, zipfile.BadZipFile, EOFError, ValueError, zlib.error) as error:
             raise SourceError(f"{self.source.path} breaks off at line {line}: {error}. Fetch it again.") from error
         if waiting:
             yield Block(waiting, line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from panda_hf.rights import OptOut
 
 SCHEMA: pa.Schema = schema.RELEASE_ROW.arrow_schema
 MAX_ID_BYTES = 200
+_WORD = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass
@@ -44,7 +46,8 @@ def to_rows(records: Records, opt_out: OptOut) -> Rows:
     good = np.ones(len(records), bool)
     good[[row for row in causes if row not in out]] = False
     good[list(out)] = False
-    rejects = [*records.rejects, *(records.reject(row, causes[row]) for row in sorted(causes) if row not in out)]
+    unread = [reject for reject in records.rejects if not _mentions(reject, opt_out)]
+    rejects = [*unread, *(records.reject(row, causes[row]) for row in sorted(causes) if row not in out)]
     ids = pc.filter(records.columns["videoID"], pa.array(good))
     table, seconds = _table(records, columns, good, ids)
     return Rows(
@@ -53,7 +56,7 @@ def to_rows(records: Records, opt_out: OptOut) -> Rows:
         lines=records.lines[good],
         rejects=rejects,
         videos=len(records) + len(records.rejects),
-        opted_out=len(out),
+        opted_out=len(out) + len(records.rejects) - len(unread),
         empty_lines=records.empty_lines,
         seconds=seconds,
     )
@@ -136,6 +139,11 @@ def _opted_out(records: Records, opt_out: OptOut) -> set[int]:
         for row, (video_id, url) in enumerate(zip(ids, urls, strict=True))
         if opt_out.names({"video_id": video_id, "url": url})
     }
+
+
+def _mentions(reject: Reject, opt_out: OptOut) -> bool:
+    """Whether a record that could not be taken apart holds a listed video's id, in whichever cell."""
+    return bool(opt_out.videos) and not opt_out.videos.isdisjoint(_WORD.findall(reject.text))
 
 
 def _table(records: Records, columns: dict[str, Lists], good: np.ndarray, ids: pa.Array) -> tuple[pa.Table, float]:

@@ -181,6 +181,23 @@ def test_a_video_that_opted_out_is_only_counted(tmp_path: Path) -> None:
     assert "v3" not in str(summary.as_dict())
 
 
+def test_no_text_of_a_video_that_opted_out_is_kept_among_the_rejects(tmp_path: Path) -> None:
+    rows = [("v2", *GOOD), ("v3", "https://example.org/v", "too few cells"), ("v31", "too few cells")]
+    summary = built(csv_file(tmp_path / "x.csv", rows), tmp_path / "out", opt_out=OptOut.of(["v3"]))
+    assert [row["video_id"] for row in rejects_of(tmp_path / "out")] == ["v31"]
+    assert (summary.parts[0].videos_read, summary.parts[0].opted_out) == (3, 1)
+
+
+def test_a_damaged_archive_is_a_source_error(tmp_path: Path) -> None:
+    source = write_release_csv(tmp_path / "made.zip", 300, mean_clips=3)
+    data = bytearray(source.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 400] = b"\xff" * 400
+    source.write_bytes(data)
+    with pytest.raises(SourceError, match="made.zip"):
+        built(source, tmp_path / "out")
+
+
 def test_columns_may_stand_in_another_order_and_others_are_named(tmp_path: Path) -> None:
     rows = [("x", GOOD[3], GOOD[2], GOOD[1], GOOD[0], "v1")]
     columns = ("extra", "matching_score", "caption", "timestamp", "url", "videoID")
