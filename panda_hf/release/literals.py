@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any
 
-MAX_BYTES = 8 * 2**20
+MAX_BYTES = 2**20
 """A longer cell is refused: the parser needs some hundred times the memory of its text."""
 _ITEM = re.compile(r"""'(?:[^'\\\n\r\0]|\\[^\n\r\0])*'|"(?:[^"\\\n\r\0]|\\[^\n\r\0])*\"""")
 """One string as ``repr`` writes it."""

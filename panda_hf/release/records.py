@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,8 @@ def read_records(block: Block, header: Header) -> Records:
         rejects.append(_reject(data[start:end], line, cause))
     spans = [span for i, span in enumerate(spans) if i not in wrong] if wrong else spans
     lines = np.fromiter((line for _, _, line in spans), np.int64, len(spans))
+    if header.names[0] != COLUMNS[0]:  # whose record it is cannot be told from its first cell
+        rejects = [replace(reject, video_id=None) for reject in rejects]
     return Records(columns, lines, [(s, e) for s, e, _ in spans], data, rejects, empty)
 
 

@@ -27,6 +27,8 @@ MAX_RECORD_BYTES = 64 * 2**20
 
 _RECORD = re.compile(rb"\n(?=\"?[A-Za-z0-9_-]{1,64}\"?,\"?https?://)")
 _READ_BYTES = 2**20
+_LOOK_BYTES = 256
+"""By so many bytes a record is known."""
 
 
 @dataclass(frozen=True)
@@ -110,19 +112,33 @@ class ReleaseFile:
         Raises:
             SourceError: when the file breaks off or is damaged.
         """
-        line, waiting = self._lines_read + 1, self._rest
+        line, waiting, searched = self._lines_read + 1, self._rest, 0
         try:
             while piece := self._file.read(block_bytes):
                 waiting += piece
-                cut = _last_record(waiting)
+                cut = _last_record(waiting, searched)
+                if not cut and len(waiting) > MAX_RECORD_BYTES:
+                    cut = waiting.rfind(b"\n") + 1
+                    if not cut:
+                        cut = len(waiting) + 1
+                        waiting += b"\n" + self._after_this_line()
                 if cut:
                     yield Block(waiting[:cut], line)
                     line += waiting.count(b"\n", 0, cut)
                     waiting = waiting[cut:]
+                searched = len(waiting)
         except (OSError, zipfile.BadZipFile, EOFError, ValueError, zlib.error) as error:
             raise SourceError(f"{self.source.path} breaks off at line {line}: {error}. Fetch it again.") from error
         if waiting:
             yield Block(waiting, line)
+
+    def _after_this_line(self) -> bytes:
+        """Read and drop the rest of a line that is too long to be a record; what was read of the next ones."""
+        while piece := self._file.read(_READ_BYTES):
+            _, newline, rest = piece.partition(b"\n")
+            if newline:
+                return rest
+        return b""
 
     def _open(self, path: Path) -> tuple[BinaryIO, int]:
         """The stream of CSV text, and its length in bytes, or a guess for ``.gz``."""
@@ -167,13 +183,15 @@ def _only_csv(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
     return members[0]
 
 
-def _last_record(data: bytes) -> int:
-    """Where the last record of ``data`` begins, as far as one can tell from its look; 0 for nowhere but the start."""
-    end = len(data)
-    while end > 0:
-        newline = data.rfind(b"\n", 0, end)
-        if newline < 0:
-            return 0
+def _last_record(data: bytes, searched: int) -> int:
+    """Where the last record of ``data`` begins, as far as one can tell from its look; 0 for nowhere but the start.
+
+    Args:
+        data: text that begins with a record.
+        searched: so many bytes from the start were searched before, without success.
+    """
+    end, least = len(data), max(0, searched - _LOOK_BYTES)
+    while (newline := data.rfind(b"\n", least, end)) >= 0:
         if _RECORD.match(data, newline):
             return newline + 1
         end = newline

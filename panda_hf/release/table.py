@@ -133,12 +133,11 @@ def _bad_ids(ids: pa.Array) -> np.ndarray:
 def _opted_out(records: Records, opt_out: OptOut) -> set[int]:
     if not opt_out:
         return set()
-    ids, urls = records.columns["videoID"].to_pylist(), records.columns["url"].to_pylist()
-    return {
-        row
-        for row, (video_id, url) in enumerate(zip(ids, urls, strict=True))
-        if opt_out.names({"video_id": video_id, "url": url})
-    }
+    listed = pa.array(sorted(opt_out.videos), pa.string())
+    ids, urls = records.columns["videoID"], records.columns["url"]
+    known = pc.extract_regex(urls, r"[?&]v=(?P<id>[A-Za-z0-9_-]{11})(?:&|$)").field("id")
+    named = pc.or_(pc.is_in(ids, listed), pc.or_(pc.is_in(urls, listed), pc.is_in(known, listed)))
+    return set(np.flatnonzero(_numbers(named)).tolist())
 
 
 def _mentions(reject: Reject, opt_out: OptOut) -> bool:

@@ -273,3 +273,40 @@ def test_two_files_of_one_part_are_refused(tmp_path: Path) -> None:
     source = csv_file(tmp_path / "x.csv", [("v1", *GOOD)])
     with pytest.raises(SourceError, match="both full/train"):
         build_release([ReleaseCSV(source, "full/train")] * 2, tmp_path / "out")
+
+
+def test_a_line_without_end_costs_only_itself_and_little_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from panda_hf.release import records, source
+
+    for module in (source, records):
+        monkeypatch.setattr(module, "MAX_RECORD_BYTES", 100_000)
+    monkeypatch.setattr(source, "_READ_BYTES", 10_000)
+    monkeypatch.setattr(source.ReleaseFile.blocks, "__defaults__", (20_000,))
+    line = "{},https://example.org/{},\"[['0:00:01.000', '0:00:02.500']]\",['a cat'],[0.5]\n"
+    monster = "monster,https://example.org/3," + "x" * 1_000_000 + "\n"
+    others = "".join(f"u{i},ftp://example.org/{i}," + line.split(",", 2)[2] for i in range(3000))
+    text = ",".join(COLUMNS) + "\n" + line.format("v2", 2) + monster + line.format("v4", 4) + others
+    (tmp_path / "x.csv").write_text(text)
+    sizes = []
+    with source.ReleaseFile(ReleaseCSV(tmp_path / "x.csv", "full/train")) as file:
+        sizes = [len(block.data) for block in file.blocks()]
+    assert max(sizes) < 160_000
+    summary = built(tmp_path / "x.csv", tmp_path / "out").parts[0]
+    assert [row["video_id"] for row in rows_of(tmp_path / "out")] == ["v2", "v4", *(f"u{i}" for i in range(3000))]
+    assert [(row["line"], row["video_id"]) for row in rejects_of(tmp_path / "out")] == [(3, "monster")]
+    assert summary.videos_read == 3003
+
+
+def test_opt_outs_are_known_by_id_by_youtube_address_and_by_any_other_address(tmp_path: Path) -> None:
+    watch = "https://www.youtube.com/watch?v=-2yHu5qgTzM"
+    urls = {
+        "-2yHu5qgTzM": watch,
+        "renamed": watch + "&t=3",
+        "own": "https://example.org/own",
+        "kept": "https://e.org/?v=x",
+    }
+    source = csv_file(tmp_path / "x.csv", [(name, url, *GOOD[1:]) for name, url in urls.items()])
+    built(source, tmp_path / "out", opt_out=OptOut.of([watch, "https://example.org/own"]))
+    assert [row["video_id"] for row in rows_of(tmp_path / "out")] == ["kept"]
