@@ -27,6 +27,9 @@ _PUBLIC = {
     "Subset": "panda_hf.subsets",
     "select_clips": "panda_hf.subsets",
     "push": "panda_hf.publishing.hub",
+    "OptOut": "panda_hf.rights",
+    "Redact": "panda_hf.rights",
+    "MarkHarmful": "panda_hf.rights",
     "Cut": "panda_hf.running",
     "curate": "panda_hf.running",
     "video_rows": "panda_hf.running",
@@ -39,6 +42,9 @@ if TYPE_CHECKING:
     from panda_hf.pipeline import panda_70m as panda_70m
     from panda_hf.pipeline import run_steps as run_steps
     from panda_hf.publishing.hub import push as push
+    from panda_hf.rights import MarkHarmful as MarkHarmful
+    from panda_hf.rights import OptOut as OptOut
+    from panda_hf.rights import Redact as Redact
     from panda_hf.running import Cut as Cut
     from panda_hf.running import video_rows as video_rows
     from panda_hf.running.curate import curate as curate

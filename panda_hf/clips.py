@@ -58,7 +58,7 @@ def clip_rows(video_row: Row) -> list[Row]:
     blank["warning"] = video_row.get("warning")
     clips = video_row.get("clips") or []
     if not clips:
-        reason = None if blank["error"] else _why_none(video_row.get("dropped") or [])
+        reason = None if blank["error"] else video_row.get("filtered") or _why_none(video_row.get("dropped") or [])
         return [{**blank, "video": _without_bytes(video_row["video"]), "filtered": reason}]
     blank["video"] = by_reference(video_row["video"])
     return [_clip_row(blank, clip, i, video_row.get("subtitles") or []) for i, clip in enumerate(clips)]

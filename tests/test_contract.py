@@ -12,12 +12,14 @@ from datasets import Dataset, Features
 from datasets.fingerprint import Hasher
 
 import panda_hf.pipeline  # noqa: F401  so that every stage class is defined
+import panda_hf.rights.harmful
+import panda_hf.rights.redact  # noqa: F401
 from panda_hf.errors import ContractError, MissingColumnError
 from panda_hf.stage import Failure, Stage, apply
 from panda_hf.video import FrameReader
 from tests.stages import Case, all_cases, write_film
 
-NAMES = ("Split", "SampleFrames", "Caption", "Select", "Cut")
+NAMES = ("Split", "SampleFrames", "Caption", "Select", "Redact", "MarkHarmful", "Cut")
 
 
 @pytest.fixture(scope="module")
@@ -82,13 +84,15 @@ def test_a_missing_column_is_named_before_any_work(case: Case) -> None:
 
 
 def test_rows_with_none_or_an_error_pass_through(case: Case) -> None:
-    column = case.stage.reads[-1]
+    column = (case.stage.reads or case.stage.uses)[-1]
     failed = {"stage": "Earlier", "type": "ValueError", "message": "it was like this"}
     rows = [{**case.rows[0], "error": None}, {**case.rows[1], column: None, "error": None}]
     rows.append({**case.rows[2], "error": failed})
     features = Features({**case.features, "error": apply(dataset_of(case), case.stage).features["error"]})
     out = apply(Dataset.from_list(rows, features=features), case.stage)
-    assert all(out[1][c] is None and out[2][c] is None for c in case.stage.appends)
+    if case.stage.reads:
+        assert all(out[1][c] is None and out[2][c] is None for c in case.stage.appends)
+    assert all(out[2][c] == rows[2].get(c) for c in case.stage.appends)
     assert out["error"][:] == [None, None, failed]
     assert out[0] == apply(dataset_of(case), case.stage)[0] | {"error": None}
 

@@ -36,6 +36,14 @@ def curate(
         str | None,
         typer.Option(metavar="NAME", help="Licence of the footage, for the card, as the Hub spells it: cc-by-4.0."),
     ] = None,
+    opt_out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Videos and channels that are left out: ids, addresses.")
+    ] = None,
+    redact: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Replace names of people by `person`, found by this model for names."),
+    ] = None,
+    mark_harmful: Annotated[bool, typer.Option("--mark-harmful", help="Mark insults and obscenities.")] = False,
     split: Annotated[str | None, typer.Option(metavar="NAME", help="Which split, where VIDEOS is a dataset.")] = None,
     streaming: Annotated[bool, typer.Option("--streaming", help="Stream what load_dataset loads.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only so many videos, from the start.")] = None,
@@ -86,6 +94,8 @@ def curate(
     Interrupted at any moment, the same command goes on where it was. Videos that fail stay in the dataset, with their
     error. Exit codes: 0 clips were kept, 1 error, 2 wrong usage, 3 nothing was kept (or everything failed).
     """
+    from panda_hf.rights import OptOut
+
     steps = chosen_steps(
         preset,
         split_preset,
@@ -94,6 +104,7 @@ def curate(
         **({"teachers": tuple(teacher)} if teacher else {}),
         **({"selector": selector} if selector else {}),
     )
+    steps += rights_steps(steps, redact, mark_harmful)
     typer.echo(f"curate {videos} into {out}")
     typer.echo("\n".join(f"  {described(step)}" for step in steps))
     summary, report = run(
@@ -109,6 +120,7 @@ def curate(
         time_limit_seconds=time_limit,
         export_clips=export_clips,
         license=license,
+        opt_out=OptOut.read(opt_out),
     )
     typer.echo("\n".join(closing(summary, report)))
 
@@ -125,6 +137,20 @@ def chosen_steps(preset: str, split_preset: str | None, *, embedder: str, **opti
         return list(panda_70m(known, split=rules, embedder=embedder, **options))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def rights_steps(steps: list[Any], redact: str | None, mark_harmful: bool) -> list[Any]:
+    """The stages that go over all text of the clips, after everything else has used it."""
+    from panda_hf.captioning import Caption
+    from panda_hf.rights import MarkHarmful, Redact
+    from panda_hf.schema import caption_column
+
+    made = tuple(caption_column(step.teacher) for step in steps if isinstance(step, Caption))
+    columns = ("caption", *made, "candidates", "title", "description", "subtitle")
+    return [
+        *([Redact(columns=columns, model=redact)] if redact else []),
+        *([MarkHarmful(columns=columns)] if mark_harmful else []),
+    ]
 
 
 def described(step: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from panda_hf.errors import OutputError, SourceError
 from panda_hf.publishing.card import write_card
+from panda_hf.rights import REASON, OptOut
 from panda_hf.running import accounts, folder, manifest
 from panda_hf.running.accounts import RunSummary
 from panda_hf.running.commit import check_files, commit_shard
@@ -22,6 +23,7 @@ from panda_hf.running.plan import Plan, Step
 from panda_hf.running.progress import RunProgress
 from panda_hf.running.spool import Done, Job, read_done, shard_name
 from panda_hf.running.videos import Entry, Videos
+from panda_hf.stage import Row
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ def curate(
     export_clips: bool = False,
     thumbnails: bool = True,
     license: str | None = None,
+    opt_out: OptOut | None = None,
     resume: bool = True,
     progress: bool = True,
 ) -> RunSummary:
@@ -68,6 +71,9 @@ def curate(
         export_clips: also write each kept clip as mp4, column ``clip_path``.
         thumbnails: write small pictures of each clip for the report.
         license: of the footage, for the card, as the Hub spells it; ``None``: not stated.
+        opt_out: videos and channels that are left out: nothing of them is opened, and of their rows only the id and
+            the reason stay, so that the account adds up (``panda_hf.push`` leaves such rows out too). Another list may
+            be given when a run goes on; it is honoured for videos that are not finished yet.
         resume: go on with an unfinished run in ``out``; when false, refuse.
         progress: show a bar and warnings on standard error.
 
@@ -91,9 +97,11 @@ def curate(
         thumbnails=thumbnails,
     )
     settings = {"videos_per_shard": videos_per_shard, "limit": limit}
+    head = _head(plan, videos, source, settings)
+    head["opt_out_digest"] = opt_out.digest if opt_out else None
     with folder.locked(target):
-        book = folder.open_manifest(target, _head(plan, videos, source, settings), resume)
-        run = _Run(target, book, plan, videos, videos_per_shard)
+        book = folder.open_manifest(target, head, resume)
+        run = _Run(target, book, plan, videos, videos_per_shard, opt_out or OptOut())
         executor = _executor(plan, num_workers, videos.count, time_limit_seconds, target / folder.WORK)
         with RunProgress(videos.count, progress) as shown:
             run.go(executor, shown)
@@ -123,6 +131,7 @@ class _Run:
     plan: Plan
     videos: Videos
     videos_per_shard: int
+    opt_out: OptOut
     shown: RunProgress = field(init=False)
     resumed: int = 0
     open: dict[int, _Shard] = field(default_factory=dict)
@@ -180,7 +189,15 @@ class _Run:
             self.shown.recovered(done)
             return
         shard.missing += 1
-        yield Job(shard.index, index, self.plan.row(entry.load()), place)
+        yield Job(shard.index, index, self._row(entry), place)
+
+    def _row(self, entry: Entry) -> Row:
+        """The row of a video; of one that opted out only its id, and why nothing else is there."""
+        row = self.plan.row(entry.load())
+        path = (row.get("video") or {}).get("path")
+        if not self.opt_out.names({"original_url": path, **row}):
+            return row
+        return {**dict.fromkeys(row), "video_id": entry.video_id, "filtered": REASON}
 
     def _finished(self, job: Job) -> None:
         done = read_done(job.folder, job.row["video_id"])

@@ -101,7 +101,7 @@ def _with_error(job: Job, failure: Failure, stage: str) -> Job:
 def _run(plan: Plan, job: Job, rank: int | None, on_stage: Callable[[str], None], warnings: list[str]) -> None:
     part = spool.part_folder(job.folder)
     work = _Work(plan, part, f"media/{spool.shard_name(job.shard)}", rank, on_stage)
-    split = {name: [job.row.get(name)] for name in [*plan.input_features, "error"]}
+    split = {name: [job.row.get(name)] for name in [*plan.input_features, "filtered", "error"]}
     for stage in plan.video_stages:
         split = work.run(stage, split)
     clips = explode_batch(split)

@@ -1,0 +1,89 @@
+"""`MarkHarmful`: insults and obscenities in text, marked with the reason; nothing is dropped."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from datasets import Features, List, Value
+
+from panda_hf.errors import MissingColumnError, PandaError
+from panda_hf.rights.texts import texts_of
+from panda_hf.stage import Batch, Row, Stage
+
+MARK = {"column": Value("string"), "term": Value("string"), "match": Value("string")}
+"""Where a word stands, the word as written, and whether the list holds it ``exact`` or only ``fuzzy``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarkHarmful(Stage):
+    """Append `harmful`: which words of a list of insults and obscenities stand in the text of a row, and where.
+
+    Whole words of glin-profanity's lists, with disguised spellings ("sh1t"); no model, no download. A word list knows
+    no context: it misses harm in decent words and marks a rooster called a cock. So rows are marked, never dropped:
+    filter on the column as you see fit. The released Panda-70M dropped text with such words.
+    """
+
+    columns: tuple[str, ...] = ("caption",)
+    """Text columns, and ``candidates``; each must be there."""
+    languages: tuple[str, ...] = ("english",)
+    """Lists to use, by their English names."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """None must hold a value."""
+        return ()
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The columns of text."""
+        return self.columns
+
+    @property
+    def appends(self) -> Features:
+        """The marks; an empty list where nothing was found."""
+        return Features({"harmful": List(MARK)})
+
+    def check_columns(self, columns: Sequence[str]) -> None:
+        """Raise ``MissingColumnError`` where a column of text is not there."""
+        missing = [name for name in self.columns if name not in columns]
+        if missing:
+            raise MissingColumnError(
+                f"MarkHarmful goes over {missing}, which the dataset lacks; it has {sorted(columns)}"
+            )
+
+    def transform(self, batch: Batch, rank: int | None) -> Batch:
+        """Go over each text."""
+        rows = range(len(batch[self.columns[0]]))
+        return {"harmful": [self._marks({name: batch[name][i] for name in self.columns}) for i in rows]}
+
+    def _marks(self, row: Row) -> list[Row]:
+        found = [
+            {"column": name, "term": term, "match": match}
+            for name, value in row.items()
+            for text in texts_of(value)
+            for term, match in harmful_terms(text, self.languages)
+        ]
+        return [mark for i, mark in enumerate(found) if mark not in found[:i]]
+
+
+def harmful_terms(text: str, languages: tuple[str, ...] = ("english",)) -> list[tuple[str, str]]:
+    """Words of the lists in ``text``: as written, and ``exact`` or ``fuzzy``, in order, each place once."""
+    places: dict[int, tuple[str, str]] = {}
+    for match in _filter(languages).check_profanity(text).get("matches") or []:
+        start = int(match["index"])
+        word = str(match["word"])
+        written = text[start : start + len(word)]
+        places.setdefault(start, (written.casefold() or word, str(match["severity"].name).casefold()))
+    return [places[start] for start in sorted(places)]
+
+
+@functools.cache
+def _filter(languages: tuple[str, ...]) -> Any:
+    try:
+        from glin_profanity import Filter
+    except ImportError as error:
+        raise PandaError("MarkHarmful needs glin-profanity. Run pip install 'panda_hf[rights]'.") from error
+    return Filter({"languages": list(languages), "severity_levels": True})
