@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import threading
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +22,7 @@ MAX_KEPT_TEXT = 2**20
 """Of a rejected record so many bytes are kept."""
 
 _QUOTE, _NEWLINE = 34, 10
+_LIMIT_LOCK = threading.Lock()  # the limit of csv is one for all threads
 _LOOKS_LIKE_RECORD = re.compile(rb"\"?[A-Za-z0-9_-]{1,64}\"?,\"?https?://")
 
 
@@ -170,7 +172,6 @@ def _csv_cells(
     data: bytes, spans: list[Span], header: Header, wanted: list[str]
 ) -> tuple[dict[str, pa.Array], dict[int, str]]:
     """By Python's csv, record by record: slow, for blocks in which records are not lines."""
-    csv.field_size_limit(max(csv.field_size_limit(), 2 * MAX_RECORD_BYTES))
     places = [header.names.index(name) for name in wanted]
     columns: dict[str, list[str]] = {name: [] for name in wanted}
     wrong: dict[int, str] = {}
@@ -181,7 +182,7 @@ def _csv_cells(
             wrong[i] = "not valid UTF-8"
             continue
         try:
-            rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+            rows = _csv_rows(text)
         except csv.Error as error:
             wrong[i] = f"not CSV: {error}"
             continue
@@ -191,6 +192,16 @@ def _csv_cells(
         for name, place in zip(wanted, places, strict=True):
             columns[name].append(rows[0][place])
     return {name: pa.array(cells, pa.string()) for name, cells in columns.items()}, wrong
+
+
+def _csv_rows(text: str) -> list[list[str]]:
+    """One record by Python's csv, whatever the length of its cells; the limit is put back."""
+    with _LIMIT_LOCK:
+        limit = csv.field_size_limit(2 * MAX_RECORD_BYTES)
+        try:
+            return list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        finally:
+            csv.field_size_limit(limit)
 
 
 def _cell_count(found: int, header: Header) -> str:

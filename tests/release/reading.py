@@ -15,9 +15,12 @@ def seconds(clock: str) -> float:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    csv.field_size_limit(2**31 - 1)
-    with open(path, newline="", encoding="utf-8") as file:
-        return [clip for row in csv.DictReader(file) for clip in clips(row)]
+    limit = csv.field_size_limit(2**31 - 1)
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return [clip for row in csv.DictReader(file) for clip in clips(row)]
+    finally:
+        csv.field_size_limit(limit)
 
 
 def clips(row: dict[str, str]) -> list[dict[str, Any]]:

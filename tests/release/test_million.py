@@ -22,10 +22,13 @@ ROWS = 100_000
 
 
 def independent(path: Path):
-    csv.field_size_limit(2**31 - 1)
-    with open(path, newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            yield from clips(row)
+    limit = csv.field_size_limit(2**31 - 1)
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                yield from clips(row)
+    finally:
+        csv.field_size_limit(limit)
 
 
 @pytest.mark.slow

@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-import httpx
 import pyarrow.parquet as pq
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, HfFileSystem
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
@@ -22,6 +21,8 @@ from panda_hf.errors import HubError
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+CLIENT_ERROR = cast(type[Exception], HfHubHTTPError.__mro__[1])
+"""The error of the HTTP client that this version of huggingface_hub is built on, for what goes wrong on the way."""
 TRIES = 5
 FIRST_PAUSE_SECONDS = 1.0
 _MAY_PASS = (408, 409, 412, 429, 500, 502, 503, 504)
@@ -114,7 +115,7 @@ class Repository:
                 return action()
             except HFValidationError as error:
                 raise HubError(f"{self.repo_id!r} is no name of a repository: {error}. Give user/name.") from error
-            except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
+            except (HfHubHTTPError, CLIENT_ERROR, OSError) as error:
                 if not _may_pass(error) or attempt == TRIES - 1:
                     raise HubError(f"{self.repo_id}: {what}: {_said(error)}") from error
                 log.warning("%s: %s: %s; trying again", self.repo_id, what, _said(error))
