@@ -36,7 +36,7 @@ def find_videos(folder: Path, *, without: Path | None = None) -> list[str]:
     found = (
         os.path.join(parent, name) for parent, names in _walk(folder, without) for name in names if _is_video(name)
     )
-    kept = (path for path in found if os.path.isfile(path) or os.path.islink(path))
+    kept = (path for path in found if not os.path.isdir(path))  # a pipe called x.mp4 is a row, which says what it is
     return sorted(kept, key=lambda path: PurePath(path).parts)
 
 

@@ -55,10 +55,10 @@ def test_links_that_go_round_in_circles_are_followed_once(tmp_path: Path) -> Non
     assert names(video_rows(tmp_path)) == ["a.mp4"]
 
 
-def test_a_link_to_nothing_and_a_pipe(tmp_path: Path) -> None:
+def test_a_link_to_nothing_and_a_pipe_are_rows_that_will_fail(tmp_path: Path) -> None:
     (tmp_path / "gone.mp4").symlink_to(tmp_path / "nothing.mp4")
     os.mkfifo(tmp_path / "pipe.mp4")
-    assert names(video_rows(tmp_path)) == ["gone.mp4"]
+    assert names(video_rows(tmp_path)) == ["gone.mp4", "pipe.mp4"]
 
 
 def test_equal_stems_get_longer_ids(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -65,6 +66,15 @@ def test_a_longer_list_may_be_given_when_a_run_goes_on(films: Path, tmp_path: Pa
     run(films, tmp_path / "out", [])
     summary = run(films, tmp_path / "out", ["two"])
     assert summary.videos.total == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_called_like_a_video_is_a_failed_row_and_blocks_nothing(films: Path, tmp_path: Path) -> None:
+    os.mkfifo(films / "pipe.mp4")
+    summary = run(films, tmp_path / "out", [])
+    assert (summary.videos.kept, summary.videos.failed) == (2, 1)
+    (row,) = rows(tmp_path / "out", "clips/failed/*.parquet")
+    assert row["video_id"] == "pipe" and "not a regular file" in row["error"]["message"]
 
 
 def test_the_command_takes_a_list_and_the_stages_for_text(films: Path, tmp_path: Path) -> None:
