@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from datasets import Features, Value
 
+from panda_hf.captioning.ahead import write_all
 from panda_hf.captioning.prompts import template_hash
-from panda_hf.captioning.teachers.base import ClipInput, Modality, TeacherCard, card_of, cards, load_teacher
+from panda_hf.captioning.registry import Decoding, Family, Modality, TeacherCard, card_of, cards
+from panda_hf.captioning.teachers.base import ClipInput, load_teacher
 from panda_hf.models.devices import device_of
+from panda_hf.models.loading import Loading
 from panda_hf.schema import caption_column
 from panda_hf.stage import Batch, Failure, Stage
 from panda_hf.video import unpack_frames
 
 log = logging.getLogger(__name__)
 
-Family = Literal["blip2", "image_text_to_text"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Caption(Stage):
     """Append `caption_<teacher>`: one sentence per clip, written by one teacher.
 
-    A registered teacher needs only its name. Any other checkpoint is given with its family and becomes a teacher of
-    the name you choose::
+    A registered teacher needs only its name (`panda-hf teachers` lists them), and takes another checkpoint of its
+    kind, such as a folder on this machine. Any other model is given with its family and becomes a teacher of the name
+    you choose::
 
         Caption(teacher="mini_video")
-        Caption(teacher="opt", family="blip2", checkpoint="Salesforce/blip2-opt-2.7b")
+        Caption(teacher="blip2_opt_2_7b", checkpoint="models/blip2-opt-2.7b")
+        Caption(teacher="mine", family="image_text_to_text", checkpoint="me/my-model", sees=("video", "subtitle"))
 
     A teacher that writes nothing leaves ``None``: the clip stays for the other teachers. A clip on which a teacher
     raises becomes an error row, alone: the rest of its batch is captioned again one by one.
@@ -39,23 +42,30 @@ class Caption(Stage):
     family: Family | None = None
     """How to run ``checkpoint``; ``None`` for a registered teacher."""
     checkpoint: str | None = None
-    """A folder, a Hub id or ``mini/<name>``; ``None`` for a registered teacher."""
+    """A folder, a Hub id or ``mini/<name>``; ``None``: what the card of a registered teacher says."""
     revision: str | None = None
     """Branch, tag or commit of a Hub checkpoint."""
     sees: tuple[Modality, ...] | None = None
-    """What the teacher is shown: ``image`` (one frame), ``video`` (all), ``text``; ``None``: what its card says."""
+    """What the teacher is shown: ``image`` (one frame), ``video`` (several), ``subtitle``, ``metadata`` (title and
+    description), ``text`` (both); ``None``: what its card says."""
+    loading: Loading = Loading()
+    """Number format, spread over devices, quantisation."""
     max_new_tokens: int | None = None
     """Length limit of a caption; ``None``: what its card says."""
     num_beams: int | None = None
     """Beams of the search; ``None``: what its card says."""
+    model_batch_size: int = 8
+    """Clips that the model sees at once. A larger batch of rows is put in order of length and split into such."""
 
     def __post_init__(self) -> None:
         if not self.teacher.isidentifier():
             raise ValueError(f"teacher={self.teacher!r} becomes part of a column's name; use letters, digits and _")
-        if (self.family is None) != (self.checkpoint is None):
+        if self.teacher not in cards() and (self.family is None) != (self.checkpoint is None):
             raise ValueError(f"family={self.family!r} and checkpoint={self.checkpoint!r} belong together: give both")
         if self.family is not None and self.teacher in cards():
             raise ValueError(f"teacher={self.teacher!r} is registered already; give your checkpoint another name")
+        if self.model_batch_size < 1:
+            raise ValueError(f"model_batch_size={self.model_batch_size}: must be at least 1")
         self.card()
 
     @property
@@ -79,12 +89,23 @@ class Caption(Stage):
         return Features({caption_column(self.teacher): Value("string")})
 
     def card(self) -> TeacherCard:
-        """The registered card, or the one that ``family`` and ``checkpoint`` describe."""
-        if self.family is None or self.checkpoint is None:
+        """The registered card with what this stage changes, or the one that ``family`` and ``checkpoint`` describe."""
+        if self.family is None:
             card = card_of(self.teacher)
-            return replace(card, sees=self.sees or card.sees, revision=self.revision or card.revision)
-        sees: tuple[Modality, ...] = self.sees or (("image",) if self.family == "blip2" else ("video",))
-        return TeacherCard(self.teacher, self.family, self.checkpoint, sees, revision=self.revision)
+        else:
+            sees: tuple[Modality, ...] = ("image",) if self.family in ("blip2", "florence2") else ("video",)
+            card = TeacherCard(self.teacher, self.family, "", sees)
+        return replace(
+            card,
+            sees=self.sees or card.sees,
+            checkpoint=self.checkpoint or card.checkpoint,
+            revision=self.revision or card.revision,
+            decoding=self._decoding(card.decoding),
+        )
+
+    def _decoding(self, default: Decoding) -> Decoding:
+        given: dict[str, Any] = {"max_new_tokens": self.max_new_tokens, "num_beams": self.num_beams}
+        return replace(default, **{name: value for name, value in given.items() if value is not None})
 
     def provenance(self) -> dict[str, Any]:
         """What a dataset card says about this column: checkpoint, revision, generation settings, prompt hash."""
@@ -94,8 +115,7 @@ class Caption(Stage):
             "checkpoint": card.checkpoint,
             "revision": card.revision,
             "sees": list(card.sees),
-            "max_new_tokens": self.max_new_tokens or card.max_new_tokens,
-            "num_beams": self.num_beams or card.num_beams,
+            **asdict(card.decoding),
             "prompt_sha256": template_hash(),
         }
 
@@ -117,18 +137,12 @@ class Caption(Stage):
         return ClipInput(clip_id=batch["clip_id"][i], frames=frames, times=times, **words)
 
     def _write(self, clips: list[ClipInput], device: str) -> list[str | Failure | None]:
-        teacher = load_teacher(self.card(), device)
-        limits = {
-            "max_new_tokens": self.max_new_tokens or teacher.card.max_new_tokens,
-            "num_beams": self.num_beams or teacher.card.num_beams,
-        }
-        try:
-            return [self._checked(c, raw) for c, raw in zip(clips, teacher.caption(clips, **limits), strict=True)]
-        except Exception as error:
-            if len(clips) == 1:  # the row becomes an error row
-                return [Failure.of(error)]
-            log.warning("%s: a batch of %d clips failed (%s); one by one", self.name, len(clips), error)
-            return [caption for clip in clips for caption in self._write([clip], device)]
+        card = self.card()
+        teacher = load_teacher(card, device, self.loading)
+        texts = write_all(teacher, clips, card.decoding, batch_size=self.model_batch_size)
+        return [
+            text if isinstance(text, Failure) else self._checked(c, text) for c, text in zip(clips, texts, strict=True)
+        ]
 
     def _checked(self, clip: ClipInput, raw: str) -> str | None:
         caption = tidy(raw)

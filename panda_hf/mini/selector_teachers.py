@@ -12,7 +12,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from panda_hf.captioning import Caption
-from panda_hf.captioning.teachers.base import card_of
+from panda_hf.captioning.registry import card_of
 from panda_hf.mini.render import render_scene_frames
 from panda_hf.mini.speech import scene_text
 from panda_hf.mini.truth import score_caption

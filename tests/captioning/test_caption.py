@@ -14,7 +14,7 @@ from panda_hf import schema
 from panda_hf.captioning import Caption
 from panda_hf.captioning import caption as caption_module
 from panda_hf.captioning.caption import tidy
-from panda_hf.captioning.teachers.base import TeacherCard
+from panda_hf.captioning.registry import TeacherCard
 from panda_hf.errors import MissingColumnError
 from panda_hf.stage import apply
 from panda_hf.video import pack_frames
@@ -35,11 +35,11 @@ def run(stage: Caption, rows: list[dict]) -> dict:
 class Parrot:
     """A teacher that says each clip's title, and breaks on the title "break", alone or among others."""
 
-    card: TeacherCard = TeacherCard("parrot", "blip2", "nowhere", ("image",), max_new_tokens=7, num_beams=2)
+    card: TeacherCard = TeacherCard("parrot", "blip2", "nowhere", ("image",))
     calls: list = dataclasses.field(default_factory=list)
 
-    def caption(self, clips, *, max_new_tokens, num_beams):
-        self.calls.append((len(clips), max_new_tokens, num_beams))
+    def caption(self, clips, decoding):
+        self.calls.append((len(clips), decoding.max_new_tokens, decoding.num_beams))
         if any(clip.title == "break" for clip in clips):
             raise RuntimeError("cannot say that")
         return [clip.title or "" for clip in clips]
@@ -48,14 +48,14 @@ class Parrot:
 @pytest.fixture
 def parrot(monkeypatch) -> Parrot:
     teacher = Parrot()
-    monkeypatch.setattr(caption_module, "load_teacher", lambda card, device: teacher)
+    monkeypatch.setattr(caption_module, "load_teacher", lambda card, device, loading: teacher)
     return teacher
 
 
 def test_each_clip_gets_its_caption_in_the_column_of_the_teacher(parrot):
     out = run(Caption(teacher="mini_image"), [row(0, title="one"), row(1, title=" two\n\u202ewords ")])
     assert out["caption_mini_image"] == ["one", "two words"]
-    assert parrot.calls == [(2, 7, 2)]
+    assert parrot.calls == [(2, 30, 5)]  # as the card of mini_image says
 
 
 def test_generation_settings_of_the_stage_win_over_the_card(parrot):

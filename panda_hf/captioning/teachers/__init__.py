@@ -1,1 +1,1 @@
-"""The teachers, one file per family. A file here may name teachers in ``CARDS`` and build them with ``load``."""
+"""The teachers, one file per family: its `load` builds a teacher from a card of the registry."""

@@ -1,23 +1,24 @@
-"""What a teacher is, which ones there are, and how one is loaded whole."""
+"""What every family of teachers shares: what it is given, how it is loaded whole, which frames and words it sees."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import hashlib
 import importlib
-import pkgutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from panda_hf.captioning.registry.card import Decoding, TeacherCard
 from panda_hf.errors import CheckpointError
 from panda_hf.models.checkpoints import resolve
+from panda_hf.models.loading import Loading
+from panda_hf.models.release import kept
 
-Modality = Literal["image", "video", "text"]
+DEFAULT_LOADING = Loading()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,89 +33,71 @@ class ClipInput:
     subtitle: str | None = None
 
 
-@dataclasses.dataclass(frozen=True)
-class TeacherCard:
-    """One teacher: what it is made of and how it is asked."""
-
-    name: str
-    family: str  # the module in this folder whose `load` builds it
-    checkpoint: str  # mini/<name>, a folder or a Hub id
-    sees: tuple[Modality, ...]  # image: one frame; video: all frames; text: title, description and subtitle
-    max_new_tokens: int = 50
-    num_beams: int = 1
-    revision: str | None = None  # of the Hub repository
-    source: str = ""  # where the generation defaults come from
-
-
 class Teacher(Protocol):
     """Writes one caption per clip. The caption of a clip does not depend on the other clips of the call."""
 
     card: TeacherCard
 
-    def caption(self, clips: Sequence[ClipInput], *, max_new_tokens: int, num_beams: int) -> list[str]:
+    def caption(self, clips: Sequence[ClipInput], decoding: Decoding) -> list[str]:
         """One string per clip, as generated, possibly empty."""
 
 
-@functools.cache
-def cards() -> dict[str, TeacherCard]:
-    """All registered teachers by name: the ``CARDS`` of every file in this folder."""
-    package = importlib.import_module(__package__ or "panda_hf.captioning.teachers")
-    names = [module.name for module in pkgutil.iter_modules(package.__path__)]
-    modules = [importlib.import_module(f"{package.__name__}.{name}") for name in names]
-    return {card.name: card for module in modules for card in getattr(module, "CARDS", ())}
+def load_teacher(card: TeacherCard, device: str, loading: Loading = DEFAULT_LOADING) -> Teacher:
+    """Build a teacher on a device.
 
-
-def card_of(name: str) -> TeacherCard:
-    """The card of a registered teacher.
+    Its models are loaded once for all teachers that use them in the same way, and kept until
+    :func:`~panda_hf.models.release.release_models`.
 
     Raises:
-        ValueError: when there is none of that name.
+        CheckpointError: when a checkpoint is missing, incomplete or of another kind.
     """
-    if name not in cards():
-        raise ValueError(
-            f"no teacher is called {name!r}; there are {sorted(cards())}. For a checkpoint of your own give "
-            f"family= and checkpoint= too, as in Caption(teacher='my_blip', family='blip2', checkpoint='...')."
-        )
-    return cards()[name]
+    return importlib.import_module(f"{__package__}.{card.family}").load(card, device, loading)
 
 
-@functools.cache
-def load_teacher(card: TeacherCard, device: str) -> Teacher:
-    """Build a teacher on a device; kept for the life of the process.
+def load_whole(
+    model_class: Any, card: TeacherCard, device: str, loading: Loading = DEFAULT_LOADING, processor_class: Any = None
+) -> tuple[Any, Any]:
+    """The model, in evaluation mode on its device, and its processor.
 
-    Raises:
-        CheckpointError: when the checkpoint is missing, incomplete or of another kind.
-    """
-    return importlib.import_module(f"{__package__}.{card.family}").load(card, device)
-
-
-def load_whole(model_class: Any, card: TeacherCard, device: str) -> tuple[Any, Any]:
-    """The model, in evaluation mode on ``device``, and its processor; float32 on a CPU, bfloat16 on a GPU.
+    Args:
+        model_class: with ``from_pretrained``; an auto class will do.
+        card: whose checkpoint.
+        device: such as ``cpu`` or ``cuda:0``.
+        loading: number format, spread and quantisation.
+        processor_class: ``None`` for what ``AutoProcessor`` takes it for.
 
     Raises:
         CheckpointError: when files are missing, or the weights do not fill the model exactly: transformers would only
             warn and make up the rest at random.
     """
-    import torch
+    try:
+        return _load_pair(model_class, processor_class, resolve(card.checkpoint), card.revision, device, loading)
+    except CheckpointError as error:
+        raise CheckpointError(f"teacher {card.name!r}: {error}") from error.__cause__
+
+
+@kept
+def _load_pair(
+    model_class: Any, processor_class: Any, where: str, revision: str | None, device: str, loading: Loading
+) -> tuple[Any, Any]:
     from transformers import AutoProcessor
 
-    where = resolve(card.checkpoint)
-    dtype = torch.float32 if device == "cpu" else torch.bfloat16
+    which = {"revision": revision or "main", "trust_remote_code": loading.trust_remote_code}
     try:
         with _no_loading_bar() if Path(where).is_dir() else contextlib.nullcontext():
-            processor = AutoProcessor.from_pretrained(where, revision=card.revision or "main")
+            processor = (processor_class or AutoProcessor).from_pretrained(where, **which)
             model, info = model_class.from_pretrained(
-                where, revision=card.revision or "main", dtype=dtype, use_safetensors=True, output_loading_info=True
+                where, **{**which, **loading.arguments(device)}, use_safetensors=True, output_loading_info=True
             )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise CheckpointError(f"teacher {card.name!r}: {card.checkpoint!r} cannot be loaded: {error}") from error
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        raise CheckpointError(f"{where!r} cannot be loaded: {error}") from error
     wrong = {kind: keys for kind in info if (keys := _not_tables(info[kind]))}
     if wrong:
         raise CheckpointError(
-            f"teacher {card.name!r}: the weights of {card.checkpoint!r} do not fit {model_class.__name__}: "
+            f"the weights of {where!r} do not fit {model_class.__name__}: "
             f"{ {kind: keys[:5] for kind, keys in wrong.items()} }. Is it a complete checkpoint of that class?"
         )
-    return model.eval().to(device), processor
+    return (model.eval() if loading.placed else model.eval().to(device)), processor
 
 
 @contextlib.contextmanager
@@ -145,3 +128,30 @@ def pick_frame(clip: ClipInput, salt: str) -> np.ndarray:
     central = [i for i in range(count) if 0.3 <= (i + 0.5) / count <= 0.7] or [count // 2]
     digest = hashlib.sha256(f"{salt}/{clip.clip_id}".encode()).digest()
     return clip.frames[central[int.from_bytes(digest[:8], "big") % len(central)]]
+
+
+def pick_frames(clip: ClipInput, count: int | None) -> np.ndarray:
+    """``count`` frames at the middles of equal parts of the clip's frames, uint8 [count, h, w, 3].
+
+    Fewer frames than asked for are repeated evenly; ``None`` takes all.
+    """
+    have = len(clip.frames)
+    if count is None or count == have:
+        return clip.frames
+    return clip.frames[[int((i + 0.5) * have / count) for i in range(count)]]
+
+
+def words_of(card: TeacherCard, clip: ClipInput) -> dict[str, str | None]:
+    """What the teacher may read of the words around a clip: ``title``, ``description``, ``subtitle`` or ``None``."""
+    metadata = "text" in card.sees or "metadata" in card.sees
+    spoken = "text" in card.sees or "subtitle" in card.sees
+    return {
+        "title": clip.title if metadata else None,
+        "description": clip.description if metadata else None,
+        "subtitle": clip.subtitle if spoken else None,
+    }
+
+
+def reads_words(card: TeacherCard) -> bool:
+    """Whether the teacher is told anything besides pixels."""
+    return bool({"text", "metadata", "subtitle"} & set(card.sees))

@@ -7,49 +7,48 @@ from collections.abc import Sequence
 from typing import Any
 
 from panda_hf.captioning.prompts import build_prompt
-from panda_hf.captioning.teachers.base import ClipInput, TeacherCard, load_whole, pick_frame
-
-_LAVIS = "LAVIS generate defaults: beams 5, max_length 30, no sampling; empty prompt where the teacher reads no text"
-
-CARDS = (
-    TeacherCard("mini_image", "blip2", "mini/image", ("image",), max_new_tokens=30, num_beams=5, source=_LAVIS),
-    TeacherCard("mini_text", "blip2", "mini/text", ("image", "text"), max_new_tokens=30, num_beams=5, source=_LAVIS),
-)
+from panda_hf.captioning.registry.card import Decoding, TeacherCard
+from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frame, reads_words, words_of
+from panda_hf.captioning.teachers.generating import decode, generate
+from panda_hf.models.loading import Loading
 
 
 @dataclasses.dataclass(frozen=True)
 class Blip2Teacher:
-    """`Blip2ForConditionalGeneration` and its processor; it reads the text around a clip if its card says so."""
+    """`Blip2ForConditionalGeneration` and its processor; it is asked in words only if it may read any."""
 
     card: TeacherCard
     model: Any
     processor: Any
 
-    def caption(self, clips: Sequence[ClipInput], *, max_new_tokens: int, num_beams: int) -> list[str]:
-        """Caption one frame per clip by beam search; see :class:`~panda_hf.captioning.teachers.base.Teacher`."""
-        import torch
+    def caption(self, clips: Sequence[ClipInput], decoding: Decoding) -> list[str]:
+        """Caption one frame per clip; see :class:`~panda_hf.captioning.teachers.base.Teacher`."""
+        return self.write(clips, self.prepare(clips, self.processor), decoding)
 
-        inputs = self.processor(
+    def length(self, clip: ClipInput) -> int:
+        """Characters of the prompt."""
+        return sum(len(text or "") for text in words_of(self.card, clip).values())
+
+    def prepare(self, clips: Sequence[ClipInput], processor: Any) -> Any:
+        """One frame and one prompt per clip."""
+        return processor(
             images=[pick_frame(clip, self.card.name) for clip in clips],
-            text=[self._prompt(clip) for clip in clips],
+            text=[self._prompt(clip, processor) for clip in clips],
             padding=True,
             return_tensors="pt",
-        ).to(self.model.device, self.model.dtype)
-        with torch.inference_mode():
-            ids = self.model.generate(**inputs, max_new_tokens=max_new_tokens, num_beams=num_beams, do_sample=False)
-        if not self.model.language_model.config.is_encoder_decoder:
-            ids = ids[:, inputs["input_ids"].shape[1] :]
-        return list(self.processor.batch_decode(ids, skip_special_tokens=True))
-
-    def _prompt(self, clip: ClipInput) -> str:
-        if "text" not in self.card.sees:
-            return ""
-        return build_prompt(
-            self.processor.tokenizer, title=clip.title, description=clip.description, subtitle=clip.subtitle
         )
 
+    def write(self, clips: Sequence[ClipInput], inputs: Any, decoding: Decoding) -> list[str]:
+        """One string per prepared clip."""
+        return decode(self.processor, generate(self.model, inputs, self.card.name, clips, decoding))
 
-def load(card: TeacherCard, device: str) -> Blip2Teacher:
+    def _prompt(self, clip: ClipInput, processor: Any) -> str:
+        if not reads_words(self.card):
+            return ""
+        return build_prompt(processor.tokenizer, **words_of(self.card, clip))
+
+
+def load(card: TeacherCard, device: str, loading: Loading) -> Blip2Teacher:
     """Build a BLIP-2 teacher.
 
     Raises:
@@ -57,6 +56,6 @@ def load(card: TeacherCard, device: str) -> Blip2Teacher:
     """
     from transformers import Blip2ForConditionalGeneration
 
-    model, processor = load_whole(Blip2ForConditionalGeneration, card, device)
+    model, processor = load_whole(Blip2ForConditionalGeneration, card, device, loading)
     processor.tokenizer.padding_side = "left"  # generation continues at the right end of every row
     return Blip2Teacher(card, model, processor)

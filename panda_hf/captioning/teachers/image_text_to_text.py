@@ -7,19 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from panda_hf.captioning.prompts import build_prompt
-from panda_hf.captioning.teachers.base import ClipInput, TeacherCard, load_whole, pick_frame
-
-CARDS = (
-    TeacherCard(
-        "mini_video",
-        "image_text_to_text",
-        "mini/video",
-        ("video",),
-        max_new_tokens=40,
-        num_beams=3,
-        source="beams 3 as the official student's inference, without its sampling",
-    ),
-)
+from panda_hf.captioning.registry.card import Decoding, TeacherCard
+from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frame, pick_frames, words_of
+from panda_hf.captioning.teachers.generating import decode, generate
+from panda_hf.models.loading import Loading
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,36 +25,36 @@ class ImageTextToTextTeacher:
     model: Any
     processor: Any
 
-    def caption(self, clips: Sequence[ClipInput], *, max_new_tokens: int, num_beams: int) -> list[str]:
+    def caption(self, clips: Sequence[ClipInput], decoding: Decoding) -> list[str]:
         """Caption each clip; see :class:`~panda_hf.captioning.teachers.base.Teacher`."""
-        import torch
+        return self.write(clips, self.prepare(clips, self.processor), decoding)
 
-        inputs = self._inputs(clips).to(self.model.device, self.model.dtype)
-        with torch.inference_mode():
-            ids = self.model.generate(**inputs, max_new_tokens=max_new_tokens, num_beams=num_beams, do_sample=False)
-        if not self.model.config.is_encoder_decoder:
-            ids = ids[:, inputs["input_ids"].shape[1] :]
-        return list(self.processor.batch_decode(ids, skip_special_tokens=True))
+    def length(self, clip: ClipInput) -> int:
+        """Characters of the words that the prompt quotes."""
+        return sum(len(text or "") for text in words_of(self.card, clip).values())
 
-    def _inputs(self, clips: Sequence[ClipInput]) -> Any:
+    def prepare(self, clips: Sequence[ClipInput], processor: Any) -> Any:
+        """Frames and prompts as the model takes them."""
         views = [self._view(clip) for clip in clips]
-        as_video = "video" in self.card.sees and knows_videos(self.processor)
+        as_video = "video" in self.card.sees and knows_videos(processor)
         prompts = [
-            chat_prompt(self.processor, self._words(clip), 1 if as_video else len(view), as_video)
+            chat_prompt(processor, self._words(clip, processor), 1 if as_video else len(view), as_video)
             for clip, view in zip(clips, views, strict=True)
         ]
         pixels = {"videos": views} if as_video else {"images": [list(view) for view in views]}
-        return self.processor(text=prompts, padding=True, return_tensors="pt", **pixels)
+        return processor(text=prompts, padding=True, return_tensors="pt", **pixels)
+
+    def write(self, clips: Sequence[ClipInput], inputs: Any, decoding: Decoding) -> list[str]:
+        """One string per prepared clip."""
+        return decode(self.processor, generate(self.model, inputs, self.card.name, clips, decoding))
 
     def _view(self, clip: ClipInput) -> Any:
-        return clip.frames if "video" in self.card.sees else pick_frame(clip, self.card.name)[None]
+        if "video" in self.card.sees:
+            return pick_frames(clip, self.card.num_frames)
+        return pick_frame(clip, self.card.name)[None]
 
-    def _words(self, clip: ClipInput) -> str:
-        if "text" not in self.card.sees:
-            return build_prompt(self.processor.tokenizer)
-        return build_prompt(
-            self.processor.tokenizer, title=clip.title, description=clip.description, subtitle=clip.subtitle
-        )
+    def _words(self, clip: ClipInput, processor: Any) -> str:
+        return build_prompt(processor.tokenizer, **words_of(self.card, clip))
 
 
 def knows_videos(processor: Any) -> bool:
@@ -78,7 +69,7 @@ def chat_prompt(processor: Any, words: str, count: int, as_video: bool) -> str:
     return str(processor.apply_chat_template([turn], add_generation_prompt=True, tokenize=False))
 
 
-def load(card: TeacherCard, device: str) -> ImageTextToTextTeacher:
+def load(card: TeacherCard, device: str, loading: Loading) -> ImageTextToTextTeacher:
     """Build a teacher of any class that the auto class knows.
 
     Raises:
@@ -86,6 +77,6 @@ def load(card: TeacherCard, device: str) -> ImageTextToTextTeacher:
     """
     from transformers import AutoModelForImageTextToText
 
-    model, processor = load_whole(AutoModelForImageTextToText, card, device)
+    model, processor = load_whole(AutoModelForImageTextToText, card, device, loading)
     processor.tokenizer.padding_side = "left"  # generation continues at the right end of every row
     return ImageTextToTextTeacher(card, model, processor)

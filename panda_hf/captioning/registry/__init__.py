@@ -1,0 +1,59 @@
+"""The teachers that have a name: data only, nothing is loaded here."""
+
+from __future__ import annotations
+
+import functools
+
+from panda_hf.captioning.registry import laptop, mini, modern, paper
+from panda_hf.captioning.registry.card import (
+    Decoding,
+    Family,
+    Fidelity,
+    Modality,
+    PromptKind,
+    TeacherCard,
+    TeacherSet,
+)
+
+__all__ = [
+    "Decoding",
+    "Family",
+    "Fidelity",
+    "Modality",
+    "PromptKind",
+    "TeacherCard",
+    "TeacherSet",
+    "card_of",
+    "cards",
+    "teachers_of",
+]
+
+
+@functools.cache
+def cards() -> dict[str, TeacherCard]:
+    """All registered teachers by name: the paper's, modern ones, those of a laptop, the miniature's."""
+    return {card.name: card for module in (paper, modern, laptop, mini) for card in module.CARDS}
+
+
+def teachers_of(which: TeacherSet) -> tuple[str, ...]:
+    """The names of a set, in the order of the registry.
+
+    Example:
+        >>> teachers_of("mini")
+        ('mini_image', 'mini_video', 'mini_text')
+    """
+    return tuple(card.name for card in cards().values() if which in card.sets)
+
+
+def card_of(name: str) -> TeacherCard:
+    """The card of a registered teacher.
+
+    Raises:
+        ValueError: when there is none of that name.
+    """
+    if name not in cards():
+        raise ValueError(
+            f"no teacher is called {name!r}; there are {sorted(cards())}. For a checkpoint of your own give "
+            f"family= and checkpoint= too, as in Caption(teacher='my_blip', family='blip2', checkpoint='...')."
+        )
+    return cards()[name]

@@ -1,0 +1,88 @@
+"""What a teacher is: a card of data that says how its captions are made and how near it is to the paper's teacher."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+Modality = Literal["image", "video", "text", "subtitle", "metadata"]
+"""image: one frame of the middle; video: several frames; subtitle: what is spoken in the clip; metadata: title and
+description; text: both of these."""
+Family = Literal[
+    "blip2",
+    "image_text_to_text",
+    "instructblip",
+    "florence2",
+    "git",
+    "video_llama",
+    "videochat_text",
+    "endpoint",
+    "text_only",
+]
+"""How a checkpoint is run: the file in ``teachers/`` whose ``load`` builds the teacher."""
+PromptKind = Literal["none", "ask", "conversation", "task"]
+"""none: pixels only; ask: the four-part prompt, in the processor's chat template where it has one; conversation: the
+four-part prompt between the turns ``card.turns``; task: the words ``card.task``, as the checkpoint was trained."""
+Fidelity = Literal["exact", "assembled", "substitute"]
+"""exact: the very model; assembled: the original from parts that transformers has; substitute: another model in its
+place. Always with respect to the teacher of that name, and ``exact`` for a teacher that stands for itself."""
+TeacherSet = Literal["paper", "modern", "laptop", "mini"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Decoding:
+    """How words are drawn from a teacher. The defaults are greedy."""
+
+    max_new_tokens: int = 50
+    num_beams: int = 1
+    sample: bool = False
+    """Draw words by their probability instead of taking the likeliest; a hash of ``seed`` and clip id decides."""
+    temperature: float = 1.0
+    top_p: float = 1.0
+    """Draw only from the likeliest words that together have this probability, in (0, 1]."""
+    repetition_penalty: float = 1.0
+    stop: tuple[str, ...] = ()
+    """The caption ends before the first of these."""
+    seed: int = 0
+    """Of the sampling; without sampling it changes nothing."""
+
+    def __post_init__(self) -> None:
+        if self.max_new_tokens < 1 or self.num_beams < 1:
+            raise ValueError(
+                f"max_new_tokens={self.max_new_tokens}, num_beams={self.num_beams}: both must be at least 1"
+            )
+        if not (self.temperature > 0 and 0 < self.top_p <= 1 and self.repetition_penalty > 0):
+            raise ValueError(
+                f"temperature={self.temperature}, top_p={self.top_p}, repetition_penalty={self.repetition_penalty}: "
+                f"expected temperature > 0, 0 < top_p <= 1, repetition_penalty > 0"
+            )
+        if self.sample and self.num_beams > 1:
+            raise ValueError(f"sample=True with num_beams={self.num_beams}: a sampled caption has one beam")
+
+
+@dataclasses.dataclass(frozen=True)
+class TeacherCard:
+    """One teacher: what it is made of, what it is shown, how it is asked, and what is known of it."""
+
+    name: str
+    family: str  # a Family
+    checkpoint: str  # mini/<name>, a folder or a Hub id
+    sees: tuple[Modality, ...]
+    decoding: Decoding = Decoding()
+    prompt: PromptKind = "ask"
+    task: str = ""  # the words of a `task` prompt
+    turns: tuple[str, str] = ("", "")  # what a `conversation` puts before the prompt and after it
+    num_frames: int | None = None  # shown of the clip's frame pack, spread evenly; None: all of them
+    parts: tuple[tuple[str, str], ...] = ()  # further checkpoints of a pipeline: (role, checkpoint)
+    model_class: str = ""  # the class that runs it; "" where the family has only one
+    revision: str | None = None  # of the Hub repository
+    sets: tuple[TeacherSet, ...] = ()
+    fidelity: Fidelity = "exact"
+    differs: str = ""  # one sentence: what differs from the teacher of that name; "" for nothing
+    licence: str = ""  # of the weights
+    billions: float | None = None  # of parameters, all parts together; None: unknown
+    source: str = ""  # where inputs and generation settings come from
+
+    def part(self, role: str) -> str:
+        """The checkpoint of a role of a pipeline; ``""`` where it has none."""
+        return dict(self.parts).get(role, "")

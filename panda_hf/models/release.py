@@ -1,0 +1,41 @@
+"""Models are loaded once per process, by loaders marked `kept`, and given back all together by `release_models`."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import sys
+from collections.abc import Callable, Hashable
+from typing import ParamSpec, TypeVar
+
+Arguments = ParamSpec("Arguments")
+Model = TypeVar("Model")
+
+_LOADERS: list[functools._lru_cache_wrapper] = []
+
+
+def kept(loader: Callable[Arguments, Model]) -> Callable[Arguments, Model]:
+    """Let a function that loads a model load each one once (by its arguments, which must be hashable)."""
+    cached = functools.cache(loader)
+    _LOADERS.append(cached)
+
+    @functools.wraps(loader)
+    def load(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Model:
+        hashable: dict[str, Hashable] = dict(kwargs)  # type: ignore[arg-type]
+        return cached(*args, **hashable)  # type: ignore[arg-type]
+
+    return load
+
+
+def release_models() -> None:
+    """Forget every model that a loader keeps, and give its memory back to the system and to the GPU.
+
+    Called between two stages of an eager run, so that teachers too large to stand side by side run one after another.
+    What the caller itself still holds stays alive; the next use of a stage loads its model again.
+    """
+    for loader in _LOADERS:
+        loader.cache_clear()
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
