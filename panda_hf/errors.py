@@ -7,6 +7,8 @@
     ├── ContractError               a stage returned other columns or another number of rows than it declares
     ├── VideoError                  a video cannot be used; the message names the file and the cause
     ├── CheckpointError             a model cannot be loaded whole
+    ├── CandidateError              what a teacher wrote of a clip is no caption
+    ├── EndpointError               the server of a model refuses all requests, or its address cannot be used
     ├── SourceError                 what was given as input cannot be read, or holds no video
     ├── OutputError                 an output folder cannot be used for this run
     └── HubError                    the Hub refuses, cannot be reached, or holds something else than was sent
@@ -33,6 +35,14 @@ class VideoError(PandaError, ValueError):
 
 class CheckpointError(PandaError, ValueError):
     """A checkpoint is missing, incomplete or of another kind than asked for."""
+
+
+class CandidateError(PandaError, ValueError):
+    """What a teacher wrote of a clip is no caption: empty, a refusal, a loop. Other teachers may still know one."""
+
+
+class EndpointError(PandaError, RuntimeError):
+    """The server of a model refuses every request (key, name of the model), or its address cannot be used."""
 
 
 class SourceError(PandaError, ValueError):
