@@ -16,11 +16,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
+from panda_hf.errors import CheckpointError, EndpointError
 from panda_hf.stage import Failure
 
 if TYPE_CHECKING:
     from panda_hf.captioning.registry.card import Decoding, TeacherCard
-    from panda_hf.captioning.teachers.base import ClipInput, Teacher
+    from panda_hf.captioning.teachers.base import ClipInput, Reply, Teacher
 
 WORKERS = 2
 """Threads that prepare inputs. As many batches are prepared ahead, and one more."""
@@ -86,9 +87,7 @@ def timed() -> Iterator[Timings]:
         _TIMINGS.reset(token)
 
 
-def write_all(
-    teacher: Teacher, clips: Sequence[ClipInput], decoding: Decoding, *, batch_size: int
-) -> list[str | Failure]:
+def write_all(teacher: Teacher, clips: Sequence[ClipInput], decoding: Decoding, *, batch_size: int) -> list[Reply]:
     """What a teacher writes of each clip, in the order of the clips.
 
     The clips are put into batches of like size and length of prompt, so that little is padded; a
@@ -105,7 +104,7 @@ def write_all(
     groups = like_length([clip.frames.shape for clip in clips], lengths, batch_size)
     timings.clips += len(clips)
     timings.batches += len(groups)
-    out: list[str | Failure] = [""] * len(clips)
+    out: list[Reply] = [""] * len(clips)
     for group, inputs in _prepared(teacher, clips, groups):
         texts = _write(teacher, [clips[i] for i in group], inputs, decoding, timings)
         for i, text in zip(group, texts, strict=True):
@@ -179,15 +178,17 @@ def _write(
     inputs: Future[_Inputs] | None,
     decoding: Decoding,
     timings: Timings,
-) -> list[str | Failure]:
+) -> list[Reply]:
     """What is written of one batch; where that fails, of each of its clips."""
     try:
         texts = _attempt(teacher, clips, inputs, decoding, timings)
         if len(texts) != len(clips):
             raise ValueError(f"teacher {teacher.card.name!r} wrote {len(texts)} captions for {len(clips)} clips")
         return list(texts)
+    except (CheckpointError, EndpointError):  # every other clip would meet it too
+        raise
     except Exception as error:
-        if len(clips) == 1:  # the row becomes an error row
+        if len(clips) == 1:  # the clip goes without this candidate
             return [Failure.of(error)]
         log.warning("teacher %s: a batch of %d clips failed (%s); one by one", teacher.card.name, len(clips), error)
         return [text for clip in clips for text in _write(teacher, [clip], None, decoding, timings)]

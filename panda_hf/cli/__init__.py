@@ -19,6 +19,7 @@ from panda_hf.cli.push import push
 from panda_hf.cli.report import report
 from panda_hf.cli.score_mini import score
 from panda_hf.cli.score_shots import score_shots
+from panda_hf.cli.shortlist import shortlist
 from panda_hf.cli.subset import subset
 from panda_hf.cli.train_mini import train
 
@@ -59,6 +60,7 @@ app.command()(push)
 app.command()(report)
 app.command()(calibrate)
 app.command()(score_shots)
+app.command()(shortlist)
 app.command()(subset)
 
 app.add_typer(build, name="build")

@@ -11,7 +11,8 @@ import pytest
 
 from panda_hf.captioning import ahead
 from panda_hf.captioning.ahead import like_length, timed, write_all
-from panda_hf.captioning.teachers.base import TeacherCard
+from panda_hf.captioning.registry import Decoding, TeacherCard
+from panda_hf.captioning.teachers.base import load_teacher
 from panda_hf.stage import Failure
 from tests.captioning import tiny
 
@@ -65,7 +66,7 @@ def clips_of(*titles: str):
 
 def test_captions_come_back_in_the_order_of_the_rows_from_batches_of_like_length():
     teacher = Slow()
-    out = write_all(teacher, clips_of("a", "ccc", "bb", "dddd", "e"), batch_size=2, decoding=DECODING)
+    out = write_all(teacher, clips_of("a", "ccc", "bb", "dddd", "e"), DECODING, batch_size=2)
     assert out == ["A", "CCC", "BB", "DDDD", "E"]
     assert teacher.written == [["dddd", "ccc"], ["bb", "a"], ["e"]]
 
@@ -78,7 +79,7 @@ def test_frames_of_one_size_go_together():
 def test_batches_are_prepared_in_threads_while_the_model_writes():
     teacher = Slow(seconds=0.1)
     started = time.perf_counter()
-    write_all(teacher, clips_of(*"abcdefgh"), batch_size=1, decoding=DECODING)
+    write_all(teacher, clips_of(*"abcdefgh"), DECODING, batch_size=1)
     # One after the other it would take 8 * (0.1 + 0.1) s; the model alone takes 0.8 s, the first batch 0.1 s more.
     assert time.perf_counter() - started < 1.4
     assert all(name.startswith("prepare") for name, _ in teacher.prepared)
@@ -95,13 +96,13 @@ def test_no_more_is_prepared_than_soon_needed():
         return write(clips, inputs, decoding)
 
     teacher.write = slowly
-    write_all(teacher, clips_of(*"abcdefghij"), batch_size=1, decoding=DECODING)
+    write_all(teacher, clips_of(*"abcdefghij"), DECODING, batch_size=1)
     assert max(seen) <= ahead.WORKERS + 2  # the one in work, and those ahead
 
 
 @pytest.mark.parametrize("bad", ["unreadable", "unspeakable"])
 def test_of_a_batch_that_fails_only_the_bad_clip_is_lost(bad):
-    out = write_all(Slow(), clips_of("a", bad, "b", "c"), batch_size=3, decoding=DECODING)
+    out = write_all(Slow(), clips_of("a", bad, "b", "c"), DECODING, batch_size=3)
     assert [isinstance(text, Failure) for text in out] == [False, True, False, False]
     assert [out[0], *out[2:]] == ["A", "B", "C"]
     assert out[1].message.startswith("cannot")
@@ -110,14 +111,14 @@ def test_of_a_batch_that_fails_only_the_bad_clip_is_lost(bad):
 def test_a_teacher_that_loses_a_caption_is_asked_clip_by_clip():
     teacher = Slow()
     teacher.write = lambda clips, inputs, decoding: [title.upper() for title in inputs[:1]]
-    assert write_all(teacher, clips_of("a", "b"), batch_size=2, decoding=DECODING) == ["A", "B"]
+    assert write_all(teacher, clips_of("a", "b"), DECODING, batch_size=2) == ["A", "B"]
 
 
 def test_a_prompt_that_cannot_be_measured_fails_alone():
     teacher = Slow()
     clips = clips_of("a", "b")
     broken = dataclasses.replace(clips[1], title=None)
-    out = write_all(teacher, [clips[0], broken], batch_size=1, decoding=DECODING)
+    out = write_all(teacher, [clips[0], broken], DECODING, batch_size=1)
     assert out[0] == "A" and isinstance(out[1], Failure)
 
 
@@ -131,16 +132,39 @@ def test_a_teacher_that_only_captions_is_called_with_batches():
             calls.append(len(clips))
             return [clip.title for clip in clips]
 
-    assert write_all(Plain(), clips_of("a", "bb", "c"), batch_size=2, decoding=DECODING) == ["a", "bb", "c"]
+    assert write_all(Plain(), clips_of("a", "bb", "c"), DECODING, batch_size=2) == ["a", "bb", "c"]
     assert calls == [2, 1]
 
 
 def test_the_clock_tells_preparing_waiting_and_writing_apart():
     with timed() as timings:
-        write_all(Slow(seconds=0.05), clips_of("a", "b", "c", "d"), batch_size=1, decoding=DECODING)
+        write_all(Slow(seconds=0.05), clips_of("a", "b", "c", "d"), DECODING, batch_size=1)
     assert (timings.clips, timings.batches) == (4, 4)
     assert timings.prepare_seconds >= 0.2 and timings.write_seconds >= 0.2
     assert 0.04 < timings.wait_seconds < 0.2  # for the first batch only
     with timed() as untouched:
         pass
     assert untouched.batches == 0
+
+
+WORDS = [
+    {},
+    {"title": "chatter kiki", "subtitle": "red ball red ball red ball"},
+    {"description": "kiki"},
+    {"subtitle": "red"},
+    {"title": "blue ball", "description": "chatter chatter chatter"},
+]
+
+
+@pytest.mark.parametrize("kind", ["blip2_with_encoder", "blip2_without_encoder", "llava", "llava_onevision"])
+def test_a_real_model_says_the_same_in_any_batch(kind, tmp_path):
+    folder = getattr(tiny, kind)(tmp_path / kind)
+    family = "blip2" if kind.startswith("blip2") else "image_text_to_text"
+    sees = ("image", "text") if family == "blip2" else ("video", "text")
+    teacher = load_teacher(TeacherCard("mine", family, str(folder), sees), "cpu")
+    clips = [tiny.clip(i, height=40 + 8 * (i % 3), **words) for i, words in enumerate(WORDS)]
+    decoding = Decoding(max_new_tokens=6, num_beams=2)
+    alone = [teacher.caption([clip], decoding)[0] for clip in clips]
+    assert len(set(alone)) > 1
+    for batch_size in (1, 2, 5):
+        assert write_all(teacher, clips, decoding, batch_size=batch_size) == alone
