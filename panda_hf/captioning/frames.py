@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from datasets import Features
 
 from panda_hf import schema
 from panda_hf.errors import VideoError
+from panda_hf.models.devices import available_cores
 from panda_hf.stage import Batch, Failure, Stage
 from panda_hf.video import pack_frames, probe, sample_frames
 
@@ -20,7 +22,8 @@ from panda_hf.video import pack_frames, probe, sample_frames
 class SampleFrames(Stage):
     """Append `frames`: a few frames spread evenly over each clip, packed as raw RGB.
 
-    Clips of the same video in one batch share one pass over the file. A clip that cannot be read becomes an error
+    Clips of the same video in one batch share one pass over the file, and several videos are decoded side by side. All
+    teachers and the selector use the same pack: nothing is decoded twice. A clip that cannot be read becomes an error
     row; the others of its video are still tried one by one.
     """
 
@@ -48,14 +51,20 @@ class SampleFrames(Stage):
     def transform(self, batch: Batch, rank: int | None) -> Batch:
         """One frame pack per row, or a ``Failure`` that names the clip and its file."""
         packs: list[Any] = [None] * len(batch["clip_id"])
-        for rows in _by_video(batch["video"]):
-            try:
-                new = self._pack(batch, rows)
-            except Exception:  # one bad clip must not take the others of its video
-                new = [self._pack_one(batch, row) for row in rows]
-            for row, pack in zip(rows, new, strict=True):
-                packs[row] = pack
+        groups = _by_video(batch["video"])
+        # A process among others has its share of the cores already.
+        with ThreadPoolExecutor(min(len(groups), available_cores()) if rank is None else 1) as pool:
+            for rows, new in zip(groups, pool.map(lambda rows: self._pack_all(batch, rows), groups), strict=True):
+                for row, pack in zip(rows, new, strict=True):
+                    packs[row] = pack
         return {"frames": packs}
+
+    def _pack_all(self, batch: Batch, rows: list[int]) -> list[Any]:
+        """The packs of clips of one video, or a ``Failure`` each."""
+        try:
+            return self._pack(batch, rows)
+        except Exception:  # one bad clip must not take the others of its video
+            return [self._pack_one(batch, row) for row in rows]
 
     def _pack_one(self, batch: Batch, row: int) -> Any:
         try:

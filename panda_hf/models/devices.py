@@ -1,4 +1,4 @@
-"""Where models run: the device of a worker process, and threads after a fork."""
+"""Where models run: the device of a worker process, threads after a fork, cores at hand."""
 
 from __future__ import annotations
 
@@ -32,3 +32,10 @@ def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

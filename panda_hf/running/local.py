@@ -15,6 +15,7 @@ from typing import Protocol
 
 import dill
 
+from panda_hf.models.devices import available_cores
 from panda_hf.running.plan import Plan
 from panda_hf.running.process import Died, WorkerProcess
 from panda_hf.running.shard import fail_video, run_video
@@ -144,13 +145,6 @@ class LocalExecutor:
         self._closing.set()
         for worker in list(self._alive):
             worker.kill()
-
-
-def available_cores() -> int:
-    """Cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def total_memory() -> int:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import av
@@ -105,3 +106,39 @@ def test_a_clip_without_length_fails_and_the_others_of_its_video_do_not(film):
 def test_settings_without_sense_are_refused(settings):
     with pytest.raises(ValueError, match="at least 1"):
         SampleFrames(**settings)
+
+
+def test_videos_of_one_batch_are_decoded_side_by_side_and_stay_in_order(film, tmp_path, monkeypatch):
+    copies = [tmp_path / f"{i}.mp4" for i in range(3)]
+    for copy in copies:
+        copy.write_bytes(film.read_bytes())
+    gate = threading.Barrier(3, timeout=30)
+    real = frames_module.sample_frames
+
+    def meeting(video, times, **more):
+        gate.wait()  # opens only when all three are being decoded at once
+        return real(video, times, **more)
+
+    monkeypatch.setattr(frames_module, "sample_frames", meeting)
+    monkeypatch.setattr(frames_module, "available_cores", lambda: 3)
+    rows = [row(copies[i % 3], float(i), float(i) + 1.0, i) for i in range(3)]
+    batch = {c: [r[c] for r in rows] for c in SampleFrames().reads}
+    packs = SampleFrames(num_frames=2)(batch)["frames"]
+    assert [numbers_of(unpack_frames(pack)) for pack in packs] == [[2, 7], [12, 17], [22, 27]]
+
+
+def test_a_worker_process_decodes_one_video_at_a_time(film, tmp_path, monkeypatch):
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(film.read_bytes())
+    names = []
+    real = frames_module.sample_frames
+
+    def noted(video, times, **more):
+        names.append(threading.current_thread().name)
+        return real(video, times, **more)
+
+    monkeypatch.setattr(frames_module, "sample_frames", noted)
+    monkeypatch.setattr(frames_module, "available_cores", lambda: 8)
+    batch = {c: [row(p, 0.0, 1.0, i)[c] for i, p in enumerate((film, copy))] for c in SampleFrames().reads}
+    SampleFrames()(batch, 0)
+    assert len(names) == 2 and len(set(names)) == 1
