@@ -1,0 +1,196 @@
+"""Read an official Video-LLaMA checkpoint and its frozen parts into one :class:`VideoLlamaForConditionalGeneration`.
+
+The official file holds what was trained; the vision tower and the first Q-Former are BLIP-2's, the words Vicuna's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from panda_hf.errors import CheckpointError
+from panda_hf.models.video_llama.configuration_video_llama import VideoLlamaConfig
+from panda_hf.models.video_llama.modeling_video_llama import VideoLlamaForConditionalGeneration
+
+# official name -> ours; tried in order
+_NAMES = (
+    (r"visual_encoder\.cls_token$", "vision_model.embeddings.class_embedding"),
+    (r"visual_encoder\.pos_embed$", "vision_model.embeddings.position_embedding"),
+    (r"visual_encoder\.patch_embed\.proj\.", "vision_model.embeddings.patch_embedding."),
+    (r"visual_encoder\.blocks\.(\d+)\.attn\.qkv\.", r"vision_model.encoder.layers.\1.self_attn.qkv."),
+    (r"visual_encoder\.blocks\.(\d+)\.attn\.proj\.", r"vision_model.encoder.layers.\1.self_attn.projection."),
+    (r"visual_encoder\.blocks\.(\d+)\.norm([12])\.", r"vision_model.encoder.layers.\1.layer_norm\2."),
+    (r"visual_encoder\.blocks\.(\d+)\.mlp\.fc([12])\.", r"vision_model.encoder.layers.\1.mlp.fc\2."),
+    (r"ln_vision\.", "vision_model.post_layernorm."),
+    (r"Qformer\.bert\.embeddings\.LayerNorm\.", "qformer.layernorm."),
+    (r"video_Qformer\.bert\.embeddings\.LayerNorm\.", "video_qformer.layernorm."),
+    (r"Qformer\.bert\.(.*attention)\.self\.", r"qformer.\1.attention."),
+    (r"video_Qformer\.bert\.(.*attention)\.self\.", r"video_qformer.\1.attention."),
+    (r"Qformer\.bert\.", "qformer."),
+    (r"video_Qformer\.bert\.", "video_qformer."),
+    (r"(query_tokens|video_query_tokens)$", r"\1"),
+    (r"video_frame_position_embedding\.", "frame_position_embedding."),
+    (r"llama_proj\.", "projection."),
+    (r"llama_model\.", "language_model."),
+)
+_HALF_BIAS = re.compile(r"visual_encoder\.blocks\.(\d+)\.attn\.([qv])_bias")
+_TABLES = (".position_ids", ".inv_freq")
+
+
+def convert_state_dict(
+    official: Mapping[str, Any], config: VideoLlamaConfig, parts: Mapping[str, Tensor] | None = None
+) -> dict[str, Tensor]:
+    """Rename the tensors of an official checkpoint and complete them.
+
+    Args:
+        official: its state dict, with or without the ``model`` level.
+        config: the sizes to convert to.
+        parts: tensors under our names, for what the official file leaves out; it wins over them where it does not.
+
+    Returns:
+        A state dict that :class:`VideoLlamaForConditionalGeneration` loads strictly.
+
+    Raises:
+        CheckpointError: naming the tensors that are missing, of another shape, or left over.
+    """
+    nested = official.get("model", official)
+    source: Mapping[str, Tensor] = nested if isinstance(nested, Mapping) else official
+    converted = {**(parts or {}), **dict(_renamed(source))}
+    with torch.device("meta"):
+        needed = VideoLlamaForConditionalGeneration(config).state_dict()
+    missing = [f"{name} {tuple(tensor.shape)}" for name, tensor in needed.items() if name not in converted]
+    left_over = sorted(set(converted) - set(needed))
+    reshaped = [
+        f"{name} {tuple(converted[name].shape)} for {tuple(tensor.shape)}"
+        for name, tensor in needed.items()
+        if name in converted and converted[name].shape != tensor.shape
+    ]
+    problems = {"missing": missing, "left over": left_over, "of another shape": reshaped}
+    found = [f"{len(names)} {kind}: {names[:6]}" for kind, names in problems.items() if names]
+    if found:
+        raise CheckpointError(
+            f"the checkpoint does not make this Video-LLaMA of {len(needed)} tensors: {'; '.join(found)}. Check the "
+            f"sizes in the configuration, and that it is a vision branch with the right BLIP-2 and language model."
+        )
+    return {name: converted[name] for name in needed}
+
+
+def _renamed(source: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    biases: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in source.items():
+        if name.endswith(_TABLES):
+            continue
+        if half := _HALF_BIAS.fullmatch(name):
+            biases.setdefault(half[1], {})[half[2]] = tensor
+        else:
+            yield _our_name(name), tensor
+    for layer, halves in biases.items():
+        if set(halves) == {"q", "v"}:  # the key has no bias; otherwise the whole bias is reported as missing
+            whole = torch.cat([halves["q"], torch.zeros_like(halves["q"]), halves["v"]])
+            yield f"vision_model.encoder.layers.{layer}.self_attn.qkv.bias", whole
+
+
+def _our_name(name: str) -> str:
+    for pattern, replacement in _NAMES:
+        if match := re.match(pattern, name):
+            return match.expand(replacement) + name[match.end() :]
+    return name
+
+
+def convert(official: Path, blip2: str, language_model: str, out: Path) -> None:
+    """Write a folder that ``from_pretrained`` and the teachers take.
+
+    Args:
+        official: a file such as ``pretrain_vicuna7b-v2.pth``.
+        blip2: folder or Hub id of the BLIP-2 whose eyes were used, such as ``Salesforce/blip2-flan-t5-xxl``.
+        language_model: folder or Hub id of the Vicuna that it was trained with.
+        out: the folder to write.
+
+    Raises:
+        CheckpointError: see :func:`convert_state_dict`.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    from panda_hf.models.video_llama.processing_video_llama import PLACE, VideoLlamaProcessor
+
+    tokenizer = AutoTokenizer.from_pretrained(language_model)
+    tokenizer.add_tokens([PLACE], special_tokens=True)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    words = AutoModelForCausalLM.from_pretrained(language_model, dtype=torch.float16, use_safetensors=True)
+    eyes = AutoConfig.from_pretrained(blip2)
+    trained = torch.load(official, map_location="cpu", weights_only=True, mmap=True)
+    config = VideoLlamaConfig(
+        vision_config=eyes.vision_config.to_dict(),
+        qformer_config=eyes.qformer_config.to_dict(),
+        text_config=words.config.to_dict(),
+        num_query_tokens=eyes.num_query_tokens,
+        video_token_id=tokenizer.get_added_vocab()[PLACE],
+        **_video_sizes(trained.get("model", trained), eyes.qformer_config),
+    )
+    parts = {**blip2_eyes(blip2), **{f"language_model.{name}": value for name, value in words.state_dict().items()}}
+    state = convert_state_dict(trained, config, parts)
+    with torch.device("meta"):
+        model = VideoLlamaForConditionalGeneration(config)
+    model.generation_config = words.generation_config
+    model.load_state_dict(state, strict=True, assign=True)
+    model.save_pretrained(out)
+    VideoLlamaProcessor(
+        tokenizer, image_size=config.vision_config.image_size, num_video_tokens=config.num_video_query_tokens
+    ).save_pretrained(out)
+
+
+def _video_sizes(trained: Mapping[str, Tensor], frame: Any) -> dict[str, Any]:
+    """The sizes of the second Q-Former, read from its tensors; heads as the first has them."""
+    try:
+        queries = trained["video_query_tokens"]
+        table = trained["video_frame_position_embedding.weight"]
+        inner = trained["video_Qformer.bert.encoder.layer.0.intermediate_query.dense.weight"]
+    except KeyError as error:
+        raise CheckpointError(f"the official file has no {error.args[0]!r}: it is no vision branch") from None
+    layers = {int(name.split(".")[4]) for name in trained if name.startswith("video_Qformer.bert.encoder.layer.")}
+    qformer = {
+        "num_hidden_layers": len(layers),
+        "hidden_size": queries.shape[2],
+        "intermediate_size": inner.shape[0],
+        "num_attention_heads": frame.num_attention_heads,
+        "cross_attention_frequency": 1,
+        "encoder_hidden_size": frame.hidden_size,
+    }
+    return {
+        "video_qformer_config": qformer,
+        "num_video_query_tokens": queries.shape[1],
+        "max_frames": table.shape[0],
+    }
+
+
+def blip2_eyes(checkpoint: str) -> dict[str, Tensor]:
+    """The vision tower, Q-Former and queries of a BLIP-2 folder or Hub repository; only their files are fetched."""
+    from safetensors import safe_open
+    from transformers.utils import cached_file
+
+    def get(name: str) -> Any:
+        return cached_file(checkpoint, name, _raise_exceptions_for_missing_entries=False)
+
+    ours = ("vision_model.", "qformer.", "query_tokens")
+    index = get("model.safetensors.index.json")
+    if index is not None:
+        import json
+
+        where = json.loads(Path(index).read_text(encoding="utf-8"))["weight_map"]
+        files = {file for name, file in where.items() if name.startswith(ours)}
+    else:
+        files = {"model.safetensors"}
+    found: dict[str, Tensor] = {}
+    for file in sorted(files):
+        path = get(file)
+        if path is None:
+            raise CheckpointError(f"{checkpoint!r} has no {file}; a BLIP-2 with safetensors is needed")
+        with safe_open(path, framework="pt") as tensors:
+            found |= {name: tensors.get_tensor(name) for name in tensors.keys() if name.startswith(ours)}
+    return found
