@@ -33,7 +33,7 @@ ALLOWED = {
     "release": {"errors", "schema", "rights"},
     "subsets": {"errors", "schema", "stage", "publishing", "rights"},
     "corpora": {"errors", "schema", "publishing", "running"},
-    "evaluation": FOUNDATION | {"captioning", "publishing", "metrics"},
+    "evaluation": FOUNDATION | {"captioning", "selection", "publishing", "running", "metrics"},
     "download": FOUNDATION | {"publishing", "running", "rights"},
     "__init__": FOUNDATION,
 }

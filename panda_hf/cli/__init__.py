@@ -13,6 +13,7 @@ from panda_hf.cli.curate import curate
 from panda_hf.cli.demo import demo
 from panda_hf.cli.download import download
 from panda_hf.cli.errors import Commands
+from panda_hf.cli.evaluate import evaluate
 from panda_hf.cli.films import films
 from panda_hf.cli.mini_benchmark import benchmark
 from panda_hf.cli.push import push
@@ -64,6 +65,7 @@ app.command()(shortlist)
 app.command()(subset)
 
 app.add_typer(build, name="build")
+app.add_typer(evaluate, name="evaluate")
 mini = typer.Typer(no_args_is_help=True, help="The miniature: a made-up world of films, and small models of it.")
 mini.command()(films)
 mini.command()(train)

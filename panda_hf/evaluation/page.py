@@ -18,7 +18,8 @@ from markupsafe import Markup
 from PIL import Image
 
 from panda_hf.errors import VideoError
-from panda_hf.evaluation.results import Evaluation
+from panda_hf.evaluation import tables
+from panda_hf.evaluation.results import Difference, Evaluation
 from panda_hf.publishing import wording
 from panda_hf.video import probe, sample_frames
 
@@ -37,6 +38,8 @@ class Sample:
     score: float
     strip: str | None = None
     """Frames side by side as a ``data:`` address; ``None`` without a readable video."""
+    note: str | None = None
+    """One more line about it; of retrieval what was ranked first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +48,11 @@ class Extremes:
 
     model: str
     metric: str
+    """What the scores are, as :func:`panda_hf.evaluation.tables.label` knows it."""
     best: tuple[Sample, ...]
     worst: tuple[Sample, ...]
+    printed: float = 100.0
+    """What the page multiplies scores by."""
 
 
 def extremes(
@@ -81,7 +87,7 @@ def extremes(
             prediction=predictions[i],
             references=tuple(references[i]),
             score=float(scores[i]),
-            strip=_strip(videos.get(ids[i])),
+            strip=strip(videos.get(ids[i])),
         )
 
     worst = order[::-1][: min(count, len(order) - half)]
@@ -89,7 +95,12 @@ def extremes(
 
 
 def write_page(
-    evaluations: Sequence[Evaluation], samples: Sequence[Extremes], plot: Path | None, out: str | os.PathLike[str]
+    evaluations: Sequence[Evaluation],
+    samples: Sequence[Extremes],
+    plot: Path | None,
+    out: str | os.PathLike[str],
+    differences: Sequence[Difference] = (),
+    notes: Sequence[str] = (),
 ) -> Path:
     """Write ``samples.html`` into the folder ``out``: one file, no script, all text escaped."""
     css = (files("panda_hf.publishing") / "report.css").read_text(encoding="utf-8")
@@ -101,11 +112,15 @@ def write_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(clean=wording.clean, number="{:,}".format)
+    environment.filters.update(clean=wording.clean, number="{:,}".format, label=tables.label, p=tables.p_value)
     html = environment.get_template("samples.html.j2").render(
         evaluations=evaluations,
-        metrics=list(dict.fromkeys(metric for one in evaluations for metric in one.scores)),
+        metrics=tables.metrics_of(evaluations),
+        differences={(one.model, one.other, one.metric): one for one in differences},
+        pairs=list(dict.fromkeys((one.model, one.other) for one in differences)),
+        compared=list(dict.fromkeys(one.metric for one in differences)),
         samples=samples,
+        notes=notes,
         plot=None if plot is None else _data_address(plot.read_bytes(), "png"),
         css=Markup(css),
         css_hash=base64.b64encode(hashlib.sha256(css.encode()).digest()).decode(),
@@ -117,7 +132,8 @@ def write_page(
     return path
 
 
-def _strip(video: Any) -> str | None:
+def strip(video: Any) -> str | None:
+    """Four frames of a video side by side as a ``data:`` address; ``None`` where it cannot be read."""
     if video is None:
         return None
     try:

@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from panda_hf.evaluation.results import Evaluation, Score
+from panda_hf.evaluation.tables import label, metrics_of
+from panda_hf.publishing import wording
 
 PLOT = "scores.png"
 _INK, _ACCENT, _LINE = "#1f2228", "#2a62b8", "#e4e0d7"
 
 
 def write_plot(evaluations: Sequence[Evaluation], out: str | os.PathLike[str]) -> Path:
-    """Write ``scores.png`` into the folder ``out``; values times 100, intervals or spreads where there are any."""
+    """Write ``scores.png`` into the folder ``out``; values as papers print them, with intervals or spreads."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    metrics = list(dict.fromkeys(metric for one in evaluations for metric in one.scores))
-    models = [one.model for one in evaluations]
+    metrics = metrics_of(evaluations)
+    models = [_plain(one.model) for one in evaluations]
     columns = min(3, len(metrics))
     rows = -(-len(metrics) // columns)
     figure = Figure(figsize=(3.4 * columns + 1.2, rows * (0.9 + 0.32 * len(models))), layout="constrained")
@@ -29,7 +31,6 @@ def write_plot(evaluations: Sequence[Evaluation], out: str | os.PathLike[str]) -
     for axis in axes[len(metrics) :]:
         axis.set_visible(False)
     axes[0].set_yticks(range(len(models)), models)
-    axes[0].invert_yaxis()
     path = Path(out) / PLOT
     unfinished = path.with_name(f".{PLOT}.{os.getpid()}")
     figure.savefig(unfinished, format="png", dpi=144, facecolor="white")
@@ -41,15 +42,21 @@ def _panel(axis: object, metric: str, scores: Sequence[Score | None]) -> None:
     for y, score in enumerate(scores):
         if score is None:
             continue
-        low, high = _ends(score)
-        axis.plot([low * 100, high * 100], [y, y], color=_ACCENT, linewidth=2, alpha=0.45)  # type: ignore[attr-defined]
-        axis.plot([score.value * 100], [y], "o", color=_ACCENT, markersize=5)  # type: ignore[attr-defined]
-    axis.set_title(metric, fontsize=10, color=_INK, loc="left")  # type: ignore[attr-defined]
+        low, high = (end * score.printed for end in _ends(score))
+        axis.plot([low, high], [y, y], color=_ACCENT, linewidth=2, alpha=0.45)  # type: ignore[attr-defined]
+        axis.plot([score.value * score.printed], [y], "o", color=_ACCENT, markersize=5)  # type: ignore[attr-defined]
+    axis.set_title(_plain(label(metric)), fontsize=10, color=_INK, loc="left")  # type: ignore[attr-defined]
+    axis.locator_params(axis="x", nbins=5)  # type: ignore[attr-defined]
     axis.tick_params(labelsize=8, colors=_INK, length=0)  # type: ignore[attr-defined]
     axis.grid(axis="x", color=_LINE)  # type: ignore[attr-defined]
     axis.set_ylim(len(scores) - 0.5, -0.5)  # type: ignore[attr-defined]
     for spine in axis.spines.values():  # type: ignore[attr-defined]
         spine.set_visible(False)
+
+
+def _plain(text: str) -> str:
+    """Words that matplotlib takes as they are: a dollar sign would begin a formula."""
+    return wording.clean(text, 40).replace("$", r"\$")
 
 
 def _ends(score: Score) -> tuple[float, float]:

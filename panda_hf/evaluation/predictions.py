@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -81,9 +82,10 @@ def match(
     An id matches with and without the suffix of a video file.
 
     Raises:
-        SourceError: when a prediction is missing and ``missing`` is ``"error"``, or none matches at all.
+        SourceError: when a prediction is missing and ``missing`` is ``"error"``, none matches at all, or two ids that
+            differ in the suffix alone have two captions.
     """
-    known = {**{_bare(name): caption for name, caption in predictions.items()}, **predictions}
+    known = {**_by_bare_name(predictions), **predictions}
     found = {name: known.get(name, known.get(_bare(name))) for name in references}
     lacking = tuple(name for name, caption in found.items() if caption is None)
     if len(lacking) == len(references):
@@ -96,12 +98,13 @@ def match(
             f"{len(lacking):,} of {len(references):,} videos have no prediction, such as {_some(lacking)}; complete "
             f"the predictions, or score these as empty (--missing empty)"
         )
+    wanted = {*references, *map(_bare, references)}
     return Matched(
         ids=tuple(references),
         predictions=tuple(caption or "" for caption in found.values()),
         references=tuple(tuple(said) for said in references.values()),
         missing=lacking,
-        unused=len(predictions) - (len(references) - len(lacking)),
+        unused=sum(name not in wanted and _bare(name) not in wanted for name in predictions),
     )
 
 
@@ -111,13 +114,23 @@ def _read(file: Path) -> Any:
         return pq.read_table(file).to_pylist()
     text = file.read_text(encoding="utf-8-sig")
     if suffix in (".csv", ".tsv"):
-        return list(csv.DictReader(text.splitlines(keepends=True), delimiter="\t" if suffix == ".tsv" else ","))
+        return list(csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if suffix == ".tsv" else ","))
     if suffix in (".jsonl", ".ndjson"):
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
-    held = json.loads(text)
+        # Only a line feed ends a line: a caption may hold the other line ends of Unicode.
+        return [json.loads(line) for line in text.split("\n") if line.strip()]
+    held = json.loads(text, object_pairs_hook=_object)
     if not isinstance(held, list | dict):
         raise ValueError(f"expected an object or a list, found {type(held).__name__}")
     return held
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; a key with two values is an error, where ``json`` would keep the last in silence."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if found.setdefault(name, value) != value:
+            raise ValueError(f"{name!r} has two captions; which one is the prediction?")
+    return found
 
 
 def _pair(item: Any, where: str) -> tuple[str, str]:
@@ -141,6 +154,11 @@ def _one(caption: Any, where: str) -> str:
     if not isinstance(caption, str):
         raise SourceError(f"{where}: expected one caption, found {str(caption)[:80]!r}")
     return caption
+
+
+def _by_bare_name(predictions: Mapping[str, str]) -> Predictions:
+    """Captions by id without the suffix of a video file."""
+    return collected(((_bare(name), caption) for name, caption in predictions.items()), "the predictions")
 
 
 def _bare(name: str) -> str:

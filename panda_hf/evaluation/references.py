@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import datasets
 from datasets import Dataset
 
 from panda_hf.errors import MissingColumnError, SourceError
+from panda_hf.evaluation.results import Benchmark
 from panda_hf.stage import undecoded
 
 References = Mapping[str, tuple[str, ...]]
@@ -53,3 +55,16 @@ def references_of(rows: Dataset) -> References:
             raise SourceError(f"the benchmark has no reference for {name!r}")
         found[name] = tuple(captions)
     return found
+
+
+def benchmark_of(name: str | os.PathLike[str], rows: Dataset, references: References, split: str) -> Benchmark:
+    """On what was evaluated, in words for a results file: a folder is called by its name, not by its place."""
+    text = os.fspath(name)
+    config = rows.info.config_name
+    return Benchmark(
+        name=Path(text).resolve().name if Path(text).exists() else text,
+        config=None if config == "default" else config,
+        split=split,
+        videos=len(references),
+        references=sum(map(len, references.values())),
+    )

@@ -1,9 +1,10 @@
-"""What an evaluation found: for the terminal, for a file, for the Hub."""
+"""What an evaluation found, and the files that keep it: our own and the Hub's."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from huggingface_hub.repocard_data import eval_results_to_model_index
 from panda_hf import __version__
 from panda_hf.errors import SourceError
 from panda_hf.publishing.card_parts import write_text
+from panda_hf.running.naming import safe_file_name
 
 RESULTS = "results.json"
 MODEL_INDEX = "model-index.yml"
@@ -45,6 +47,24 @@ class Score:
     """Standard deviation over seeds of sampled captions; ``None`` for one set of captions."""
     variant: str | None = None
     """Which of several ways to compute it, where there are several."""
+    printed: float = 100.0
+    """What papers multiply it by in their tables: 100, or 1 for ranks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A figure of one model less that of another on the same items."""
+
+    metric: str
+    model: str
+    other: str
+    difference: float
+    low: float
+    """Ends of the 95 % interval of the paired bootstrap."""
+    high: float
+    p_value: float
+    """Two-sided, of approximate randomisation; not corrected for the number of comparisons."""
+    printed: float = 100.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,34 +78,62 @@ class Evaluation:
     scores: dict[str, Score]
     missing: int = 0
     """Videos without a prediction, scored as empty."""
+    unused: int = 0
+    """Predictions for videos that the benchmark does not have."""
     settings: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=lambda: {"panda_hf": __version__})
 
 
-def write_results(evaluations: Sequence[Evaluation], out: str | os.PathLike[str]) -> list[Path]:
-    """Write ``results.json``, everything, and ``model-index.yml``, which the card of a model takes as it is.
+def write_results(
+    evaluations: Sequence[Evaluation], out: str | os.PathLike[str], differences: Sequence[Difference] = ()
+) -> list[Path]:
+    """Write ``results.json``, everything, and ``model-index.yml``, what the Hub wants in the card of a model.
+
+    With several models ``model-index.yml`` lists them all, and each has its own ``model-index.<model>.yml``, which
+    the front matter of its card takes as it is.
 
     Args:
         evaluations: one or more, of any models.
         out: the folder; made when it is missing.
+        differences: comparisons of the models.
     """
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / RESULTS, json.dumps([asdict(one) for one in evaluations], indent=2, ensure_ascii=False) + "\n")
+    held = {
+        "evaluations": [asdict(one) for one in evaluations],
+        "differences": [asdict(one) for one in differences],
+    }
+    write_text(folder / RESULTS, json.dumps(held, indent=2, ensure_ascii=False) + "\n")
+    written = [folder / RESULTS, _write_index(evaluations, folder / MODEL_INDEX)]
+    models = list(dict.fromkeys(one.model for one in evaluations))
+    for model in models if len(models) > 1 else ():
+        path = folder / MODEL_INDEX.replace(".", f".{_slug(model, models)}.")
+        written.append(_write_index([one for one in evaluations if one.model == model], path))
+    return written
+
+
+def _slug(model: str, models: Sequence[str]) -> str:
+    """A short file name, where it is no other model's."""
+    slugs = [re.sub(r"[^\w.]+", "-", one).strip("-.") for one in models]
+    slug = slugs[list(models).index(model)]
+    return slug if slug and slugs.count(slug) == 1 and len(slug) < 60 else safe_file_name(model)
+
+
+def _write_index(evaluations: Sequence[Evaluation], path: Path) -> Path:
     index = yaml.safe_dump({"model-index": model_index(evaluations)}, sort_keys=False, allow_unicode=True)
-    write_text(folder / MODEL_INDEX, index)
-    return [folder / RESULTS, folder / MODEL_INDEX]
+    write_text(path, index)
+    return path
 
 
 def read_results(path: str | os.PathLike[str]) -> list[Evaluation]:
-    """What :func:`write_results` wrote: the file or its folder.
+    """The evaluations that :func:`write_results` wrote: the file or its folder.
 
     Raises:
         SourceError: when it is something else.
     """
     file = Path(path) / RESULTS if Path(path).is_dir() else Path(path)
     try:
-        return [_evaluation(held) for held in json.loads(file.read_text(encoding="utf-8"))]
+        return [_evaluation(held) for held in json.loads(file.read_text(encoding="utf-8"))["evaluations"]]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise SourceError(f"{file} is not a results file of panda-hf evaluate: {error}") from error
 
@@ -100,29 +148,6 @@ def model_index(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
             model, [result for one in evaluations if one.model == model for result in _eval_results(one)]
         )
     ]
-
-
-def as_table(evaluations: Sequence[Evaluation], *, percent: bool = True) -> str:
-    """Models in rows, metrics in columns, as Markdown, with intervals; in ``percent`` as papers print them."""
-    metrics = list(dict.fromkeys(metric for one in evaluations for metric in one.scores))
-    rows = [["", *metrics], ["---", *["--:"] * len(metrics)]]
-    for one in evaluations:
-        rows.append([one.model, *(_cell(one.scores.get(metric), 100 if percent else 1) for metric in metrics)])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(metrics) + 1)]
-    return "\n".join(
-        "| " + " | ".join(cell.ljust(n) for cell, n in zip(row, widths, strict=True)) + " |" for row in rows
-    )
-
-
-def _cell(score: Score | None, scale: float) -> str:
-    if score is None:
-        return ""
-    text = f"{score.value * scale:.1f}"
-    if score.spread is not None:
-        return f"{text} ± {score.spread * scale:.1f}"
-    if score.low is not None and score.high is not None:
-        return f"{text} [{score.low * scale:.1f}, {score.high * scale:.1f}]"
-    return text
 
 
 def _eval_results(one: Evaluation) -> list[EvalResult]:

@@ -6,13 +6,13 @@ import pytest
 from datasets import load_dataset
 from PIL import Image
 
-from panda_hf.captioning import Caption
 from panda_hf.errors import MissingColumnError, SourceError
 from panda_hf.evaluation.captioner import write_captions
 from panda_hf.evaluation.page import extremes, write_page
 from panda_hf.evaluation.plot import write_plot
 from panda_hf.evaluation.references import load_benchmark, references_of
 from panda_hf.evaluation.results import Benchmark, Evaluation, Score
+from panda_hf.evaluation.sources import captioner_of
 from panda_hf.mini.benchmark import write_benchmark
 
 HOSTILE = "<script>alert(1)</script> & a \u202e dog"
@@ -55,9 +55,9 @@ def test_the_page_shows_frames_and_escapes_every_text(benchmark: Path, tmp_path:
 
 def test_a_captioner_is_shown_each_video_of_a_benchmark(benchmark: Path) -> None:
     rows = load_benchmark(benchmark)
-    written = write_captions(rows, [Caption(teacher="mini_image"), Caption(teacher="mini_video")])
-    assert set(written) == {"mini_image", "mini_video"}
-    for captions in written.values():
+    written = write_captions(rows, [captioner_of("mini/image"), captioner_of("moving=mini_video")])
+    assert set(written) == {"mini/image", "moving"}
+    for (captions,) in written.values():
         assert set(captions) == set(rows["video_id"])
         assert all(len(caption.split()) > 2 for caption in captions.values())
 
@@ -69,11 +69,11 @@ def test_a_video_that_cannot_be_read_has_no_prediction(benchmark: Path, tmp_path
     rows = rows.map(
         lambda row, i: {"video": broken if i == 0 else row["video"]}, with_indices=True, features=rows.features
     )
-    written = write_captions(rows, [Caption(teacher="mini_image")])
-    assert set(written["mini_image"]) == {rows["video_id"][1]}
+    written = write_captions(rows, [captioner_of("mini/image")])
+    assert set(written["mini/image"][0]) == {rows["video_id"][1]}
     none = rows.map(lambda row: {"video": None}, features=rows.features)
     with pytest.raises(SourceError, match="none of the benchmark's rows"):
-        write_captions(none, [Caption(teacher="mini_image")])
+        write_captions(none, [captioner_of("mini/image")])
 
 
 def test_references_are_matched_by_id(benchmark: Path, tmp_path: Path) -> None:

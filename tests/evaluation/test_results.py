@@ -8,7 +8,8 @@ from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
 from panda_hf.errors import SourceError
-from panda_hf.evaluation.results import Benchmark, Evaluation, Score, as_table, read_results, write_results
+from panda_hf.evaluation.results import Benchmark, Evaluation, Score, read_results, write_results
+from panda_hf.evaluation.tables import as_table
 
 ON = Benchmark(name="msrvtt", config="full", split="test", videos=2990, references=59800)
 
@@ -42,7 +43,7 @@ def test_the_model_index_is_one_that_the_hub_reads(tmp_path: Path) -> None:
 
 def test_the_table_prints_percent_with_intervals() -> None:
     table = as_table([evaluation("a", 0.5), evaluation("long name", 0.25)])
-    assert "| a         | 50.0 [49.0, 52.0] | 20.0   |" in table.splitlines()
+    assert "| a         |  20.00 | 50.00 [49.0, 52.0] |" in table.splitlines()
     assert len({len(line) for line in table.splitlines()}) == 1
 
 

@@ -24,6 +24,7 @@ Args:
     video_to_text: "captions" ranks a video's best caption among all captions; "videos" ranks its best caption
         among the best captions of the other videos (CLIP4Clip).
     ks: the cut-offs. dual_softmax: temperature of the dual softmax, None for none.
+    per_item: also give t2v_ranks, one rank per text, and v2t_ranks, one per video that has a text.
 """
 
 
@@ -60,6 +61,7 @@ def retrieval_recall(
     video_to_text: Literal["captions", "videos"] = "captions",
     ks: tuple[int, ...] = (1, 5, 10),
     dual_softmax: float | None = None,
+    per_item: bool = False,
 ) -> dict[str, Any]:
     """Recalls (0 to 1) and ranks (from 1) of both directions; arguments as the card describes them.
 
@@ -82,6 +84,7 @@ def retrieval_recall(
     }
     for direction, (greater, equal) in counted.items():
         found |= {f"{direction}_{name}": value for name, value in _summary(greater, equal, ties, ks).items()}
+        found |= {f"{direction}_ranks": _places(greater, equal)[ties].tolist()} if per_item else {}
     return found
 
 
@@ -204,9 +207,14 @@ def _video_ranks(
     return greater[asked], equal[asked]
 
 
+def _places(greater: np.ndarray, equal: np.ndarray) -> dict[str, np.ndarray]:
+    """Ranks from 1 under each rule."""
+    return {"optimistic": greater + 1, "average": greater + 1 + equal / 2, "pessimistic": greater + 1 + equal}
+
+
 def _summary(greater: np.ndarray, equal: np.ndarray, ties: Ties, ks: tuple[int, ...]) -> dict[str, Any]:
     """Recalls, ranks, and what the other tie rules would have said of the first recall, where ties matter."""
-    place = {"optimistic": greater + 1, "average": greater + 1 + equal / 2, "pessimistic": greater + 1 + equal}
+    place = _places(greater, equal)
     rank = place[ties]
     # An average place between k and k + 1 counts as found at k, as frozen-in-time counts it.
     found: dict[str, Any] = {f"R@{k}": float((rank < k + 1).mean()) for k in ks}

@@ -1,0 +1,141 @@
+"""`panda-hf evaluate retrieval`: texts that find their videos, and videos their texts."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from panda_hf.cli import evaluate_options as options
+from panda_hf.errors import SourceError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from panda_hf.evaluation.retrieval import Matrix, Queries
+
+
+class Ties(StrEnum):
+    """The place of a video that is level with others."""
+
+    average = "average"
+    optimistic = "optimistic"
+    pessimistic = "pessimistic"
+
+
+class Texts(StrEnum):
+    """Which captions of a video ask."""
+
+    all = "all"
+    first = "first"
+    joined = "joined"
+
+
+class Unread(StrEnum):
+    """What becomes of a video that cannot be read."""
+
+    error = "error"
+    drop = "drop"
+
+
+def retrieval(
+    dataset: options.DatasetName,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]MODEL",
+            help="A UMT or a dual encoder such as CLIP or SigLIP, by path or Hub id, or mini/selector. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    similarity: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]FILE",
+            help="Similarities, texts x videos in the order of the benchmark: .npy, .npz, .safetensors. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    config: options.Config = None,
+    split: options.Split = "test",
+    texts: Annotated[
+        Texts, typer.Option(help="Which captions of a video ask: all, the first, or all joined to one paragraph.")
+    ] = Texts.all,
+    ties: Annotated[Ties, typer.Option(help="The place of a video that is level with others.")] = Ties.average,
+    missing: Annotated[
+        Unread, typer.Option(help="A video that cannot be read: an error, or left out with its texts and counted.")
+    ] = Unread.error,
+    out: options.Out = Path("evaluation"),
+    samples: options.Samples = 6,
+    key: Annotated[
+        str | None, typer.Option(help="The array of a similarity file with several.", show_default=False)
+    ] = None,
+    transpose: Annotated[bool, typer.Option("--transpose", help="The similarity files are videos x texts.")] = False,
+    num_frames: options.NumFrames = 12,
+    batch_size: options.BatchSize = 32,
+) -> None:
+    """Score text-to-video and video-to-text retrieval: R@1, R@5, R@10, median and mean rank.
+
+    MSR-VTT 1k-A: --config 1k-a of `panda-hf build msrvtt`, one text a video. MSVD: all captions ask. DiDeMo: --config
+    paragraph, whose sentences are joined already.
+    """
+    from panda_hf.cli.evaluate_printing import print_retrieval
+    from panda_hf.evaluation.references import benchmark_of, load_benchmark, references_of
+    from panda_hf.evaluation.retrieval import evaluate_retrieval, queries_of
+    from panda_hf.evaluation.writing import write_report
+
+    if not model and not similarity:
+        raise SourceError("nothing to evaluate: give --model MODEL or --similarity FILE")
+    rows = load_benchmark(dataset, config, split)
+    references = references_of(rows)
+    queries = queries_of(references, texts.value)
+    matrices = from_files(similarity or [], key, transpose)
+    matrices += from_models(model or [], rows, queries, num_frames=num_frames, batch_size=batch_size)
+    videos = dict(zip(rows["video_id"], rows["video"], strict=True)) if "video" in rows.column_names else {}
+    report = evaluate_retrieval(
+        queries,
+        benchmark_of(dataset, rows, references, split),
+        matrices,
+        ties=ties.value,
+        missing=missing.value,
+        videos=videos,
+        samples=samples,
+    )
+    print_retrieval(report, write_report(report, out))
+
+
+def from_files(given: list[str], key: str | None, transpose: bool) -> list[Matrix]:
+    """The similarities of files."""
+    from panda_hf.evaluation.names import check_names, named
+    from panda_hf.evaluation.retrieval import Matrix
+    from panda_hf.evaluation.similarity_file import read_similarity
+
+    pairs = [named(one) for one in given]
+    check_names([name for name, _ in pairs])
+    found = []
+    for name, path in pairs:
+        matrix = read_similarity(path, key)
+        similarity = matrix.T if transpose else matrix
+        found.append(Matrix(name=name, similarity=similarity, settings={"similarity_file": Path(path).name}))
+    return found
+
+
+def from_models(given: list[str], rows: Dataset, queries: Queries, *, num_frames: int, batch_size: int) -> list[Any]:
+    """The similarities that models compute, one model after another in memory."""
+    from panda_hf.evaluation.embedding import load_encoder, similarities
+    from panda_hf.evaluation.names import called, check_names, named
+    from panda_hf.evaluation.retrieval import Matrix
+    from panda_hf.models.release import release_models
+
+    pairs = [named(one) for one in given]
+    check_names([name for name, _ in pairs])
+    found = []
+    for name, checkpoint in pairs:
+        encoder = load_encoder(checkpoint, batch_size)
+        matrix, ids = similarities(encoder, rows, queries.texts, num_frames=num_frames)
+        settings = {"checkpoint": called(checkpoint), "num_frames": num_frames, **encoder.settings}
+        found.append(Matrix(name=name, similarity=matrix, videos=tuple(ids), settings=settings))
+        release_models()
+    return found

@@ -1,0 +1,43 @@
+"""What models and files are called in tables and results: never by their place on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from panda_hf.errors import SourceError
+
+
+def named(given: str) -> tuple[str, str]:
+    """Name and value of ``NAME=VALUE``; a value alone, or an existing path with ``=`` in it, is called by its end.
+
+    Example:
+        >>> named("ours=predictions/ours.json"), named("mini/image"), named("predictions/ours.json")
+        (('ours', 'predictions/ours.json'), ('mini/image', 'mini/image'), ('ours', 'predictions/ours.json'))
+    """
+    name, separator, value = given.partition("=")
+    if separator and name and value and not os.path.exists(given):
+        return name, value
+    return called(given), given
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse two sources of one name: a table could not tell them apart.
+
+    Raises:
+        SourceError: naming the name.
+    """
+    twice = sorted({name for name in names if list(names).count(name) > 1})
+    if twice:
+        raise SourceError(f"two things to evaluate are called {twice[0]!r}; name one of them, as in NAME={twice[0]}")
+
+
+def called(value: str) -> str:
+    """The name of a model or file without what its place on this machine says."""
+    path = Path(value)
+    if path.is_dir() or path.is_absolute():
+        return path.resolve().name
+    if path.suffix.casefold() in (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet"):
+        return path.stem
+    return value

@@ -1,0 +1,46 @@
+"""The folder that an evaluation leaves: results, the Hub's form, a picture, a page, the captions."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from panda_hf.evaluation.captioning import Report, Source
+from panda_hf.evaluation.page import write_page
+from panda_hf.evaluation.plot import write_plot
+from panda_hf.evaluation.results import write_results
+from panda_hf.publishing.card_parts import write_text
+from panda_hf.running.naming import safe_file_name
+
+PREDICTIONS = "predictions"
+"""The folder of captions inside the output."""
+
+
+def write_report(report: Report, out: str | os.PathLike[str]) -> list[Path]:
+    """Write ``results.json``, ``model-index.yml``, ``scores.png`` (where matplotlib is) and ``samples.html``."""
+    folder = Path(out)
+    written = write_results(report.evaluations, folder, report.differences)
+    plot = _plot(report, folder)
+    page = write_page(report.evaluations, report.samples, plot, folder, report.differences, report.notes)
+    return [*written, *([plot] if plot else []), page]
+
+
+def write_predictions(source: Source, out: str | os.PathLike[str]) -> list[Path]:
+    """Write the captions of a source as ``{id: caption}``, one file per set, into the folder of captions."""
+    folder = Path(out) / PREDICTIONS
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for number, captions in enumerate(source.sets):
+        part = f".{number}" if len(source.sets) > 1 else ""
+        path = folder / f"{safe_file_name(source.name)}{part}.json"
+        write_text(path, json.dumps(captions, indent=1, ensure_ascii=False) + "\n")
+        written.append(path)
+    return written
+
+
+def _plot(report: Report, folder: Path) -> Path | None:
+    try:
+        return write_plot(report.evaluations, folder)
+    except ImportError:
+        return None
