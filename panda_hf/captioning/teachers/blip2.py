@@ -9,7 +9,7 @@ from typing import Any
 from panda_hf.captioning.prompts import build_prompt
 from panda_hf.captioning.registry.card import Decoding, TeacherCard
 from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frame, reads_words, words_of
-from panda_hf.captioning.teachers.generating import decode, generate
+from panda_hf.captioning.teachers.generating import decode, generate, pad_for_generation
 from panda_hf.models.loading import Loading
 
 
@@ -57,5 +57,5 @@ def load(card: TeacherCard, device: str, loading: Loading) -> Blip2Teacher:
     from transformers import Blip2ForConditionalGeneration
 
     model, processor = load_whole(Blip2ForConditionalGeneration, card, device, loading)
-    processor.tokenizer.padding_side = "left"  # generation continues at the right end of every row
+    pad_for_generation(model, processor.tokenizer)
     return Blip2Teacher(card, model, processor)

@@ -43,3 +43,13 @@ def without_prompt(ids: Any, prompt: Any) -> Any:
 def decode(processor: Any, ids: Any) -> list[str]:
     """One string per row, without special tokens."""
     return list(processor.batch_decode(ids, skip_special_tokens=True))
+
+
+def pad_for_generation(model: Any, tokenizer: Any) -> None:
+    """Let prompts be padded where it does least harm.
+
+    A decoder goes on at the right end of every row, so it is padded on the left. An encoder is padded on the right:
+    places for pixels stand before the words, and padding between the two would move them apart.
+    """
+    language_model = getattr(model, "language_model", model)
+    tokenizer.padding_side = "right" if language_model.config.is_encoder_decoder else "left"

@@ -9,7 +9,7 @@ from typing import Any
 from panda_hf.captioning.prompts import build_prompt
 from panda_hf.captioning.registry.card import Decoding, TeacherCard
 from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frame, pick_frames, words_of
-from panda_hf.captioning.teachers.generating import decode, generate
+from panda_hf.captioning.teachers.generating import decode, generate, pad_for_generation
 from panda_hf.models.loading import Loading
 
 
@@ -41,7 +41,10 @@ class ImageTextToTextTeacher:
             chat_prompt(processor, self._words(clip, processor), 1 if as_video else len(view), as_video)
             for clip, view in zip(clips, views, strict=True)
         ]
-        pixels = {"videos": views} if as_video else {"images": [list(view) for view in views]}
+        pixels: dict[str, Any] = {"images": [list(view) for view in views]}
+        if as_video:
+            when = [metadata_of(clip, len(view)) for clip, view in zip(clips, views, strict=True)]
+            pixels = {"videos": views, "video_metadata": when, "do_sample_frames": False}
         return processor(text=prompts, padding=True, return_tensors="pt", **pixels)
 
     def write(self, clips: Sequence[ClipInput], inputs: Any, decoding: Decoding) -> list[str]:
@@ -62,11 +65,30 @@ def knows_videos(processor: Any) -> bool:
     return getattr(processor, "video_processor", None) is not None
 
 
+def metadata_of(clip: ClipInput, frames: int) -> Any:
+    """When the frames were taken, for processors that write the times into the prompt; 1 frame a second if unknown."""
+    from transformers.video_utils import VideoMetadata
+
+    seconds = clip.times[-1] - clip.times[0] if len(clip.times) > 1 else 0.0
+    length = seconds * len(clip.times) / (len(clip.times) - 1) if seconds > 0 else float(frames)
+    return VideoMetadata(
+        total_num_frames=frames, fps=frames / length, duration=length, frames_indices=list(range(frames))
+    )
+
+
 def chat_prompt(processor: Any, words: str, count: int, as_video: bool) -> str:
-    """One user turn by the processor's chat template: ``count`` images or videos, then ``words``."""
-    pictures: list[dict[str, str]] = [{"type": "video" if as_video else "image"}] * count
+    """One user turn by the processor's chat template: ``count`` images or videos, then ``words``.
+
+    Without a template the pictures' tokens are put before the words.
+    """
+    kind = "video" if as_video else "image"
+    if not (getattr(processor, "chat_template", None) or getattr(processor.tokenizer, "chat_template", None)):
+        return f"{getattr(processor, f'{kind}_token', '') * count}{words}"
+    pictures: list[dict[str, str]] = [{"type": kind}] * count
     turn = {"role": "user", "content": [*pictures, {"type": "text", "text": words}]}
-    return str(processor.apply_chat_template([turn], add_generation_prompt=True, tokenize=False))
+    return str(
+        processor.apply_chat_template([turn], add_generation_prompt=True, tokenize=False, enable_thinking=False)
+    )
 
 
 def load(card: TeacherCard, device: str, loading: Loading) -> ImageTextToTextTeacher:
@@ -78,5 +100,5 @@ def load(card: TeacherCard, device: str, loading: Loading) -> ImageTextToTextTea
     from transformers import AutoModelForImageTextToText
 
     model, processor = load_whole(AutoModelForImageTextToText, card, device, loading)
-    processor.tokenizer.padding_side = "left"  # generation continues at the right end of every row
+    pad_for_generation(model, processor.tokenizer)
     return ImageTextToTextTeacher(card, model, processor)

@@ -1,0 +1,51 @@
+"""Teachers of the Florence-2 family: one frame and a task word, such as ``<CAPTION>``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from panda_hf.captioning.registry.card import Decoding, TeacherCard
+from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frame
+from panda_hf.captioning.teachers.generating import decode, generate
+from panda_hf.models.loading import Loading
+
+DEFAULT_TASK = "<CAPTION>"
+
+
+@dataclasses.dataclass(frozen=True)
+class Florence2Teacher:
+    """`Florence2ForConditionalGeneration` and its processor."""
+
+    card: TeacherCard
+    model: Any
+    processor: Any
+
+    def caption(self, clips: Sequence[ClipInput], decoding: Decoding) -> list[str]:
+        """Caption one frame per clip; see :class:`~panda_hf.captioning.teachers.base.Teacher`."""
+        return self.write(clips, self.prepare(clips, self.processor), decoding)
+
+    def length(self, clip: ClipInput) -> int:
+        """The prompt is always the same."""
+        return 0
+
+    def prepare(self, clips: Sequence[ClipInput], processor: Any) -> Any:
+        """One frame and the task word per clip."""
+        frames = [pick_frame(clip, self.card.name) for clip in clips]
+        return processor(images=frames, text=[self.card.task or DEFAULT_TASK] * len(frames), return_tensors="pt")
+
+    def write(self, clips: Sequence[ClipInput], inputs: Any, decoding: Decoding) -> list[str]:
+        """One string per prepared clip."""
+        return decode(self.processor, generate(self.model, inputs, self.card.name, clips, decoding))
+
+
+def load(card: TeacherCard, device: str, loading: Loading) -> Florence2Teacher:
+    """Build a Florence-2 teacher.
+
+    Raises:
+        CheckpointError: see :func:`~panda_hf.captioning.teachers.base.load_whole`.
+    """
+    from transformers import Florence2ForConditionalGeneration
+
+    return Florence2Teacher(card, *load_whole(Florence2ForConditionalGeneration, card, device, loading))

@@ -1,0 +1,80 @@
+"""Teachers of the InstructBLIP family: the Q-Former reads the instruction too. One frame, or four of a video."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from panda_hf.captioning.prompts import build_prompt
+from panda_hf.captioning.registry.card import Decoding, TeacherCard
+from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frame, pick_frames, words_of
+from panda_hf.captioning.teachers.generating import decode, generate, pad_for_generation
+from panda_hf.models.loading import Loading
+
+VIDEO_FRAMES = 4
+"""The number that ``InstructBlipVideoProcessor`` makes places for."""
+QFORMER_TOKENS = 512
+"""Positions that its Q-Former knows; a longer instruction is cut for the Q-Former alone."""
+
+
+@dataclasses.dataclass(frozen=True)
+class InstructBlipTeacher:
+    """`InstructBlipForConditionalGeneration`, or the class for videos, and its processor."""
+
+    card: TeacherCard
+    model: Any
+    processor: Any
+
+    def caption(self, clips: Sequence[ClipInput], decoding: Decoding) -> list[str]:
+        """Caption each clip; see :class:`~panda_hf.captioning.teachers.base.Teacher`."""
+        return self.write(clips, self.prepare(clips, self.processor), decoding)
+
+    def length(self, clip: ClipInput) -> int:
+        """Characters of the words that the instruction quotes."""
+        return sum(len(text or "") for text in words_of(self.card, clip).values())
+
+    def prepare(self, clips: Sequence[ClipInput], processor: Any) -> Any:
+        """One view and one instruction per clip."""
+        prompts = [build_prompt(processor.tokenizer, **words_of(self.card, clip)) for clip in clips]
+        images = [self._view(clip) for clip in clips]
+        inputs = processor(images=images, text=prompts, padding=True, return_tensors="pt")
+        for name in ("qformer_input_ids", "qformer_attention_mask"):
+            inputs[name] = inputs[name][:, :QFORMER_TOKENS]
+        return inputs
+
+    def write(self, clips: Sequence[ClipInput], inputs: Any, decoding: Decoding) -> list[str]:
+        """One string per prepared clip."""
+        return decode(self.processor, generate(self.model, inputs, self.card.name, clips, decoding))
+
+    def _view(self, clip: ClipInput) -> np.ndarray:
+        return pick_frames(clip, VIDEO_FRAMES) if shows_video(self.card) else pick_frame(clip, self.card.name)
+
+
+def shows_video(card: TeacherCard) -> bool:
+    """Whether the class for videos runs it."""
+    return "video" in card.sees
+
+
+def load(card: TeacherCard, device: str, loading: Loading) -> InstructBlipTeacher:
+    """Build an InstructBLIP teacher.
+
+    Raises:
+        CheckpointError: see :func:`~panda_hf.captioning.teachers.base.load_whole`.
+    """
+    from transformers import (
+        InstructBlipForConditionalGeneration,
+        InstructBlipProcessor,
+        InstructBlipVideoForConditionalGeneration,
+        InstructBlipVideoProcessor,
+    )
+
+    classes: tuple[Any, Any] = (InstructBlipForConditionalGeneration, InstructBlipProcessor)
+    if shows_video(card):
+        classes = (InstructBlipVideoForConditionalGeneration, InstructBlipVideoProcessor)
+    model, processor = load_whole(classes[0], card, device, loading, classes[1])
+    pad_for_generation(model, processor.tokenizer)
+    processor.qformer_tokenizer.padding_side = "right"
+    return InstructBlipTeacher(card, model, processor)

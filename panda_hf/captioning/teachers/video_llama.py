@@ -1,0 +1,81 @@
+"""Teachers of the Video-LLaMA family: eight frames, a conversation in plain text, the video in its place."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from panda_hf.captioning.prompts import build_prompt
+from panda_hf.captioning.registry.card import Decoding, TeacherCard
+from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frames, words_of
+from panda_hf.captioning.teachers.generating import decode, generate
+from panda_hf.errors import CheckpointError
+from panda_hf.models.loading import Loading
+
+TURNS = ("###Human: <Video><ImageHere></Video> ", "###Assistant:")
+"""The conversation that the published checkpoints were trained in."""
+WHEN = "The video has {count} frames, taken at {times} seconds."
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoLlamaTeacher:
+    """`VideoLlamaForConditionalGeneration` of this package and its processor."""
+
+    card: TeacherCard
+    model: Any
+    processor: Any
+
+    def caption(self, clips: Sequence[ClipInput], decoding: Decoding) -> list[str]:
+        """Caption each clip; see :class:`~panda_hf.captioning.teachers.base.Teacher`."""
+        return self.write(clips, self.prepare(clips, self.processor), decoding)
+
+    def length(self, clip: ClipInput) -> int:
+        """Characters of the words that the prompt quotes."""
+        return sum(len(text or "") for text in words_of(self.card, clip).values())
+
+    def prepare(self, clips: Sequence[ClipInput], processor: Any) -> Any:
+        """Frames and one turn of conversation per clip."""
+        count = self.card.num_frames or processor.num_frames
+        return processor(
+            videos=[pick_frames(clip, count) for clip in clips],
+            text=[self._prompt(clip, count, processor) for clip in clips],
+        )
+
+    def write(self, clips: Sequence[ClipInput], inputs: Any, decoding: Decoding) -> list[str]:
+        """One string per prepared clip."""
+        return decode(self.processor, generate(self.model, inputs, self.card.name, clips, decoding))
+
+    def _prompt(self, clip: ClipInput, count: int, processor: Any) -> str:
+        before, after = self.card.turns if any(self.card.turns) else TURNS
+        asked = build_prompt(processor.tokenizer, **words_of(self.card, clip))
+        return f"{before}{_when(clip, count)}{asked}{after}"
+
+
+def _when(clip: ClipInput, count: int) -> str:
+    """When the frames were taken, seconds from the first; nothing where it is not known."""
+    if not clip.times:
+        return ""
+    seconds = pick_frames(dataclasses.replace(clip, frames=np.asarray(clip.times) - clip.times[0]), count)
+    return WHEN.format(count=count, times=", ".join(f"{second:.1f}" for second in seconds)) + " "
+
+
+def load(card: TeacherCard, device: str, loading: Loading) -> VideoLlamaTeacher:
+    """Build a Video-LLaMA teacher.
+
+    Raises:
+        CheckpointError: see :func:`~panda_hf.captioning.teachers.base.load_whole`; the official files are not of the
+            form that ``from_pretrained`` takes.
+    """
+    from panda_hf.models.video_llama import VideoLlamaForConditionalGeneration, VideoLlamaProcessor
+
+    try:
+        model, processor = load_whole(VideoLlamaForConditionalGeneration, card, device, loading, VideoLlamaProcessor)
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{error} The official files of Video-LLaMA hold only what was trained: run "
+            f"`panda-hf teachers convert-video-llama` once and give its folder as checkpoint."
+        ) from error.__cause__
+    return VideoLlamaTeacher(card, model, processor)

@@ -1,0 +1,163 @@
+"""VideoChat Text as a pipeline: models look at the frames and at the motion, a language model writes the sentence.
+
+The original's parts (VideoChat, arXiv 2305.06355, section 3.1) are not in transformers; the roles are filled by
+Florence-2 (a caption and tags per frame, regions of the middle one), a video classifier (the action) and any causal
+language model.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from panda_hf.captioning.prompts import ASK, build_prompt, cut_tokens, neutral
+from panda_hf.captioning.registry.card import Decoding, TeacherCard
+from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frames, words_of
+from panda_hf.captioning.teachers.generating import decode, generate, pad_for_generation
+from panda_hf.errors import CheckpointError
+from panda_hf.models.loading import Loading
+
+FRAMES = 8
+"""Frames that are looked at where the card does not say."""
+CAPTION, TAGS, REGIONS = "<CAPTION>", "<OD>", "<DENSE_REGION_CAPTION>"
+SIGHT = Decoding(max_new_tokens=60, num_beams=3)
+"""Of the model that looks at frames, as Tag2Text in the original (beams 3, length 50)."""
+MAX_TAGS, MAX_REGIONS, SEEN_TOKENS = 12, 6, 300
+"""How much of what was seen the writer is told."""
+ACTION_CHANCE = 0.3
+"""A less likely action is not told."""
+
+LOOK = "Notes on a video, made frame by frame."
+FRAME = "Frame {number}: {caption}"
+THINGS = "Things in it: {tags}"
+PLACES = "In the middle frame: {regions}"
+ACTION = "Likely action: {action}"
+"""Own wording, as in :mod:`panda_hf.captioning.prompts`, whose last line is the same."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """What was seen in one clip."""
+
+    captions: tuple[str, ...]  # one per frame
+    tags: tuple[str, ...]  # of all frames, the most frequent first
+    regions: tuple[str, ...]  # of the middle frame
+    action: str | None  # None: no likely one
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoChatTextTeacher:
+    """Three models and their processors; ``processor`` is the writer's tokenizer."""
+
+    card: TeacherCard
+    model: Any
+    processor: Any
+    sight: tuple[Any, Any]
+    motion: tuple[Any, Any] | None  # None: the card names no classifier
+
+    def caption(self, clips: Sequence[ClipInput], decoding: Decoding) -> list[str]:
+        """Caption each clip; see :class:`~panda_hf.captioning.teachers.base.Teacher`."""
+        prompts = [self.prompt(clip, self.see(clip)) for clip in clips]
+        turns = [in_template(self.processor, prompt) for prompt in prompts]
+        inputs = self.processor(turns, padding=True, add_special_tokens=False, return_tensors="pt")
+        return decode(self.processor, generate(self.model, inputs, self.card.name, clips, decoding))
+
+    def see(self, clip: ClipInput) -> Seen:
+        """Look at the frames of a clip, all of them in one batch, and at its motion."""
+        frames = pick_frames(clip, self.card.num_frames or FRAMES)
+        captions = [neutral(text) for text in self._look(clip, frames, CAPTION)]
+        tags = Counter(neutral(tag) for labels in self._look(clip, frames, TAGS) for tag in set(labels))
+        (regions,) = self._look(clip, frames[len(frames) // 2 :][:1], REGIONS)
+        return Seen(
+            captions=tuple(captions),
+            tags=tuple(_said(tag for tag, _ in tags.most_common(MAX_TAGS))),
+            regions=tuple(_said(neutral(region) for region in regions[:MAX_REGIONS])),
+            action=self._action(clip),
+        )
+
+    def prompt(self, clip: ClipInput, seen: Seen) -> str:
+        """Notes of what was seen, then the four-part prompt: spoken, described, the request."""
+        lines = [FRAME.format(number=i + 1, caption=text) for i, text in _changes(seen.captions)]
+        lines += [THINGS.format(tags=", ".join(seen.tags))] if seen.tags else []
+        lines += [PLACES.format(regions="; ".join(seen.regions))] if seen.regions else []
+        lines += [ACTION.format(action=seen.action)] if seen.action else []
+        notes = cut_tokens(self.processor, "\n".join(lines), SEEN_TOKENS)
+        asked = build_prompt(self.processor, **words_of(self.card, clip))
+        return "\n".join([LOOK, notes, asked if asked.endswith(ASK) else f"{asked}\n{ASK}"])
+
+    def _look(self, clip: ClipInput, frames: np.ndarray, task: str) -> list[Any]:
+        """What the frames' model says to a task: a string per frame, or a list of labels per frame."""
+        model, processor = self.sight
+        inputs = processor(images=list(frames), text=[task] * len(frames), return_tensors="pt")
+        ids = generate(model, inputs, self.card.name, [clip] * len(frames), SIGHT)
+        if task == CAPTION:
+            return decode(processor, ids)
+        height, width = frames.shape[1:3]
+        texts = processor.batch_decode(ids, skip_special_tokens=False)
+        found = [processor.post_process_generation(text, task=task, image_size=(width, height)) for text in texts]
+        return [answer[task]["labels"] for answer in found]
+
+    def _action(self, clip: ClipInput) -> str | None:
+        if self.motion is None:
+            return None
+        import torch
+
+        model, processor = self.motion
+        frames = pick_frames(clip, model.config.num_frames)
+        pixels = processor(list(frames), return_tensors="pt").to(model.device, model.dtype)
+        with torch.inference_mode():
+            chances = model(**pixels).logits[0].float().softmax(dim=-1)
+        best = int(chances.argmax())
+        return neutral(str(model.config.id2label[best])) if chances[best] >= ACTION_CHANCE else None
+
+
+def in_template(tokenizer: Any, prompt: str) -> str:
+    """One user turn by the tokenizer's chat template; the prompt as it is where there is none."""
+    if not tokenizer.chat_template:
+        return f"{tokenizer.bos_token or ''}{prompt}\n"
+    turn = {"role": "user", "content": prompt}
+    return str(
+        tokenizer.apply_chat_template([turn], add_generation_prompt=True, tokenize=False, enable_thinking=False)
+    )
+
+
+def _changes(captions: Sequence[str]) -> Iterable[tuple[int, str]]:
+    """The captions that say something else than the frame before did, with their frame's number from 0."""
+    return [(i, text) for i, text in enumerate(captions) if text and (i == 0 or text != captions[i - 1])]
+
+
+def _said(words: Iterable[str]) -> list[str]:
+    return [word for word in words if word]
+
+
+def load(card: TeacherCard, device: str, loading: Loading) -> VideoChatTextTeacher:
+    """Build the pipeline of a card: ``parts`` names the models for ``frames`` and ``action``.
+
+    Raises:
+        CheckpointError: when the card names no model for the frames, or one cannot be loaded whole.
+    """
+    from transformers import (
+        AutoImageProcessor,
+        AutoModelForCausalLM,
+        AutoModelForVideoClassification,
+        AutoTokenizer,
+        Florence2ForConditionalGeneration,
+    )
+
+    def part(role: str, model_class: Any, processor_class: Any = None) -> tuple[Any, Any]:
+        where = dataclasses.replace(card, checkpoint=card.part(role), revision=None)
+        return load_whole(model_class, where, device, loading, processor_class)
+
+    if not card.part("frames"):
+        raise CheckpointError(f"teacher {card.name!r}: its parts {card.parts} name no checkpoint for 'frames'")
+    writer, tokenizer = load_whole(AutoModelForCausalLM, card, device, loading, AutoTokenizer)
+    pad_for_generation(writer, tokenizer)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    sight = part("frames", Florence2ForConditionalGeneration)
+    motion = part("action", AutoModelForVideoClassification, AutoImageProcessor) if card.part("action") else None
+    return VideoChatTextTeacher(card, writer, tokenizer, sight, motion)
