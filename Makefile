@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow quality style clean
+.PHONY: demo test test-slow quality style metrics clean
 
 demo: $(VENV)/.demo  ## install, write eight films, curate them, write demo-out/report.html
 	$(BIN)/panda-hf demo --out demo-out
@@ -22,6 +22,11 @@ quality: $(VENV)/.dev  ## style and types, nothing is changed
 style: $(VENV)/.dev  ## mend the style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+metrics:  ## each caption metric runs alone: give all of them the helper files of cider
+	for name in bleu rouge_l meteor; do \
+	  for file in caption_corpus longest_match ptb_grammar ptb_tokenizer; do \
+	    cp panda_hf/metrics/cider/$$file.py panda_hf/metrics/$$name/; done; done
 
 clean:
 	rm -rf $(VENV) demo-out build dist *.egg-info
