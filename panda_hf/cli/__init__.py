@@ -14,6 +14,7 @@ from panda_hf.cli.demo import demo
 from panda_hf.cli.download import download
 from panda_hf.cli.errors import Commands
 from panda_hf.cli.evaluate import evaluate
+from panda_hf.cli.evaluate_table3 import table3
 from panda_hf.cli.films import films
 from panda_hf.cli.mini_benchmark import benchmark
 from panda_hf.cli.push import push
@@ -71,6 +72,7 @@ mini.command()(films)
 mini.command()(train)
 mini.command()(score)
 mini.command()(benchmark)
+mini.command()(table3)
 app.add_typer(mini, name="mini")
 
 

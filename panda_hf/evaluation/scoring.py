@@ -191,6 +191,17 @@ def metric_module(name: str) -> Any:
     return evaluate.load(metric_folder(name), keep_in_memory=True)
 
 
+def encoder_at_hand() -> str | None:
+    """The encoder that papers use for BERTScore, where it was downloaded before; nothing is fetched."""
+    from huggingface_hub import try_to_load_from_cache
+
+    for name in ("roberta-large", "FacebookAI/roberta-large"):
+        held = [try_to_load_from_cache(name, file) for file in ("config.json", "model.safetensors")]
+        if all(isinstance(path, str) for path in held):
+            return name
+    return None
+
+
 def _frames(video_id: str, frames: Frames | None) -> list[np.ndarray]:
     found = frames(video_id) if frames is not None else None
     if found is None:
