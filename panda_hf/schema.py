@@ -95,6 +95,17 @@ SELECT_COLUMNS = Features(
     }
 )
 
+CAPTION_ERRORS = "caption_errors"
+CAPTION_TOKENS = "caption_tokens"
+CAPTION_NOTES = Features(
+    {
+        CAPTION_ERRORS: List({"teacher": Value("string"), "type": Value("string"), "message": Value("string")}),
+        CAPTION_TOKENS: List({"teacher": Value("string"), "prompt": Value("int32"), "written": Value("int32")}),
+    }
+)
+"""Beside the candidates: why a teacher has none for the clip, and the tokens that a server counted. One entry for each
+teacher that has something to say, an empty list where none has, ``None`` where no teacher came."""
+
 CAPTION_PREFIX = "caption_"
 """A teacher called ``x`` writes the column ``caption_x``."""
 

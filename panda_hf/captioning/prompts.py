@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import re
 import unicodedata
 from typing import Any
@@ -18,7 +19,30 @@ DESCRIPTION_TOKENS = 64
 SUBTITLE_TOKENS = 96
 """How much of each field a prompt keeps, in the tokens of the teacher's own tokenizer."""
 
-_QUOTES = str.maketrans({c: "'" for c in '"“”„‟«»`´‘’′″'} | {"<": "(", ">": ")", "[": "(", "]": ")", "|": "/"})
+CLEANING = 2
+"""Counts the ways in which fields were cleaned so far; part of the template's hash."""
+_CHARACTERS_PER_TOKEN = 64
+"""No more of a field is looked at for each token that is kept: a description may be as long as a book."""
+
+_QUOTES = str.maketrans({c: "'" for c in '"“”„‟«»`´‘’‚‛′″＂「」『』'})
+_BRACKETS = str.maketrans("<>[]{}|\\‹›〈〉⟨⟩", "()()()//()()()")
+_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>|<[\d:. ]{1,40}>|\{\\[^{}]{0,100}\}")
+"""Markup of HTML, the times inside WebVTT cues, the overrides of ASS."""
+_LINK = re.compile(r"\[([^\[\]]{0,200})\]\([^()\s]{0,500}\)")
+_ADDRESS = re.compile(
+    r"\b(?:https?://|ftp://|www\.)\S+|\b(?:[\w-]{1,63}\.){1,5}[a-zA-Z]{2,24}/\S+"
+    r"|\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"
+)
+_RUN = re.compile(r"([#=~-])\1+|[*_]{2,}|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)")
+"""Rules, headings and emphasis; a ``###`` would begin the next turn of some conversations."""
+_TURN = re.compile(
+    r"\b(system|user|human|assistant|ai|gpt|bot|model|inst(?:ruction)?|response)\s*[:：]+", re.IGNORECASE
+)
+"""What begins a turn of a conversation written as plain text."""
+_UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_WORD = re.compile(rf"\s*(?:[{_UNSPACED}]|[^\s{_UNSPACED}]{{1,16}})")
+"""About one token where there is no tokenizer: a word, sixteen letters of a longer one, a character of scripts that
+write no spaces."""
 
 
 def build_prompt(
@@ -31,9 +55,10 @@ def build_prompt(
     """The prompt of one clip; with no text at all it is only the closing request.
 
     Args:
-        tokenizer: the teacher's tokenizer; fields are cut at its token borders, not at characters.
-        title: untrusted, like the other two; quotes, line breaks, control characters and the brackets of special
-            tokens are neutralised, so that a field can neither end its own quotation nor insert an image.
+        tokenizer: the teacher's tokenizer; fields are cut at its token borders, not at characters. ``None`` where
+            only a server knows it: fields are then cut by words.
+        title: untrusted, like the other two: addresses and markup are taken out, and a field can neither end its own
+            quotation nor begin a turn or insert a special token or an image.
         description: see ``title``.
         subtitle: what is said in the clip.
     """
@@ -50,13 +75,42 @@ def build_prompt(
 
 def clean_text(tokenizer: Any, text: str | None, max_tokens: int) -> str:
     """``text`` on one line, without what could be read as markup, at most ``max_tokens`` long; "" for ``None``."""
-    return cut_tokens(tokenizer, neutral(text or ""), max_tokens)
+    words = neutral((text or "")[: max_tokens * _CHARACTERS_PER_TOKEN])
+    if tokenizer is None:
+        return cut_words(words, max_tokens)
+    return cut_tokens(tokenizer, without_special_tokens(tokenizer, words), max_tokens)
 
 
 def neutral(text: str) -> str:
-    """Untrusted text with no control characters, line breaks, double quotes, special-token brackets or ``###``."""
-    printable = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text)
-    return " ".join(re.sub(r"#{2,}", "#", printable.translate(_QUOTES)).split())
+    """Untrusted text as plain words on one line.
+
+    Addresses, mail addresses and markup are taken out; quotation marks become apostrophes and the brackets of special
+    tokens round ones, also where they were written as entities or in full width; runs of ``#`` and the like become
+    one, and the colon goes from ``Assistant:``.
+    """
+    plain = unicodedata.normalize("NFKC", html.unescape(text))
+    plain = _ADDRESS.sub(" ", _LINK.sub(r"\1", _TAG.sub(" ", plain)))
+    plain = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in plain)
+    plain = plain.translate(_QUOTES).translate(_BRACKETS)
+    return " ".join(_TURN.sub(r"\1", _RUN.sub(r"\1", plain)).split())
+
+
+def without_special_tokens(tokenizer: Any, text: str) -> str:
+    """``text`` without the strings that the tokenizer takes for special tokens, whatever they look like."""
+    special = _special_strings(tokenizer)
+    before = None
+    while special and text != before:  # taking one out may put another together
+        before = text
+        text = " ".join(re.sub("|".join(map(re.escape, special)), " ", text, flags=re.IGNORECASE).split())
+    return text
+
+
+def _special_strings(tokenizer: Any) -> list[str]:
+    """Longest first. Plain letters are no mark of a conversation: some tokenizers list whole words."""
+    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+    strings = {str(token).strip() for token in added if getattr(token, "special", False)}
+    strings |= {str(token).strip() for token in getattr(tokenizer, "all_special_tokens", ())}
+    return sorted((text for text in strings if len(text) > 1), key=len, reverse=True)
 
 
 def cut_tokens(tokenizer: Any, text: str, max_tokens: int) -> str:
@@ -65,12 +119,34 @@ def cut_tokens(tokenizer: Any, text: str, max_tokens: int) -> str:
     if len(ids) <= max_tokens:
         return text
     if not getattr(tokenizer, "is_fast", False):
-        return str(tokenizer.decode(ids[:max_tokens], skip_special_tokens=True)).strip()
+        return str(tokenizer.decode(ids[:max_tokens], skip_special_tokens=True)).rstrip("\ufffd").strip()
     offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-    return text[: offsets[max_tokens - 1][1]].rstrip()
+    kept = max_tokens
+    while kept and offsets[kept][0] < offsets[kept - 1][1]:  # a character of several tokens
+        kept -= 1
+    return text[: offsets[kept - 1][1]].rstrip() if kept else ""
 
 
-def template_hash() -> str:
-    """SHA-256 of the template and its limits: kept with the captions, so that it is known how they were asked for."""
-    parts = [ANNOUNCE, SPOKEN, DESCRIBED, ASK, str((TITLE_TOKENS, DESCRIPTION_TOKENS, SUBTITLE_TOKENS))]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+def cut_words(text: str, max_words: int) -> str:
+    """The beginning of ``text`` of at most ``max_words`` words, or characters of scripts that write no spaces.
+
+    Example:
+        >>> cut_words("a cat sits", 2)
+        'a cat'
+    """
+    end = 0
+    for count, word in enumerate(_WORD.finditer(text)):
+        if count == max_words:
+            return text[:end].rstrip()
+        end = word.end()
+    return text
+
+
+def template_hash(*more: str) -> str:
+    """SHA-256 of the template and its limits: kept with the captions, so that it is known how they were asked for.
+
+    Args:
+        more: what else a teacher's prompt is made of, such as the turns of its conversation.
+    """
+    parts = [ANNOUNCE, SPOKEN, DESCRIBED, ASK, str((TITLE_TOKENS, DESCRIPTION_TOKENS, SUBTITLE_TOKENS, CLEANING))]
+    return hashlib.sha256("\n".join([*parts, *more]).encode()).hexdigest()

@@ -40,6 +40,8 @@ MEANINGS = {
     "error": "why the row failed: stage, type, message; empty: it did not",
     "caption": "the candidate that the selector chose",
     "caption_teacher": "the teacher that wrote it",
+    "caption_errors": "teachers that have no candidate for the clip, and why",
+    "caption_tokens": "tokens of prompt and answer, as counted by the servers of teachers",
     "matching_score": "how well it matches the clip, as the selector sees it; compare only within one selector",
     "candidates": "all candidates with their scores",
     "clip_path": "the clip as a file of its own, relative to this card",

@@ -13,7 +13,7 @@ from typing import Any
 
 from panda_hf import schema
 from panda_hf.clips import explode_batch
-from panda_hf.errors import CheckpointError, ContractError, MissingColumnError
+from panda_hf.errors import CheckpointError, ContractError, EndpointError, MissingColumnError
 from panda_hf.running import spool
 from panda_hf.running.cut import Cut
 from panda_hf.running.naming import safe_file_name
@@ -24,7 +24,7 @@ from panda_hf.stage import Batch, Failure, Row, Stage
 
 MAX_WARNINGS = 20
 """So many warnings of one video are kept."""
-FATAL = (CheckpointError, ContractError, MissingColumnError)
+FATAL = (CheckpointError, ContractError, EndpointError, MissingColumnError)
 """Errors that every other video would meet too: they end the run instead of failing its rows one by one."""
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)})
 

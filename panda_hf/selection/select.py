@@ -26,7 +26,7 @@ class Select(Stage):
 
     The score is the mean over frames of the cosine between frame and caption, undivided by the temperature, as in
     the released dataset. A candidate that is ``None`` or blank stays among the candidates with the score ``None``; a
-    clip without any caption becomes an error row.
+    clip without any caption becomes an error row that says why each teacher has none.
 
     Example::
 
@@ -61,6 +61,10 @@ class Select(Stage):
     @property
     def uses(self) -> tuple[str, ...]:
         """The captions; one of them may be ``None`` in a row, since a teacher may fail on a clip."""
+        return (*self._columns, schema.CAPTION_ERRORS)
+
+    @property
+    def _columns(self) -> tuple[str, ...]:
         return tuple(schema.caption_column(teacher) for teacher in self.teachers)
 
     @property
@@ -71,7 +75,7 @@ class Select(Stage):
     def check_columns(self, columns: Sequence[str]) -> None:
         """Also every teacher's column must exist: a teacher that never ran is a mistake, not an absent caption."""
         super().check_columns(columns)
-        missing = [column for column in self.uses if column not in columns]
+        missing = [column for column in self._columns if column not in columns]
         if missing:
             raise MissingColumnError(
                 f"{self.name} chooses among the teachers {list(self.teachers)}, but the dataset lacks the column(s) "
@@ -86,11 +90,11 @@ class Select(Stage):
         return run_rows(functools.partial(self._select, scorer), batch, list(self.appends))
 
     def _select(self, scorer: Scorer, row: Row) -> Row:
-        captions = [row[column] for column in self.uses]
+        captions = [row[column] for column in self._columns]
         scores = score_candidates(scorer, unpack_frames(row["frames"]), captions)
         choice = choose(scores)
         if choice is None:
-            raise ValueError(f"none of the teachers {list(self.teachers)} wrote a caption for this clip")
+            raise ValueError(f"none of the teachers {list(self.teachers)} wrote a caption for this clip{_why(row)}")
         return {
             "caption": captions[choice.index],
             "caption_teacher": self.teachers[choice.index],
@@ -100,6 +104,11 @@ class Select(Stage):
                 for teacher, caption, score in zip(self.teachers, captions, scores, strict=True)
             ],
         }
+
+
+def _why(row: Row) -> str:
+    reasons = [f"{note['teacher']}: {note['message']}" for note in row[schema.CAPTION_ERRORS] or ()]
+    return f" ({'; '.join(reasons)})" if reasons else ""
 
 
 def score_candidates(scorer: Any, frames: np.ndarray, captions: Sequence[str | None]) -> list[float | None]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+from panda_hf.captioning.registry.endpoint import Endpoint
+
 Modality = Literal["image", "video", "text", "subtitle", "metadata"]
 """image: one frame of the middle; video: several frames; subtitle: what is spoken in the clip; metadata: title and
 description; text: both of these."""
@@ -73,6 +75,7 @@ class TeacherCard:
     task: str = ""  # the words of a `task` prompt
     turns: tuple[str, str] = ("", "")  # what a `conversation` puts before the prompt and after it
     num_frames: int | None = None  # shown of the clip's frame pack, spread evenly; None: all of them
+    endpoint: Endpoint | None = None  # where the model is served; None: it is loaded into this process
     parts: tuple[tuple[str, str], ...] = ()  # further checkpoints of a pipeline: (role, checkpoint)
     model_class: str = ""  # the class that runs it; "" where the family has only one
     revision: str | None = None  # of the Hub repository

@@ -17,6 +17,7 @@ from panda_hf.errors import CheckpointError
 from panda_hf.models.checkpoints import resolve
 from panda_hf.models.loading import Loading
 from panda_hf.models.release import kept
+from panda_hf.stage import Failure
 
 DEFAULT_LOADING = Loading()
 
@@ -33,13 +34,26 @@ class ClipInput:
     subtitle: str | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a server wrote, and the tokens that it counted; ``None`` where it did not say."""
+
+    text: str
+    prompt_tokens: int | None = None
+    new_tokens: int | None = None
+
+
+Reply = str | Answer | Failure
+"""What a teacher has for a clip: a text as generated, possibly empty, or why there is none."""
+
+
 class Teacher(Protocol):
     """Writes one caption per clip. The caption of a clip does not depend on the other clips of the call."""
 
     card: TeacherCard
 
-    def caption(self, clips: Sequence[ClipInput], decoding: Decoding) -> list[str]:
-        """One string per clip, as generated, possibly empty."""
+    def caption(self, clips: Sequence[ClipInput], decoding: Decoding) -> Sequence[Reply]:
+        """One reply per clip. A ``Failure`` costs the clip this candidate; what is raised, all clips of the call."""
 
 
 def load_teacher(card: TeacherCard, device: str, loading: Loading = DEFAULT_LOADING) -> Teacher:

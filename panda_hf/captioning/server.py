@@ -1,0 +1,258 @@
+"""A server of chat completions: many requests at once, tried again with patience, never with a key in what is said."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import logging
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+
+from panda_hf.captioning.registry.endpoint import Endpoint
+from panda_hf.captioning.teachers.base import Answer, Reply
+from panda_hf.errors import EndpointError
+from panda_hf.models.release import kept
+from panda_hf.stage import Failure
+
+MAX_ANSWER_BYTES = 4 << 20
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 60.0
+TRIES = 4
+"""So often a request is tried to which the server, being there, answers 500 or nonsense."""
+
+_AWAY = frozenset({408, 425, 429, 502, 503, 504, 529})
+"""The server is overloaded or not there: patience helps."""
+_REFUSED = frozenset({401, 402, 403, 404, 405})
+"""The key, the account, the model or the address is wrong: every other request would be refused too."""
+
+log = logging.getLogger(__name__)
+
+
+class _Unanswered(Exception):
+    """One try that came to nothing."""
+
+    def __init__(self, why: str, *, away: bool = False, final: bool = False, wait: float = 0.0) -> None:
+        """Say what happened.
+
+        Args:
+            why: in words, without the key.
+            away: the server is not there or has no time, so the request may be tried as long as patience lasts.
+            final: trying again does not help.
+            wait: seconds that the server asked to wait.
+        """
+        super().__init__(why)
+        self.away, self.final, self.wait = away, final, wait
+
+
+class Server:
+    """A server as this process knows it: connections, the key, and since when it has been away."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Read the key from its environment variable; nothing is asked yet.
+
+        Raises:
+            EndpointError: when that variable is not set.
+        """
+        self.endpoint = endpoint
+        self._key = _key(endpoint.key_variable)
+        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        timeout = httpx.Timeout(endpoint.timeout_seconds, connect=min(endpoint.timeout_seconds, 10.0), pool=None)
+        self._client = httpx.Client(
+            headers=headers, timeout=timeout, limits=httpx.Limits(max_connections=endpoint.concurrency)
+        )
+        self._address = endpoint.url.rstrip("/") + "/chat/completions"
+        self._lock = threading.Lock()
+        self._away_since: float | None = None
+        self._has_answered = False
+
+    def ask_all(self, requests: Sequence[Callable[[], dict[str, Any]]]) -> list[Reply]:
+        """Send all requests, ``concurrency`` of them at once.
+
+        Args:
+            requests: each makes the JSON to send; called in threads.
+
+        Returns:
+            One reply per request; a ``Failure`` says what went wrong with it.
+
+        Raises:
+            EndpointError: when the server refuses every request.
+        """
+        stop = threading.Event()
+        with ThreadPoolExecutor(self.endpoint.concurrency, thread_name_prefix="endpoint") as pool:
+            try:
+                return list(pool.map(lambda make: self._ask(make, stop), requests))
+            finally:
+                stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _ask(self, make: Callable[[], dict[str, Any]], stop: threading.Event) -> Reply:
+        try:
+            body = json.dumps(make()).encode()
+        except Exception as error:  # the clip goes without this candidate
+            return Failure.of(error)
+        began = time.monotonic()
+        tries = 0
+        while True:
+            try:
+                return self._try(body)
+            except _Unanswered as error:
+                tries += 1
+                pause = max(error.wait, _pause(tries))
+                ends = error.final or not self._has_patience(error, began, tries, pause)
+                if not ends:
+                    log.info("%s; again in %.1f s", error, pause)
+                if ends or stop.wait(pause):
+                    return Failure("EndpointError", f"{error}; tried {tries} time{'s' if tries > 1 else ''}")
+
+    def _has_patience(self, error: _Unanswered, began: float, tries: int, pause: float) -> bool:
+        if not error.away:
+            return tries < TRIES
+        since = began if self._away_since is None else min(began, self._away_since)
+        return time.monotonic() + pause - since <= self.endpoint.patience_seconds
+
+    def _try(self, body: bytes) -> Reply:
+        try:
+            status, headers, data = self._post(body)
+        except httpx.TransportError as error:
+            self._note(away=True)
+            raise _Unanswered(f"{self.endpoint.url} does not answer: {self._said(error)}", away=True) from error
+        except httpx.HTTPError as error:
+            raise _Unanswered(f"{self.endpoint.url} answers unreadably: {self._said(error)}") from error
+        away = status in _AWAY or (status == 404 and self._has_answered)  # as a proxy says while its server restarts
+        self._note(away=away)
+        if status == 200:
+            reply = self._reply(data)
+            self._has_answered = True
+            return reply
+        why = f"{self.endpoint.url} answers {status}: {self._complaint(data)}"
+        if away or status >= 500:
+            raise _Unanswered(why, away=away, wait=_retry_after(headers.get("retry-after")))
+        if 300 <= status < 400 or status in _REFUSED and (not self._has_answered or status in (401, 402)):
+            raise EndpointError(f"{why}. {_advice(status, self.endpoint)}")
+        raise _Unanswered(why, final=True)
+
+    def _note(self, *, away: bool) -> None:
+        with self._lock:
+            self._away_since = (self._away_since or time.monotonic()) if away else None
+
+    def _post(self, body: bytes) -> tuple[int, httpx.Headers, bytes]:
+        latest = time.monotonic() + self.endpoint.timeout_seconds
+        kind = {"Content-Type": "application/json"}
+        with self._client.stream("POST", self._address, content=body, headers=kind) as response:
+            data = bytearray()
+            for piece in response.iter_bytes():
+                data += piece
+                if len(data) > MAX_ANSWER_BYTES:
+                    raise httpx.DecodingError(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
+                if time.monotonic() > latest:
+                    raise httpx.ReadTimeout(f"no whole answer in {self.endpoint.timeout_seconds:g} s")
+            return response.status_code, response.headers, bytes(data)
+
+    def _reply(self, data: bytes) -> Reply:
+        try:
+            answer = json.loads(data)
+            choice = answer["choices"][0]
+            text = _text(choice["message"].get("content"))
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            start = self._said(data[:80].decode(errors="replace"))
+            raise _Unanswered(f"{self.endpoint.url} answers with no chat completion: {start!r}") from error
+        if choice.get("finish_reason") == "content_filter" and not text:
+            return Failure("EndpointError", f"{self.endpoint.url} withholds its answer: content filter")
+        usage = answer.get("usage")
+        counts = usage if isinstance(usage, dict) else {}
+        return Answer(text, _count(counts.get("prompt_tokens")), _count(counts.get("completion_tokens")))
+
+    def _complaint(self, data: bytes) -> str:
+        """What the body of an error says."""
+        try:
+            error = json.loads(data)
+            while isinstance(error, dict):
+                error = next((error[name] for name in ("error", "message", "detail") if error.get(name)), str(error))
+            return self._said(error)
+        except (ValueError, RecursionError):
+            return self._said(data[:400].decode(errors="replace"))
+
+    def _said(self, what: Any) -> str:
+        """A few words on one line, the key blotted out wherever the server repeats it."""
+        text = str(what) or type(what).__name__
+        text = text.replace(self._key, "***") if self._key else text
+        return " ".join("".join(c if c.isprintable() else " " for c in text[:2000]).split())[:200]
+
+
+@kept
+def _server(endpoint: Endpoint, process: int) -> Server:
+    return Server(endpoint)
+
+
+def server_of(endpoint: Endpoint) -> Server:
+    """The server, one per process: connections must not be shared with a forked child.
+
+    Raises:
+        EndpointError: when the variable that should hold the key is not set.
+    """
+    return _server(endpoint, os.getpid())
+
+
+def _key(variable: str | None) -> str | None:
+    if variable is None:
+        return None
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise EndpointError(f"the environment variable {variable} should hold the key of the server; it is not set")
+    if not (key.isascii() and key.isprintable()):
+        raise EndpointError(f"the key in the environment variable {variable} has characters that no header can carry")
+    return key
+
+
+def _pause(tries: int) -> float:
+    """Exponential, each time between half and the whole of it, so that many clients do not come back at once."""
+    return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(tries - 1, 16)) * random.uniform(0.5, 1.0)
+
+
+def _retry_after(value: str | None) -> float:
+    """Seconds to wait, from a number or a date; 0 where the header is missing or not understood."""
+    if value is None:
+        return 0.0
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return 0.0
+    return seconds if 0.0 < seconds < float("inf") else 0.0
+
+
+def _text(content: Any) -> str:
+    """The text of a message, plain or in parts; "" where it has none.
+
+    Raises:
+        TypeError: when it is something else.
+    """
+    if content is None:
+        return ""
+    if isinstance(content, list):
+        return "".join(_text(part["text"]) for part in content if part.get("type") == "text")
+    if not isinstance(content, str):
+        raise TypeError(f"content is of type {type(content).__name__}")
+    return content
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
+
+
+def _advice(status: int, endpoint: Endpoint) -> str:
+    if status in (401, 402, 403):
+        where = f"in the environment variable {endpoint.key_variable}" if endpoint.key_variable else "(none is sent)"
+        return f"Check the key {where} and what it may use"
+    if status in (404, 405):
+        return "Check that url ends in /v1 and that checkpoint is a model's name there (GET /v1/models lists them)"
+    return "Give the address it redirects to; a key is not sent on"
