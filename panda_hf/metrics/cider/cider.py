@@ -86,7 +86,7 @@ def _scores(held: Corpus) -> np.ndarray:
         match = np.minimum(weight[theirs], weight[ours]) * weight[ours]
         dot = np.bincount(found.caption[ours] - held.items, match, minlength=pairs)
         both = norm[owner] * norm[held.items :]
-        total += np.divide(dot, both, out=dot, where=both > 0)
+        total += np.divide(dot, both, out=np.zeros(pairs), where=both > 0)
     # The official script takes the number of bigrams for the length of a caption.
     gap = (long[owner] - long[held.items :]).astype(np.float64)
     total *= np.exp(-(gap**2) / (2 * SIGMA**2))
