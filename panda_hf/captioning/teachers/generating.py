@@ -24,8 +24,9 @@ def generate(
         more: further arguments of ``generate``.
     """
     import torch
+    from transformers import BatchFeature
 
-    inputs = inputs.to(model.device, model.dtype)
+    inputs = BatchFeature(dict(inputs)).to(model.device, model.dtype)  # a tokenizer's result takes no number format
     settings = generate_settings(decoding, teacher, [clip.clip_id for clip in clips])
     with torch.inference_mode():
         ids = model.generate(**inputs, **settings, **more)

@@ -41,8 +41,8 @@ class InstructBlipTeacher:
         prompts = [build_prompt(processor.tokenizer, **words_of(self.card, clip)) for clip in clips]
         images = [self._view(clip) for clip in clips]
         inputs = processor(images=images, text=prompts, padding=True, return_tensors="pt")
-        for name in ("qformer_input_ids", "qformer_attention_mask"):
-            inputs[name] = inputs[name][:, :QFORMER_TOKENS]
+        asked = qformer_tokens(processor.qformer_tokenizer, prompts)
+        inputs.update({"qformer_input_ids": asked["input_ids"], "qformer_attention_mask": asked["attention_mask"]})
         return inputs
 
     def write(self, clips: Sequence[ClipInput], inputs: Any, decoding: Decoding) -> list[str]:
@@ -51,6 +51,17 @@ class InstructBlipTeacher:
 
     def _view(self, clip: ClipInput) -> np.ndarray:
         return pick_frames(clip, VIDEO_FRAMES) if shows_video(self.card) else pick_frame(clip, self.card.name)
+
+
+def qformer_tokens(tokenizer: Any, prompts: list[str]) -> Any:
+    """The instructions as the Q-Former reads them, padded on the right.
+
+    The processor would pad them on the side of the language model; on the left that moves their positions, so that a
+    caption would depend on the longest instruction of its batch.
+    """
+    return tokenizer(
+        prompts, padding=True, padding_side="right", truncation=True, max_length=QFORMER_TOKENS, return_tensors="pt"
+    )
 
 
 def shows_video(card: TeacherCard) -> bool:
@@ -76,5 +87,4 @@ def load(card: TeacherCard, device: str, loading: Loading) -> InstructBlipTeache
         classes = (InstructBlipVideoForConditionalGeneration, InstructBlipVideoProcessor)
     model, processor = load_whole(classes[0], card, device, loading, classes[1])
     pad_for_generation(model, processor.tokenizer)
-    processor.qformer_tokenizer.padding_side = "right"
     return InstructBlipTeacher(card, model, processor)

@@ -8,6 +8,7 @@ language model.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -30,6 +31,9 @@ MAX_TAGS, MAX_REGIONS, SEEN_TOKENS = 12, 6, 300
 """How much of what was seen the writer is told."""
 ACTION_CHANCE = 0.3
 """A less likely action is not told."""
+
+_PLACE = re.compile(r"(?:\s*<loc_\d+>)+")
+_MARK = re.compile(r"</?\w+>")
 
 LOOK = "Notes on a video, made frame by frame."
 FRAME = "Frame {number}: {caption}"
@@ -96,10 +100,7 @@ class VideoChatTextTeacher:
         ids = generate(model, inputs, self.card.name, [clip] * len(frames), SIGHT)
         if task == CAPTION:
             return decode(processor, ids)
-        height, width = frames.shape[1:3]
-        texts = processor.batch_decode(ids, skip_special_tokens=False)
-        found = [processor.post_process_generation(text, task=task, image_size=(width, height)) for text in texts]
-        return [answer[task]["labels"] for answer in found]
+        return [labels_of(text) for text in processor.batch_decode(ids, skip_special_tokens=False)]
 
     def _action(self, clip: ClipInput) -> str | None:
         if self.motion is None:
@@ -113,6 +114,17 @@ class VideoChatTextTeacher:
             chances = model(**pixels).logits[0].float().softmax(dim=-1)
         best = int(chances.argmax())
         return neutral(str(model.config.id2label[best])) if chances[best] >= ACTION_CHANCE else None
+
+
+def labels_of(text: str) -> list[str]:
+    """The labels in an answer of Florence-2 to a task with regions, without their places.
+
+    Example:
+        >>> labels_of("</s><s>a car<loc_3><loc_9><loc_90><loc_99>a dog<loc_1><loc_2><loc_3><loc_4></s>")
+        ['a car', 'a dog']
+    """
+    pieces = [_MARK.sub("", piece).strip() for piece in _PLACE.split(text)]
+    return [piece for piece in pieces if piece]
 
 
 def in_template(tokenizer: Any, prompt: str) -> str:

@@ -1,0 +1,130 @@
+"""Every class that the registry names: built tiny, saved, loaded by path through its teacher, given real clips."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset, Features
+
+from panda_hf import schema
+from panda_hf.captioning import Caption, SampleFrames
+from panda_hf.captioning.registry import TeacherCard, card_of, cards
+from panda_hf.captioning.teachers.base import ClipInput, Teacher, load_teacher
+from panda_hf.stage import apply
+from panda_hf.video import pack_frames, unpack_frames
+from tests.captioning.teachers.zoo import BUILDERS
+from tests.stages import clip_row, write_film
+
+WORDS = [
+    {"title": "the red ball", "description": None, "subtitle": None},
+    {"title": None, "description": 'a "quoted" one', "subtitle": "kiki says look at the red ball on the left"},
+    {"title": None, "description": None, "subtitle": None},
+]
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory) -> list[ClipInput]:
+    """Three clips of a real film, of different lengths and with different words around them."""
+    film = write_film(tmp_path_factory.mktemp("film") / "squares.mp4", shots=3)
+    spans = [(0.0, 3.0), (3.1, 5.9), (6.0, 8.5)]
+    rows = [clip_row(film, *span, i) for i, span in enumerate(spans)]
+    packed = apply(Dataset.from_list(rows, features=Features(schema.CLIP_ROW)), SampleFrames())
+    return [
+        ClipInput(row["clip_id"], unpack_frames(row["frames"]), tuple(row["frames"]["times"]), **words)
+        for row, words in zip(packed, WORDS, strict=True)
+    ]
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory):
+    """The folder of a tiny model of a class, made once."""
+    folder, made = tmp_path_factory.mktemp("zoo"), {}
+
+    def get(model_class: str) -> str:
+        if model_class not in made:
+            torch.manual_seed(0)
+            made[model_class] = str(BUILDERS[model_class](folder / model_class))
+        return made[model_class]
+
+    return get
+
+
+def tiny_card(name: str, checkpoint) -> TeacherCard:
+    """The card of a registered teacher, with tiny checkpoints in place of the real ones."""
+    card = card_of(name)
+    classes = card.model_class.split(", ")
+    parts = tuple((role, checkpoint(cls)) for (role, _), cls in zip(card.parts, classes, strict=False))
+    decoding = dataclasses.replace(card.decoding, max_new_tokens=6)
+    return dataclasses.replace(card, checkpoint=checkpoint(classes[-1]), parts=parts, decoding=decoding)
+
+
+def teacher_of(name: str, checkpoint) -> Teacher:
+    return load_teacher(tiny_card(name, checkpoint), "cpu")
+
+
+LOADED = [name for name, card in cards().items() if not card.checkpoint.startswith("mini/")]
+
+
+@pytest.mark.parametrize("name", LOADED)
+def test_a_registered_teacher_captions_a_batch_as_it_captions_one_clip(name, checkpoint, clips):
+    teacher = teacher_of(name, checkpoint)
+    decoding = teacher.card.decoding
+    together = list(teacher.caption(clips, decoding))
+    alone = [teacher.caption([clip], decoding)[0] for clip in clips]
+    assert together == alone
+    assert len(together) == 3 and all(isinstance(text, str) for text in together) and any(together)
+    assert list(teacher.caption(clips[::-1], decoding)) == together[::-1]
+
+
+def test_every_class_that_the_registry_names_is_tried():
+    named = {cls for card in cards().values() for cls in card.model_class.split(", ")}
+    assert named <= set(BUILDERS), sorted(named - set(BUILDERS))
+
+
+@pytest.mark.parametrize("name", LOADED)
+def test_a_registered_teacher_sees_the_pixels(name, checkpoint, clips):
+    """Random weights say something else of nearly any other picture; a teacher that is blind never would."""
+    teacher = teacher_of(name, checkpoint)
+    decoding = dataclasses.replace(teacher.card.decoding, max_new_tokens=6, num_beams=1)
+    rng = np.random.default_rng(0)
+    others = [dataclasses.replace(clips[0], frames=noise(rng, clips[0].frames.shape)) for _ in range(4)]
+    assert len(set(teacher.caption([clips[0], *others], decoding))) > 1
+
+
+def noise(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Frames of large coloured squares, so that resizing leaves something of them."""
+    squares = rng.integers(0, 256, (shape[0], 4, 4, 3), np.uint8)
+    return squares.repeat(-(-shape[1] // 4), 1).repeat(-(-shape[2] // 4), 2)[:, : shape[1], : shape[2]]
+
+
+@pytest.mark.parametrize("name", [name for name in LOADED if {"subtitle", "text"} & set(card_of(name).sees)])
+def test_a_registered_teacher_that_may_read_subtitles_is_told_them(name, checkpoint, clips):
+    teacher = teacher_of(name, checkpoint)
+    decoding = dataclasses.replace(teacher.card.decoding, max_new_tokens=6, num_beams=1)
+    plain = dataclasses.replace(clips[2], subtitle=None)
+    told = [dataclasses.replace(plain, subtitle=words) for words in ("red ball", "kiki zuzu kiki", "ocean left")]
+    assert len(set(teacher.caption([plain, *told], decoding))) > 1
+
+
+def test_registered_teachers_run_as_a_stage_over_a_dataset(checkpoint, clips):
+    rows = [
+        {
+            "clip_id": c.clip_id,
+            "frames": pack_frames(c.frames, list(c.times)),
+            "title": c.title,
+            "subtitle": c.subtitle,
+        }
+        for c in clips
+    ]
+    features = {"clip_id": schema.Value("string"), **schema.FRAMES_COLUMNS}
+    features |= {"title": schema.Value("string"), "subtitle": schema.Value("string")}
+    dataset = Dataset.from_list(rows, features=Features(features))
+    folder = checkpoint("Blip2ForConditionalGeneration")
+    stage = Caption(teacher="blip2_opt_2_7b", checkpoint=folder, max_new_tokens=5)
+    done = apply(dataset, stage)
+    alone = [apply(dataset.select([i]), stage)[0]["caption_blip2_opt_2_7b"] for i in range(3)]
+    assert list(done["caption_blip2_opt_2_7b"]) == alone
+    assert done["error"][:] == [None] * 3
