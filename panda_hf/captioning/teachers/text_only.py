@@ -1,0 +1,80 @@
+"""A language model that sees no frame: it writes from title, description and subtitle alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from panda_hf.captioning.prompts import ASK, build_prompt
+from panda_hf.captioning.registry.card import Decoding, TeacherCard
+from panda_hf.captioning.teachers.base import ClipInput, Reply, load_whole, words_of
+from panda_hf.captioning.teachers.generating import decode, generate
+from panda_hf.models.loading import Loading
+from panda_hf.stage import Failure
+
+ANSWER = "\nAnswer:"
+"""What a model without a chat template completes."""
+NOTHING = Failure("CandidateError", "the clip has no title, description or subtitle that the teacher may read")
+
+
+@dataclasses.dataclass(frozen=True)
+class TextOnlyTeacher:
+    """Any `AutoModelForCausalLM`, asked in its chat template where it has one, else to complete the prompt."""
+
+    card: TeacherCard
+    model: Any
+    processor: Any  # the tokenizer
+
+    def caption(self, clips: Sequence[ClipInput], decoding: Decoding) -> list[Reply]:
+        """Caption each clip; see :class:`~panda_hf.captioning.teachers.base.Teacher`."""
+        return self.write(clips, self.prepare(clips, self.processor), decoding)
+
+    def length(self, clip: ClipInput) -> int:
+        """Characters of the words that the prompt quotes."""
+        return sum(len(text or "") for text in words_of(self.card, clip).values())
+
+    def prepare(self, clips: Sequence[ClipInput], processor: Any) -> tuple[list[int], Any]:
+        """The places of those clips about which there is something to read, and the prompts of these as tokens."""
+        prompts = {i: words for i, clip in enumerate(clips) if (words := self._prompt(clip, processor)) is not None}
+        if not prompts:
+            return [], None
+        # A chat template writes its own first token: the tokenizer must not add another.
+        plain = processor.chat_template is None
+        batch = processor(list(prompts.values()), padding=True, return_tensors="pt", add_special_tokens=plain)
+        return list(prompts), batch
+
+    def write(self, clips: Sequence[ClipInput], inputs: tuple[list[int], Any], decoding: Decoding) -> list[Reply]:
+        """One string per clip; a ``Failure`` for one without words: the model could only make something up."""
+        places, batch = inputs
+        replies: list[Reply] = [NOTHING] * len(clips)
+        if places:
+            told = [clips[i] for i in places]
+            texts = decode(self.processor, generate(self.model, batch, self.card.name, told, decoding))
+            for i, text in zip(places, texts, strict=True):
+                replies[i] = text
+        return replies
+
+    def _prompt(self, clip: ClipInput, processor: Any) -> str | None:
+        words = build_prompt(processor, **words_of(self.card, clip))
+        if words == ASK:
+            return None
+        if processor.chat_template is None:
+            return words + ANSWER
+        turn = {"role": "user", "content": words}
+        return str(processor.apply_chat_template([turn], add_generation_prompt=True, tokenize=False))
+
+
+def load(card: TeacherCard, device: str, loading: Loading) -> TextOnlyTeacher:
+    """Build a teacher of any causal language model.
+
+    Raises:
+        CheckpointError: see :func:`~panda_hf.captioning.teachers.base.load_whole`.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model, tokenizer = load_whole(AutoModelForCausalLM, card, device, loading, AutoTokenizer)
+    tokenizer.padding_side = "left"  # generation continues at the right end of every row
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return TextOnlyTeacher(card, model, tokenizer)

@@ -1,0 +1,375 @@
+from __future__ import annotations
+
+import base64
+import email.utils
+import io
+import logging
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from datasets import Dataset, Features, Value
+from datasets.fingerprint import Hasher
+from PIL import Image
+
+from panda_hf import schema
+from panda_hf.captioning import Caption, server
+from panda_hf.captioning.prompts import build_prompt
+from panda_hf.captioning.registry.endpoint import Endpoint
+from panda_hf.captioning.seeds import request_seed
+from panda_hf.errors import EndpointError
+from panda_hf.models.release import release_models
+from panda_hf.stage import apply
+from panda_hf.video import pack_frames
+from tests.captioning import chat_server
+from tests.captioning.chat_server import about, first, status
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = "sk-very-secret-0123456789"
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch):
+    monkeypatch.setattr(server, "FIRST_PAUSE_SECONDS", 0.02)
+    release_models()
+
+
+@pytest.fixture
+def chat():
+    with chat_server.running() as running:
+        yield running
+
+
+def stage_of(url: str, *, sees=("video", "text"), endpoint=None, **settings) -> Caption:
+    asked = {"timeout_seconds": 5.0, "patience_seconds": 3.0, **(endpoint or {})}
+    served = {"teacher": "served", "family": "endpoint", "checkpoint": "tiny/model"}
+    return Caption(**served, sees=sees, endpoint=Endpoint(url=url, **asked), **settings)
+
+
+def rows_of(count: int, frames: int = 3) -> Dataset:
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "clip_id": f"v.{i}",
+            "title": f"ball {i}",
+            "frames": pack_frames(rng.integers(0, 256, (frames, 24, 32, 3), np.uint8), list(range(frames))),
+        }
+        for i in range(count)
+    ]
+    features = {"clip_id": Value("string"), "title": Value("string"), **schema.FRAMES_COLUMNS}
+    return Dataset.from_list(rows, features=Features(features))
+
+
+def captions(dataset: Dataset, stage: Caption) -> list[str | None]:
+    done = apply(dataset, stage)
+    assert len(done) == len(dataset) and done["error"][:] == [None] * len(dataset)
+    return done["caption_served"][:]
+
+
+def said(i: int, pictures: int = 3) -> str:
+    return f"ball {i} in {pictures} pictures."
+
+
+def test_every_clip_gets_the_answer_to_its_own_request_and_tokens_are_recorded(chat):
+    chat.seconds = 0.02
+    done = apply(rows_of(12), stage_of(chat.url), batch_size=12)
+    assert done["caption_served"][:] == [said(i) for i in range(12)]
+    words = len(build_prompt(None, title="ball 0").split())
+    assert done["caption_tokens"][0] == [{"teacher": "served", "prompt": words, "written": 10}]
+    assert done["caption_errors"][:] == [[]] * 12
+
+
+def test_frames_are_sent_as_jpeg_in_their_order_with_the_words_behind_them(chat):
+    dataset = rows_of(1)
+    captions(dataset, stage_of(chat.url, endpoint={"jpeg_quality": 95}))
+    (request,) = chat.log.requests
+    pictures, words = chat_server.parts_of(request)
+    assert words == build_prompt(None, title="ball 0")
+    sent = [np.asarray(Image.open(io.BytesIO(base64.b64decode(p.split(",")[1])))) for p in pictures]
+    assert all(p.startswith("data:image/jpeg;base64,") for p in pictures)
+    frames = np.frombuffer(dataset[0]["frames"]["data"], np.uint8).reshape(3, 24, 32, 3)
+    distance = [[np.abs(s.astype(int) - f).mean() for f in frames] for s in sent]
+    assert [int(np.argmin(row)) for row in distance] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("sees", "pictures"), [(("image",), 1), (("video",), 3), (("text",), 0)])
+def test_a_teacher_is_shown_what_its_card_says(chat, sees, pictures):
+    captions(rows_of(1), stage_of(chat.url, sees=sees))
+    shown, words = chat_server.parts_of(chat.log.requests[0])
+    assert len(shown) == pictures
+    assert ("ball 0" in words) == ("text" in sees)
+
+
+def test_decoding_travels_with_the_request(chat):
+    captions(rows_of(1), stage_of(chat.url, max_new_tokens=17))
+    settings = {"sample": True, "temperature": 0.7, "top_p": 0.9, "seed": 4}
+    extra = {"extra": (("repetition_penalty", 1.05), ("max_tokens", None), ("max_completion_tokens", 20))}
+    captions(rows_of(1), stage_of(chat.url, **settings, endpoint=extra))
+    greedy, drawn = ({k: v for k, v in r.items() if k not in ("messages", "model")} for r in chat.log.requests)
+    assert greedy == {"max_tokens": 17, "temperature": 0.0}
+    assert drawn == {
+        "temperature": 0.7,
+        "top_p": 0.9,
+        "seed": request_seed("4/served/v.0"),
+        "repetition_penalty": 1.05,
+        "max_completion_tokens": 20,
+    }
+
+
+def test_no_more_requests_are_under_way_than_allowed(chat):
+    chat.seconds = 0.05
+    started = time.monotonic()
+    apply(rows_of(12), stage_of(chat.url, endpoint={"concurrency": 4}), batch_size=12)
+    assert chat.log.most_at_once == 4
+    assert time.monotonic() - started < 12 * 0.05 + 2.0
+
+
+@pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504])
+def test_a_passing_weakness_is_waited_out(chat, code):
+    chat.misbehaviour.append(first(3, status(code)))
+    assert captions(rows_of(4), stage_of(chat.url)) == [said(i) for i in range(4)]
+    assert len(chat.log.requests) == 7
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_the_server_says_how_long_to_wait(chat, form):
+    # A date has whole seconds: two of them are at least one.
+    wait = "1" if form == "seconds" else email.utils.formatdate(time.time() + 2, usegmt=True)
+    chat.misbehaviour.append(first(1, status(429, Retry_After=wait)))
+    assert captions(rows_of(1), stage_of(chat.url)) == [said(0)]
+    assert chat.log.times[1] - chat.log.times[0] >= 0.95
+
+
+def test_a_wait_longer_than_patience_is_not_waited(chat):
+    chat.misbehaviour.append(status(429, {"error": {"message": "quota used up"}}, Retry_After="86400"))
+    started = time.monotonic()
+    done = apply(rows_of(2), stage_of(chat.url))
+    assert time.monotonic() - started < 2.5
+    assert done["caption_served"][:] == [None, None]
+    ((note,),) = done["caption_errors"][:1]
+    assert note["type"] == "EndpointError" and "429" in note["message"] and "quota used up" in note["message"]
+
+
+MALFORMED = {
+    "no JSON": b"<html>busy</html>",
+    "half JSON": b'{"choices": [{"mess',
+    "no choices": {"object": "error"},
+    "empty choices": {"choices": []},
+    "no message": {"choices": [{"text": "a ball"}]},
+    "a number for content": {"choices": [{"message": {"content": 5}}]},
+    "a list": [1, 2],
+    "deep": b"[" * 100_000,
+    "no text": b"\xff\xfe\x00",
+}
+
+
+@pytest.mark.parametrize("kind", MALFORMED)
+def test_a_malformed_answer_is_asked_for_again_and_costs_one_candidate_at_most(chat, kind):
+    chat.misbehaviour += [first(1, status(200, MALFORMED[kind])), about("ball 1", status(200, MALFORMED[kind]))]
+    done = apply(rows_of(3), stage_of(chat.url))
+    assert done["caption_served"][:] == [said(0), None, said(2)]
+    assert [len(notes) for notes in done["caption_errors"]] == [0, 1, 0]
+    message = done["caption_errors"][1][0]["message"]
+    assert "no chat completion" in message and f"tried {server.TRIES} times" in message
+
+
+def test_an_answer_in_parts_and_one_without_usage_are_understood(chat):
+    parts = [{"type": "text", "text": "A ball"}, {"type": "text", "text": " rolls."}]
+    chat.misbehaviour.append(status(200, {"choices": [{"message": {"content": parts}}], "usage": None}))
+    done = apply(rows_of(1), stage_of(chat.url))
+    assert done["caption_served"][:] == ["A ball rolls."] and done["caption_tokens"][:] == [[]]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason", "message"),
+    [(None, "length", "wrote nothing"), ("", "content_filter", "content filter"), ("I'm sorry.", "stop", "declined")],
+)
+def test_an_empty_answer_says_why(chat, content, reason, message):
+    answer = {"choices": [{"message": {"content": content}, "finish_reason": reason}]}
+    chat.misbehaviour.append(status(200, answer))
+    done = apply(rows_of(1), stage_of(chat.url))
+    assert done["caption_served"][:] == [None] and message in done["caption_errors"][0][0]["message"]
+    assert len(chat.log.requests) == 1
+
+
+def endless(handler, body) -> bool:
+    handler.send_response(200)
+    handler.end_headers()
+    try:
+        while True:
+            handler.wfile.write(b" " * 65536)
+    except OSError:
+        handler.close_connection = True
+    return True
+
+
+def dripping(handler, body) -> bool:
+    handler.send_response(200)
+    handler.end_headers()
+    try:
+        while True:
+            handler.wfile.write(b" ")
+            time.sleep(0.1)
+    except OSError:
+        handler.close_connection = True
+    return True
+
+
+def hanging_up(handler, body) -> bool:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b'{"choices"')
+    handler.close_connection = True
+    return True
+
+
+@pytest.mark.parametrize("misbehave", [endless, dripping, hanging_up])
+def test_an_answer_without_end_is_left_and_the_next_is_good(chat, misbehave):
+    chat.misbehaviour.append(first(1, misbehave))
+    assert captions(rows_of(1), stage_of(chat.url, endpoint={"timeout_seconds": 1.0})) == [said(0)]
+
+
+@pytest.mark.parametrize("code", [400, 413, 422])
+def test_a_request_that_is_refused_costs_its_own_candidate_and_is_not_repeated(chat, code):
+    chat.misbehaviour.append(about("ball 1", status(code, {"error": {"message": "prompt too long"}})))
+    done = apply(rows_of(3), stage_of(chat.url))
+    assert done["caption_served"][:] == [said(0), None, said(2)]
+    assert "prompt too long" in done["caption_errors"][1][0]["message"]
+    assert len(chat.log.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"), [(401, "key"), (403, "key"), (404, "/v1"), (307, "redirect"), (405, "/v1")]
+)
+def test_a_server_that_refuses_everything_ends_the_run_at_once(chat, code, advice):
+    chat.misbehaviour.append(status(code, {"error": "no"}, Location="http://127.0.0.1:9/"))
+    with pytest.raises(EndpointError, match=f"{code}.*{advice}"):
+        captions(rows_of(3), stage_of(chat.url))
+
+
+def test_a_proxy_that_says_404_while_its_server_restarts_is_waited_for(chat):
+    stage = stage_of(chat.url)
+    assert captions(rows_of(1), stage) == [said(0)]
+    chat.misbehaviour.append(first(2, status(404)))
+    assert captions(rows_of(2), stage) == [said(0), said(1)]
+
+
+def test_the_key_comes_from_the_environment_and_is_seen_nowhere_else(chat, monkeypatch, caplog):
+    monkeypatch.setenv("MY_KEY", KEY + "\n")
+    stage = stage_of(chat.url, endpoint={"key_variable": "MY_KEY"})
+    other = Hasher.hash(stage)
+    chat.misbehaviour += [about("ball 1", status(400, {"error": {"message": f"your key {KEY} may not"}}))]
+    with caplog.at_level(logging.DEBUG):
+        done = apply(rows_of(2), stage)
+    assert chat.log.headers[0]["Authorization"] == f"Bearer {KEY}"
+    assert "your key *** may not" in done["caption_errors"][1][0]["message"]
+    places = [repr(stage), str(stage.provenance()), caplog.text, str(done[:]), str(chat.log.requests)]
+    assert not any(KEY in place for place in places)
+    assert KEY.encode() not in pickle.dumps(stage)
+    monkeypatch.setenv("MY_KEY", "another")
+    assert Hasher.hash(stage_of(chat.url, endpoint={"key_variable": "MY_KEY"})) == other
+
+
+@pytest.mark.parametrize("value", [None, "  ", "schlüssel", "two\nlines"])
+def test_a_key_that_is_missing_or_cannot_be_sent_is_named_by_its_variable(chat, monkeypatch, value):
+    monkeypatch.delenv("MY_KEY", raising=False)
+    if value is not None:
+        monkeypatch.setenv("MY_KEY", value)
+    with pytest.raises(EndpointError, match="MY_KEY") as caught:
+        captions(rows_of(1), stage_of(chat.url, endpoint={"key_variable": "MY_KEY"}))
+    assert "lines" not in str(caught.value) and not chat.log.requests
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["localhost:8000/v1", "ftp://h/v1", "file:///etc/passwd", "http://", "http://me:pw@h/v1", "https://h/v1?key=pw"],
+)
+def test_addresses_that_are_none_or_hold_a_secret_are_refused_without_showing_it(url):
+    with pytest.raises(ValueError, match="url=") as caught:
+        Endpoint(url=url)
+    assert "pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [{"concurrency": 0}, {"timeout_seconds": 0}, {"jpeg_quality": 0}])
+def test_settings_without_sense_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Endpoint(url="http://localhost/v1", **wrong)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start(port: int, seconds: float = 0.05) -> subprocess.Popen:
+    command = [sys.executable, "-m", "tests.captioning.chat_server", str(port), str(seconds)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert process.stdout.readline()
+    return process
+
+
+def test_a_server_process_that_is_killed_and_comes_back_costs_no_caption():
+    port = free_port()
+    processes = [start(port)]
+
+    def kill_and_restart() -> None:
+        time.sleep(0.4)
+        processes[0].send_signal(signal.SIGKILL)
+        processes[0].wait()
+        time.sleep(0.5)
+        processes.append(start(port))
+
+    trouble = threading.Thread(target=kill_and_restart)
+    stage = stage_of(f"http://127.0.0.1:{port}/v1", endpoint={"concurrency": 2, "patience_seconds": 30.0})
+    try:
+        assert captions(rows_of(1), stage) == [said(0)]
+        trouble.start()
+        done = apply(rows_of(40), stage, batch_size=40)
+        trouble.join()
+        assert len(processes) == 2
+    finally:
+        trouble.join()
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert done["caption_served"][:] == [said(i) for i in range(40)]
+
+
+def test_while_a_server_stays_away_clips_fail_fast_with_the_cause_and_none_is_lost():
+    port = free_port()
+    stage = stage_of(f"http://127.0.0.1:{port}/v1", endpoint={"patience_seconds": 0.4})
+    started = time.monotonic()
+    done = apply(rows_of(30), stage, batch_size=10)
+    # One patience for the first ten; the others find that the server has been away for longer than that.
+    assert time.monotonic() - started < 3.0
+    assert done["caption_served"][:] == [None] * 30 and done["error"][:] == [None] * 30
+    assert all("does not answer" in notes[0]["message"] for notes in done["caption_errors"])
+    with chat_server.running(port=port):
+        assert captions(rows_of(3), stage) == [said(i) for i in range(3)]
+
+
+def test_ctrl_c_does_not_wait_for_a_server_that_is_away():
+    port = free_port()
+    stage = stage_of(f"http://127.0.0.1:{port}/v1", endpoint={"patience_seconds": 100.0})
+    code = (
+        "import sys, threading, time, signal, os\n"
+        "from tests.captioning.test_endpoint import rows_of, stage_of, apply\n"
+        f"stage = stage_of({stage.endpoint.url!r}, endpoint={{'patience_seconds': 100.0}})\n"
+        "rows = rows_of(4)\n"
+        "threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n"
+        "print('go', flush=True); started = time.monotonic()\n"
+        "try:\n    stage({c: rows[c][:] for c in rows.column_names})\n"
+        "except KeyboardInterrupt:\n    print('stopped', time.monotonic() - started < 10, flush=True)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert "stopped True" in done.stdout, done.stderr
