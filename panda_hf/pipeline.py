@@ -51,8 +51,8 @@ def panda_70m(
     ]
 
 
-def run_steps(dataset: AnyDataset, steps: Sequence[Step], *, batch_size: int = 8) -> AnyDataset:
-    """Run the steps over an eager or a streamed dataset of video rows, each by ``datasets.map``."""
+def run_steps(dataset: AnyDataset, steps: Sequence[Step], *, batch_size: int | None = None) -> AnyDataset:
+    """Run the steps over an eager or a streamed dataset of video rows, each by ``apply``."""
     for step in steps:
         dataset = apply(dataset, step, batch_size=batch_size) if isinstance(step, Stage) else step(dataset)
     return dataset

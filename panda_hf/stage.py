@@ -53,6 +53,11 @@ class Stage(ABC):
         return ()
 
     @property
+    def rows_at_once(self) -> int:
+        """How many rows ``apply`` hands over at once, unless it is told. It never changes what comes out."""
+        return 8
+
+    @property
     @abstractmethod
     def appends(self) -> Features:
         """The columns this stage adds, with their types."""
@@ -156,7 +161,7 @@ def apply(
     dataset: AnyDataset,
     stage: Stage,
     *,
-    batch_size: int = 8,
+    batch_size: int | None = None,
     num_proc: int | None = None,
 ) -> AnyDataset:
     """Append the stage's columns to an eager or a streamed dataset.
@@ -164,13 +169,14 @@ def apply(
     Args:
         dataset: a ``Dataset`` or an ``IterableDataset``.
         stage: what to run.
-        batch_size: rows handed to the stage at once.
+        batch_size: rows handed to the stage at once; ``None``: ``stage.rows_at_once``.
         num_proc: worker processes, eager datasets only; ``None`` runs in this process.
 
     Raises:
         MissingColumnError: before any work starts, when the dataset lacks a column that the stage reads.
         ValueError: when ``num_proc`` is asked of a streamed dataset.
     """
+    batch_size = stage.rows_at_once if batch_size is None else batch_size
     dataset = undecoded(dataset)
     features = features_of(dataset)
     stage.check_columns(list(features))

@@ -44,6 +44,11 @@ class SampleFrames(Stage):
         return ("clip_id", "video", "start", "end")
 
     @property
+    def rows_at_once(self) -> int:
+        """Enough for several videos, which are decoded side by side."""
+        return 32
+
+    @property
     def appends(self) -> Features:
         """The column ``frames``."""
         return schema.FRAMES_COLUMNS

@@ -86,8 +86,8 @@ def curate(
         int, typer.Option(min=1, metavar="N", help="Videos whose clips share a Parquet file.", **RUNNING)
     ] = 32,
     batch_size: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Clips that a model sees at once.", **RUNNING)
-    ] = 8,
+        int, typer.Option(min=1, metavar="N", help="Clips handed to a stage at once.", **RUNNING)
+    ] = 32,
 ) -> None:
     """Cut VIDEOS into clips, caption each with every teacher, keep the best caption, write a dataset to OUT.
 

@@ -38,7 +38,7 @@ def curate(
     limit: int | None = None,
     num_workers: int | None = None,
     videos_per_shard: int = 32,
-    batch_size: int = 8,
+    batch_size: int = 32,
     time_limit_seconds: float | None = 600.0,
     export_clips: bool = False,
     thumbnails: bool = True,
@@ -65,7 +65,7 @@ def curate(
         limit: only so many videos from the start.
         num_workers: worker processes; ``None`` for all cores; 0 works in this process, without time limit.
         videos_per_shard: videos whose clips share a Parquet file.
-        batch_size: clips handed to a stage at once.
+        batch_size: clips handed to a stage at once; a teacher's model sees ``Caption.model_batch_size`` of them.
         time_limit_seconds: a video that takes longer becomes an error row; ``None``: it may take forever. For the
             first video of a worker this includes loading the models.
         export_clips: also write each kept clip as mp4, column ``clip_path``.

@@ -43,7 +43,7 @@ class Plan:
     """Columns of the incoming video rows, under the names they have in the run."""
     renamed: dict[str, str]
     """Columns of the source that bear the name of a result: source name to name in the run."""
-    batch_size: int = 8
+    batch_size: int = 32
     export_clips: bool = False
     thumbnails: bool = True
 
