@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from panda_hf.evaluation.page import Sample
 
 
+MANY = 4
+"""More models than these are not printed pair by pair."""
+
+
 def print_captioning(report: Report, written: Sequence[Path]) -> None:
     """Print a report on captions."""
     from panda_hf.evaluation.scoring import COMPARED
@@ -64,13 +68,25 @@ def _print_scores(report: Report, title: str | None, metrics: Sequence[str]) -> 
 
 
 def _print_differences(report: Report) -> None:
+    """Every pair of a few models; of many each one with the best."""
     from panda_hf.evaluation.tables import as_comparison
 
-    if report.differences:
-        typer.echo("\n" + as_comparison(report.differences) + "\n")
+    shown, more = list(report.differences), ""
+    if len(report.evaluations) > MANY:
+        best = _best(report)
+        shown = [one for one in shown if best in (one.model, one.other)]
+        more = " All pairs are in results.json."
+    if shown:
+        typer.echo("\n" + as_comparison(shown) + "\n")
         typer.echo(
-            "Paired over the videos; p of approximate randomisation, not corrected for the number of comparisons."
+            "Paired over the videos; p by approximate randomisation, not corrected for how many are compared." + more
         )
+
+
+def _best(report: Report) -> str:
+    """The model with the highest CIDEr, of retrieval the highest T2V R@1."""
+    metric = "cider" if any(one.metric == "cider" for one in report.differences) else report.differences[0].metric
+    return max(report.evaluations, key=lambda one: one.scores[metric].value).model
 
 
 def _print_samples(report: Report) -> None:

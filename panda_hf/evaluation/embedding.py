@@ -132,9 +132,10 @@ class _Clip:
             encoder = Encoder(resolve(checkpoint), batch_size=batch_size, device=device_of(None))
         except (OSError, ValueError, KeyError) as error:
             raise CheckpointError(f"the retrieval model {checkpoint!r} cannot be loaded: {error}") from error
-        if not hasattr(encoder.model, "get_text_features") or not hasattr(encoder.model, "get_image_features"):
+        # Language models with eyes have feature methods too; only what was trained to compare has a temperature.
+        if not (hasattr(encoder.model, "logit_scale") or hasattr(encoder.model, "temperature")):
             raise CheckpointError(
-                f"{checkpoint!r} is a {type(encoder.model).__name__}, which has no towers for texts and pictures; "
+                f"{checkpoint!r} is a {type(encoder.model).__name__}, which does not compare texts with pictures; "
                 f"give a UMT or a model such as CLIP or SigLIP"
             )
         return cls(encoder, {"similarity": "cosine with the mean of the frames' unit vectors"})

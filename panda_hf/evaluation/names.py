@@ -9,6 +9,10 @@ from pathlib import Path
 from panda_hf.errors import SourceError
 
 
+FILES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".npy", ".npz", ".safetensors")
+"""Suffixes of files, which are called without them."""
+
+
 def named(given: str) -> tuple[str, str]:
     """Name and value of ``NAME=VALUE``; a value alone, or an existing path with ``=`` in it, is called by its end.
 
@@ -36,8 +40,5 @@ def check_names(names: Sequence[str]) -> None:
 def called(value: str) -> str:
     """The name of a model or file without what its place on this machine says."""
     path = Path(value)
-    if path.is_dir() or path.is_absolute():
-        return path.resolve().name
-    if path.suffix.casefold() in (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet"):
-        return path.stem
-    return value
+    name = path.resolve().name if path.is_dir() or path.is_absolute() else value
+    return Path(value).stem if path.suffix.casefold() in FILES and not path.is_dir() else name

@@ -99,12 +99,14 @@ class Scorer:
             found = metric_module(name).compute(
                 predictions=said, references=self._tokenised, ids=list(ids), tokenize=False, per_item=True
             )
-        except (ImportError, OSError) as error:
+        except FileNotFoundError as error:
+            if name != "meteor":
+                raise
             return self._left_out(name, error)
         return _words_measured(name, found)
 
     def _left_out(self, name: str, error: Exception) -> dict[str, Measured]:
-        """Without its data a metric is left out, and that is said; where it was asked for it is an error."""
+        """Without its data METEOR is left out, and that is said; where it was asked for it is an error."""
         reason = f"{name} was not computed: {' '.join(str(error).split()) or type(error).__name__}"
         if self.choice.names is not None:
             raise SourceError(reason) from error

@@ -13,16 +13,8 @@ from panda_hf.evaluation.plot import write_plot
 from panda_hf.evaluation.references import load_benchmark, references_of
 from panda_hf.evaluation.results import Benchmark, Evaluation, Score
 from panda_hf.evaluation.sources import captioner_of
-from panda_hf.mini.benchmark import write_benchmark
 
 HOSTILE = "<script>alert(1)</script> & a \u202e dog"
-
-
-@pytest.fixture(scope="module")
-def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("benchmark") / "mini"
-    write_benchmark(out, 1)
-    return out
 
 
 def evaluation(model: str) -> Evaluation:

@@ -38,6 +38,7 @@ def test_every_usual_form_of_a_predictions_file_is_read(tmp_path: Path) -> None:
         ('[{"id": "a", "caption": "x"}, {"id": "a", "caption": "y"}]', "'a' has two captions"),
         ('{"a": ["x", "y"]}', "expected one caption"),
         ("not json", "cannot be read"),
+        ('{"a": "x", "b": "y", "a": "z"}', "'a' has two captions"),
         ("7", "expected an object or a list"),
     ],
 )
@@ -64,3 +65,21 @@ def test_ids_match_with_and_without_the_suffix_of_a_video_file() -> None:
     assert match({"v.1": "x"}, {"v.1.avi": ("a",)}).predictions == ("x",)
     with pytest.raises(SourceError, match="no prediction matches"):
         match({"v": "x"}, {"v.1": ("a",)}, missing="empty")
+
+
+def test_a_caption_may_hold_any_line_end_of_unicode(tmp_path: Path) -> None:
+    said = "one\u2028two\x85three"
+    (tmp_path / "p.jsonl").write_text(json.dumps({"id": "a", "caption": said}, ensure_ascii=False), encoding="utf-8")
+    (tmp_path / "p.csv").write_text(f"id,caption\na,{said}\n", encoding="utf-8")
+    assert read_predictions(tmp_path / "p.jsonl") == read_predictions(tmp_path / "p.csv") == {"a": said}
+
+
+def test_two_captions_under_names_that_differ_in_the_suffix_are_an_error() -> None:
+    with pytest.raises(SourceError, match="'v' has two captions"):
+        match({"v.mp4": "x", "v": "y"}, {"v": ("a",)})
+    assert match({"v.mp4": "x", "v": "x"}, {"v": ("a",)}).unused == 0
+
+
+def test_unused_predictions_are_counted_whatever_their_suffix() -> None:
+    matched = match({"a.mp4": "x", "b.mp4": "y", "c": "z"}, {"a": ("r",)})
+    assert matched.unused == 2 and matched.missing == ()

@@ -41,6 +41,36 @@ def test_the_model_index_is_one_that_the_hub_reads(tmp_path: Path) -> None:
     assert card.data.eval_results and card.data.eval_results[0].metric_args == {"low_95": 0.49, "high_95": 0.52}
 
 
+def test_each_of_several_models_has_an_index_for_its_own_card(tmp_path: Path) -> None:
+    models = ["mini/image", "own model", "x" * 200, "own-model"]
+    written = write_results([evaluation(model, 0.5) for model in models], tmp_path)
+    indices = [path for path in written if path.name.startswith("model-index.") and path.name != "model-index.yml"]
+    assert len(indices) == len(set(indices)) == 4
+    names = [model_index_to_eval_results(yaml.safe_load(path.read_text())["model-index"])[0] for path in indices]
+    assert names == models
+    whole = yaml.safe_load((tmp_path / "model-index.yml").read_text())["model-index"]
+    assert [one["name"] for one in whole] == models
+
+
+def test_the_hub_writes_back_the_card_that_it_read(tmp_path: Path) -> None:
+    write_results([evaluation("a: #1", 0.5)], tmp_path)
+    card = ModelCard(f"---\n{(tmp_path / 'model-index.yml').read_text()}---\n# a\n")
+    again = ModelCard(str(card))
+    assert again.data.model_name == "a: #1"
+    assert again.data.eval_results == card.data.eval_results and len(card.data.eval_results or []) == 2
+
+
+def test_ranks_are_not_printed_in_percent() -> None:
+    ranks = {"t2v_median_rank": Score(value=16.5, printed=1.0)}
+    one = Evaluation(model="a", task="video-text-retrieval", benchmark=ON, scores=ranks)
+    assert "16.50" in as_table([one]) and "1650" not in as_table([one])
+
+
+def test_a_name_cannot_break_the_table() -> None:
+    lines = as_table([evaluation("a | b\n\x1b[31mred", 0.5)]).splitlines()
+    assert len(lines) == 3 and "\x1b" not in lines[2] and lines[2].count("|") == lines[0].count("|")
+
+
 def test_the_table_prints_percent_with_intervals() -> None:
     table = as_table([evaluation("a", 0.5), evaluation("long name", 0.25)])
     assert "| a         |  20.00 | 50.00 [49.0, 52.0] |" in table.splitlines()

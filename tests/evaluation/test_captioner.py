@@ -1,0 +1,75 @@
+"""Captions of a benchmark: written once, kept, drawn the same for the same seed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from panda_hf.captioning import Caption
+from panda_hf.errors import SourceError
+from panda_hf.evaluation.captioner import write_captions
+from panda_hf.evaluation.captioning import Source
+from panda_hf.evaluation.choosing import chosen
+from panda_hf.evaluation.references import load_benchmark
+from panda_hf.evaluation.sources import captioner_of
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The clips that any captioner was shown."""
+    clips: list[str] = []
+    transform = Caption.transform
+
+    def noting(self: Caption, batch: Any, rank: int | None) -> Any:
+        clips.extend(batch["clip_id"])
+        return transform(self, batch, rank)
+
+    monkeypatch.setattr(Caption, "transform", noting)
+    return clips
+
+
+def test_a_rerun_takes_the_captions_that_were_kept(benchmark: Path, tmp_path: Path, seen: list[str]) -> None:
+    rows = load_benchmark(benchmark)
+    first = write_captions(rows, [captioner_of("mini/image")], folder=tmp_path)
+    assert len(seen) == len(rows)
+    assert write_captions(rows, [captioner_of("mini/image")], folder=tmp_path) == first
+    assert len(seen) == len(rows)
+    (kept,) = tmp_path.glob("*.json")
+    held = json.loads(kept.read_text())
+    assert held == first["mini/image"][0]
+    del held[rows["video_id"][2]]
+    kept.write_text(json.dumps(held))
+    assert write_captions(rows, [captioner_of("mini/image")], folder=tmp_path) == first
+    assert seen[len(rows) :] == [rows["video_id"][2]]
+
+
+def test_other_settings_are_captioned_anew(benchmark: Path, tmp_path: Path, seen: list[str]) -> None:
+    rows = load_benchmark(benchmark)
+    write_captions(rows, [captioner_of("mini/image")], folder=tmp_path)
+    write_captions(rows, [captioner_of("mini/image")], folder=tmp_path, num_frames=4)
+    write_captions(rows.select(range(2)), [captioner_of("mini/image")], folder=tmp_path)
+    assert len(seen) == 2 * len(rows) + 2
+
+
+def test_a_seed_draws_the_same_whatever_the_batch_and_seeds_draw_differently(benchmark: Path) -> None:
+    rows = load_benchmark(benchmark).select(range(4))
+    captioner = captioner_of("mini/image", seeds=(0, 1), temperature=3.0)
+    one, other = write_captions(rows, [captioner], batch_size=4)["mini/image"]
+    assert one != other and set(one) == set(other) == set(rows["video_id"])
+    assert write_captions(rows, [captioner], batch_size=1)["mini/image"] == [one, other]
+
+
+def test_the_selector_takes_one_of_the_captions(benchmark: Path) -> None:
+    rows = load_benchmark(benchmark).select(range(3))
+    good = {row["video_id"]: row["captions"][0] for row in rows}
+    bad = dict.fromkeys(good, "a man plays the guitar")
+    taken = chosen(
+        rows, [Source(name="bad", sets=(bad,)), Source(name="good", sets=(good,))], "mini/selector", name="s"
+    )
+    assert taken.sets == (good,)
+    assert taken.settings["selective_rate"] == {"bad": 0.0, "good": 1.0}
+    with pytest.raises(SourceError, match="two or more"):
+        chosen(rows, [Source(name="good", sets=(good,))], "mini/selector", name="s")
