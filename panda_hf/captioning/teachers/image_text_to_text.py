@@ -82,13 +82,14 @@ def chat_prompt(processor: Any, words: str, count: int, as_video: bool) -> str:
     Without a template the pictures' tokens are put before the words.
     """
     kind = "video" if as_video else "image"
-    if not (getattr(processor, "chat_template", None) or getattr(processor.tokenizer, "chat_template", None)):
+    template = getattr(processor, "chat_template", None) or getattr(processor.tokenizer, "chat_template", None)
+    if not template:
         return f"{getattr(processor, f'{kind}_token', '') * count}{words}"
     pictures: list[dict[str, str]] = [{"type": kind}] * count
     turn = {"role": "user", "content": [*pictures, {"type": "text", "text": words}]}
-    return str(
-        processor.apply_chat_template([turn], add_generation_prompt=True, tokenize=False, enable_thinking=False)
-    )
+    # Transformers warns at every call of an option that the template does not know.
+    thinking = {"enable_thinking": False} if "enable_thinking" in str(template) else {}
+    return str(processor.apply_chat_template([turn], add_generation_prompt=True, tokenize=False, **thinking))
 
 
 def load(card: TeacherCard, device: str, loading: Loading) -> ImageTextToTextTeacher:
