@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from panda_hf.captioning import Caption, SampleFrames
 from panda_hf.clips import explode_clips
+from panda_hf.models.release import release_models
 from panda_hf.selection import Select
 from panda_hf.splitting import Split, SplitSettings
 from panda_hf.stage import AnyDataset, Stage, apply
@@ -52,7 +53,13 @@ def panda_70m(
 
 
 def run_steps(dataset: AnyDataset, steps: Sequence[Step], *, batch_size: int | None = None) -> AnyDataset:
-    """Run the steps over an eager or a streamed dataset of video rows, each by ``apply``."""
-    for step in steps:
+    """Run the steps over an eager or a streamed dataset of video rows, each by ``apply``.
+
+    Of an eager dataset each step is done with all rows before the next begins, and its models are released then: large
+    teachers follow one another on one GPU. The steps of a stream run side by side, so all their models must fit.
+    """
+    for number, step in enumerate(steps):
+        if number:
+            release_models()
         dataset = apply(dataset, step, batch_size=batch_size) if isinstance(step, Stage) else step(dataset)
     return dataset

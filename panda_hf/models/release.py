@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import gc
 import sys
-from collections.abc import Callable, Hashable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar, cast
 
 Arguments = ParamSpec("Arguments")
 Model = TypeVar("Model")
@@ -16,15 +16,8 @@ _LOADERS: list[functools._lru_cache_wrapper] = []
 
 def kept(loader: Callable[Arguments, Model]) -> Callable[Arguments, Model]:
     """Let a function that loads a model load each one once (by its arguments, which must be hashable)."""
-    cached = functools.cache(loader)
-    _LOADERS.append(cached)
-
-    @functools.wraps(loader)
-    def load(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Model:
-        hashable: dict[str, Hashable] = dict(kwargs)  # type: ignore[arg-type]
-        return cached(*args, **hashable)  # type: ignore[arg-type]
-
-    return load
+    _LOADERS.append(functools.cache(loader))
+    return cast(Callable[Arguments, Model], _LOADERS[-1])
 
 
 def release_models() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 from panda_hf.errors import CheckpointError
 from panda_hf.models.checkpoints import resolve
 from panda_hf.models.devices import device_of
+from panda_hf.models.release import kept
 from panda_hf.models.umt import UMTModel, UMTProcessor
 
 
@@ -56,7 +56,7 @@ def load_scorer(checkpoint: str, revision: str | None, num_frames: int | None, r
     return _load(checkpoint, revision or "main", num_frames, device_of(rank))
 
 
-@functools.cache
+@kept
 def _load(checkpoint: str, revision: str, num_frames: int | None, device: str) -> Scorer:
     folder = resolve(checkpoint)
     dtype = torch.float16 if device.startswith("cuda") else torch.float32

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from panda_hf.errors import CheckpointError
 from panda_hf.models.checkpoints import resolve
+from panda_hf.models.release import kept
 from panda_hf.video import VideoLike, sample_frames
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def embed_frames(
     return np.concatenate(features) if features else np.zeros((0, 1), np.float32)
 
 
-@cache
+@kept
 def load_embedder(checkpoint: str, device: str = "cpu") -> Callable[[Frames], Features]:
     """A vision model of transformers as a function: RGB frames uint8 [n, h, w, 3] in, unit vectors [n, d] out.
 
