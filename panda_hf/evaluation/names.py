@@ -8,7 +8,6 @@ from pathlib import Path
 
 from panda_hf.errors import SourceError
 
-
 FILES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".npy", ".npz", ".safetensors")
 """Suffixes of files, which are called without them."""
 
