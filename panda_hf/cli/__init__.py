@@ -17,6 +17,7 @@ from panda_hf.cli.evaluate import evaluate
 from panda_hf.cli.evaluate_table3 import table3
 from panda_hf.cli.films import films
 from panda_hf.cli.mini_benchmark import benchmark
+from panda_hf.cli.mini_coverage import coverage
 from panda_hf.cli.push import push
 from panda_hf.cli.report import report
 from panda_hf.cli.score_mini import score
@@ -71,6 +72,7 @@ mini = typer.Typer(no_args_is_help=True, help="The miniature: a made-up world of
 mini.command()(films)
 mini.command()(train)
 mini.command()(score)
+mini.command()(coverage)
 mini.command()(benchmark)
 mini.command()(table3)
 app.add_typer(mini, name="mini")

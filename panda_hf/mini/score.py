@@ -102,6 +102,11 @@ def score_captions(
     return lines
 
 
+def is_good(score: FactScore) -> bool:
+    """Whether an annotator would mark the caption as good; see ``GOOD_RECALL``."""
+    return not score.wrong and score.recall >= GOOD_RECALL
+
+
 def best_shares(f1: np.ndarray) -> np.ndarray:
     """How often each teacher (row) is the best on a clip (column); equals share the clip.
 
@@ -162,7 +167,7 @@ def _line(scores: Sequence[FactScore], scenes: Sequence[Scene], best: float | No
         f1=mean(score.f1 for score in scores),
         precision=mean(score.precision for score in scores),
         recall=mean(score.recall for score in scores),
-        good=mean(float(not score.wrong and score.recall >= GOOD_RECALL) for score in scores),
+        good=mean(float(is_good(score)) for score in scores),
         best=best,
         by_need={need: mean(values) for need, values in needs.items()},
     )
