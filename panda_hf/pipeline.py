@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from panda_hf.captioning import Caption, SampleFrames
+from panda_hf.captioning.registry import expanded
 from panda_hf.clips import explode_clips
 from panda_hf.models.release import release_models
 from panda_hf.selection import Select
@@ -34,7 +35,7 @@ def panda_70m(
         preset: which set of checkpoints. ``mini`` is shipped in the package and runs on two CPU cores.
         split: thresholds of the splitting; ``None`` takes those that suit the embedder.
         embedder: what stitches shots: ``descriptor``, or a transformers vision model by Hub id or path.
-        teachers: names of the teachers whose captions compete.
+        teachers: names of the teachers whose captions compete, or of sets of them: ``paper``, ``modern``, ``laptop``.
         selector: checkpoint of the retrieval model that chooses.
         backend: decoder of the sampled frames.
 
@@ -43,12 +44,13 @@ def panda_70m(
     """
     if preset != "mini":
         raise ValueError(f"preset={preset!r}: only 'mini' has checkpoints so far")
+    names = expanded(teachers)
     return [
         Split(settings=split, embedder=embedder),
         explode_clips,
         SampleFrames(backend=backend),
-        *(Caption(teacher=teacher) for teacher in teachers),
-        Select(teachers=tuple(teachers), selector=selector),
+        *(Caption(teacher=name) for name in names),
+        Select(teachers=names, selector=selector),
     ]
 
 

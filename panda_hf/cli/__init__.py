@@ -24,6 +24,7 @@ from panda_hf.cli.score_mini import score
 from panda_hf.cli.score_shots import score_shots
 from panda_hf.cli.shortlist import shortlist
 from panda_hf.cli.subset import subset
+from panda_hf.cli.teachers import teachers
 from panda_hf.cli.train_mini import train
 
 app = typer.Typer(
@@ -68,6 +69,7 @@ app.command()(subset)
 
 app.add_typer(build, name="build")
 app.add_typer(evaluate, name="evaluate")
+app.add_typer(teachers, name="teachers")
 mini = typer.Typer(no_args_is_help=True, help="The miniature: a made-up world of films, and small models of it.")
 mini.command()(films)
 mini.command()(train)

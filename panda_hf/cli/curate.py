@@ -66,7 +66,11 @@ def curate(
     ] = "descriptor",
     teacher: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A teacher; repeat it for several. Else those of the preset.", **METHOD),
+        typer.Option(
+            metavar="NAME",
+            help="A teacher or a set of them (`panda-hf teachers`); repeat it for several. Else those of the preset.",
+            **METHOD,
+        ),
     ] = None,
     selector: Annotated[
         str | None,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
+from typing import get_args
 
 from panda_hf.captioning.registry import laptop, mini, modern, paper
 from panda_hf.captioning.registry.card import (
@@ -25,6 +27,7 @@ __all__ = [
     "TeacherSet",
     "card_of",
     "cards",
+    "expanded",
     "teachers_of",
 ]
 
@@ -43,6 +46,17 @@ def teachers_of(which: TeacherSet) -> tuple[str, ...]:
         ('mini_image', 'mini_video', 'mini_text')
     """
     return tuple(card.name for card in cards().values() if which in card.sets)
+
+
+def expanded(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of teachers, with the names of sets replaced by their teachers; each teacher once.
+
+    Example:
+        >>> expanded(["mini", "git_base_vatex"])
+        ('mini_image', 'mini_video', 'mini_text', 'git_base_vatex')
+    """
+    sets = {which: teachers_of(which) for which in get_args(TeacherSet)}
+    return tuple(dict.fromkeys(teacher for name in names for teacher in sets.get(name, (name,))))
 
 
 def card_of(name: str) -> TeacherCard:

@@ -41,7 +41,8 @@ CARDS = (
         sets=("paper",),
         fidelity="assembled",
         differs="Built from BLIP-2's vision tower and Q-Former, a second Q-Former and Vicuna; the official file "
-        "(pretrain_vicuna7b-v2.pth) is converted once by `panda-hf teachers convert`.",
+        "(pretrain_vicuna7b-v2.pth) is converted once by `panda-hf teachers convert`. No system message is sent, and "
+        "the request is worded anew.",
         licence="LLaMA licence (Vicuna), non-commercial",
         billions=7.9,
         source=_VIDEO_LLAMA_SOURCE,
@@ -111,7 +112,7 @@ CARDS = (
         sets=("paper",),
         fidelity="substitute",
         differs="The same frozen vision tower and a Vicuna-7B, but a Q-Former that reads the instruction and was "
-        "tuned on other data, in place of one linear layer.",
+        "tuned on other data, in place of one linear layer. Whether the paper took 7B or 13B is not said.",
         licence="LLaMA licence (Vicuna), non-commercial",
         billions=7.9,
         source="MiniGPT-4 demo: beams 1, temperature 1, top-p 0.9, repetition penalty 1.05, 300 new tokens",

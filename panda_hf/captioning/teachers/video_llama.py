@@ -76,6 +76,6 @@ def load(card: TeacherCard, device: str, loading: Loading) -> VideoLlamaTeacher:
     except CheckpointError as error:
         raise CheckpointError(
             f"{error} The official files of Video-LLaMA hold only what was trained: run "
-            f"`panda-hf teachers convert-video-llama` once and give its folder as checkpoint."
+            f"`panda-hf teachers convert` once and give its folder as checkpoint."
         ) from error.__cause__
     return VideoLlamaTeacher(card, model, processor)

@@ -118,20 +118,21 @@ def convert(official: Path, blip2: str, language_model: str, out: Path) -> None:
 
     from panda_hf.models.video_llama.processing_video_llama import PLACE, VideoLlamaProcessor
 
+    trained = torch.load(official, map_location="cpu", weights_only=True, mmap=True)
+    eyes = AutoConfig.from_pretrained(blip2)
+    sizes = _video_sizes(trained.get("model", trained), eyes.qformer_config)
     tokenizer = AutoTokenizer.from_pretrained(language_model)
     tokenizer.add_tokens([PLACE], special_tokens=True)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     words = AutoModelForCausalLM.from_pretrained(language_model, dtype=torch.float16, use_safetensors=True)
-    eyes = AutoConfig.from_pretrained(blip2)
-    trained = torch.load(official, map_location="cpu", weights_only=True, mmap=True)
     config = VideoLlamaConfig(
         vision_config=eyes.vision_config.to_dict(),
         qformer_config=eyes.qformer_config.to_dict(),
         text_config=words.config.to_dict(),
         num_query_tokens=eyes.num_query_tokens,
         video_token_id=tokenizer.get_added_vocab()[PLACE],
-        **_video_sizes(trained.get("model", trained), eyes.qformer_config),
+        **sizes,
     )
     parts = {**blip2_eyes(blip2), **{f"language_model.{name}": value for name, value in words.state_dict().items()}}
     state = convert_state_dict(trained, config, parts)
