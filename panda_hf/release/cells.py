@@ -82,7 +82,7 @@ class Cells:
 def parse_strings(column: pa.Array) -> Lists:
     """``['…', "…"]`` per cell; items are a string array. The bytes of ``column`` must be valid UTF-8."""
     cells = Cells(column)
-    fits = (cells.at(cells.starts) == _OPEN) & (cells.at(cells.ends - 1) == _CLOSE)
+    fits = (cells.at(cells.starts) == _OPEN) & (cells.at(cells.ends - 1) == _CLOSE) & (cells.ends - cells.starts >= 2)
     fits &= ~_has(cells, cells.where(*_UNFIT))
     backslashes = cells.where(_BACKSLASH)
     commas = cells.where(_COMMA)

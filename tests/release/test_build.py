@@ -120,6 +120,24 @@ def test_a_malformed_row_is_kept_aside_with_its_line_and_cause(tmp_path: Path, n
     assert (summary.videos_read, summary.videos, summary.rejected_videos) == (3, 2, 1)
 
 
+@pytest.mark.parametrize("name", [name for name in (*COLUMNS, *LATE_COLUMNS) if name != "url"])
+@pytest.mark.parametrize("cell", ["", "[", "''"])
+def test_one_empty_cell_between_good_ones_costs_only_its_row(tmp_path: Path, name: str, cell: str) -> None:
+    columns = (*COLUMNS, *LATE_COLUMNS)
+    late = ("['desirable']", "[[['0:00:00.000', '0:00:01.500']]]")
+    good = [(f"v{line}", *GOOD, *late) for line in (2, 3, 4, 5)]
+    bad = list(good[1])
+    bad[columns.index(name)] = cell
+    source = csv_file(tmp_path / "x.csv", [good[0], tuple(bad), *good[2:]], columns)
+    summary = built(source, tmp_path / "out").parts[0]
+    kept = [row["video_id"] for row in rows_of(tmp_path / "out")]
+    if name == "videoID" and cell:
+        assert kept == ["v2", cell, "v4", "v5"], "an id may be any text"
+    else:
+        assert kept == ["v2", "v4", "v5"] and summary.rejected_videos == 1
+        assert [(row["line"], bool(row["cause"])) for row in rejects_of(tmp_path / "out")] == [(3, True)]
+
+
 def test_broken_lines_of_every_kind_cost_only_themselves(tmp_path: Path) -> None:
     line = "{},https://example.org/{},\"[['0:00:01.000', '0:00:02.500']]\",['a cat'],[0.5]\n"
     text = [

@@ -160,6 +160,26 @@ def test_hostile_cells_end_with_a_cause(cell: str) -> None:
         assert parse(pa.array([cell, "[]"])).counts.tolist() == [-1, 0]
 
 
+GOOD_CELLS = {
+    parse_strings: "['a cat']",
+    parse_scores: "[0.5]",
+    parse_spans: "[['0:00:01.000', '0:00:02.500']]",
+    parse_span_lists: "[[['0:00:00.000', '0:00:01.500']]]",
+}
+
+
+@pytest.mark.parametrize("parse", GOOD_CELLS)
+@pytest.mark.parametrize("neighbour", ["good", "[]"])
+def test_an_empty_or_tiny_cell_is_no_list_whatever_stands_beside_it(parse, neighbour: str) -> None:
+    beside = GOOD_CELLS[parse] if neighbour == "good" else neighbour
+    size = 1 if neighbour == "good" else 0
+    cells = [beside, "", beside, "", "", beside, "[", beside, "]", "'", beside, ""]
+    assert parse(pa.array(cells)).counts.tolist() == [size if cell == beside else -1 for cell in cells]
+    parsed = parse(pa.array(["", beside, ""]))
+    assert parsed.counts.tolist() == [-1, size, -1]
+    assert set(parsed.causes) == {0, 2} and all(parsed.causes.values())
+
+
 def test_an_empty_column_has_no_rows() -> None:
     for parse in (parse_strings, parse_scores, parse_spans, parse_span_lists):
         assert len(parse(pa.array([], pa.string())).counts) == 0
