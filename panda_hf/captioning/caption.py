@@ -13,7 +13,7 @@ from panda_hf.captioning.prompts import template_hash
 from panda_hf.captioning.registry import Decoding, Family, Modality, TeacherCard, card_of, cards
 from panda_hf.captioning.registry.endpoint import Endpoint
 from panda_hf.captioning.sentences import clean_sentence
-from panda_hf.captioning.teachers.base import Answer, ClipInput, Reply, load_teacher
+from panda_hf.captioning.teachers.base import Answer, ClipInput, Reply, load_teacher, wording_of
 from panda_hf.errors import CandidateError
 from panda_hf.models.devices import device_of
 from panda_hf.models.loading import Loading
@@ -57,6 +57,9 @@ class Caption(Stage):
     """A folder, a Hub id or ``mini/<name>``; ``None``: what the card of a registered teacher says."""
     revision: str | None = None
     """Branch, tag or commit of a Hub checkpoint."""
+    parts: tuple[tuple[str, str], ...] = ()
+    """Further checkpoints of a teacher that is a pipeline, as pairs of role and checkpoint, such as
+    ``("frames", "models/Florence-2-base")``; those of the card stand for what is not given."""
     sees: tuple[Modality, ...] | None = None
     """What the teacher is shown: ``image`` (one frame), ``video`` (several), ``subtitle``, ``metadata`` (title and
     description), ``text`` (both); ``None``: what its card says."""
@@ -142,6 +145,7 @@ class Caption(Stage):
             sees=self.sees or card.sees,
             checkpoint=self.checkpoint or card.checkpoint,
             revision=self.revision or card.revision,
+            parts=tuple({**dict(card.parts), **dict(self.parts)}.items()),
             decoding=self._decoding(card.decoding),
         )
 
@@ -159,9 +163,12 @@ class Caption(Stage):
             "teacher": card.name,
             "checkpoint": card.checkpoint,
             "revision": card.revision,
+            "parts": dict(card.parts),
             "sees": list(card.sees),
             **asdict(card.decoding),
-            "prompt_sha256": template_hash(card.prompt, card.task, *card.turns),
+            "drop_openers": self.drop_openers,
+            "version": self.version,
+            "prompt_sha256": template_hash(card.prompt, card.task, *card.turns, *wording_of(card)),
         }
 
     def transform(self, batch: Batch, rank: int | None) -> Batch:

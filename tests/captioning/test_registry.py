@@ -119,3 +119,18 @@ def test_inputs_and_sizes_read_well():
     assert shown_to(card_of("blip2_opt_2_7b")) == "1 frame"
     card = card_of("blip2_opt_2_7b")
     assert [size_of(dataclasses.replace(card, billions=b)) for b in (7.94, 0.26, None)] == ["7.9 B", "260 M", "?"]
+
+
+def test_the_parts_of_a_pipeline_are_replaced_one_by_one():
+    stage = Caption(teacher="videochat_text", parts=(("action", "here/motion"),))
+    assert stage.card().part("action") == "here/motion"
+    assert stage.card().part("frames") == card_of("videochat_text").part("frames") != ""
+    assert stage.provenance()["parts"]["action"] == "here/motion"
+
+
+def test_what_a_family_says_in_words_of_its_own_is_hashed(monkeypatch):
+    from panda_hf.captioning.teachers import video_llama
+
+    before = Caption(teacher="video_llama_pretrain").provenance()["prompt_sha256"]
+    monkeypatch.setattr(video_llama, "WORDING", (*video_llama.TURNS, "Other words."))
+    assert Caption(teacher="video_llama_pretrain").provenance()["prompt_sha256"] != before

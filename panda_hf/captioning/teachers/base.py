@@ -68,6 +68,11 @@ def load_teacher(card: TeacherCard, device: str, loading: Loading = DEFAULT_LOAD
     return importlib.import_module(f"{__package__}.{card.family}").load(card, device, loading)
 
 
+def wording_of(card: TeacherCard) -> tuple[str, ...]:
+    """What a family adds to the prompt in words of its own, its ``WORDING``: part of the prompt's hash."""
+    return tuple(getattr(importlib.import_module(f"{__package__}.{card.family}"), "WORDING", ()))
+
+
 def load_whole(
     model_class: Any, card: TeacherCard, device: str, loading: Loading = DEFAULT_LOADING, processor_class: Any = None
 ) -> tuple[Any, Any]:

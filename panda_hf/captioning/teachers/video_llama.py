@@ -18,6 +18,7 @@ from panda_hf.models.loading import Loading
 TURNS = ("###Human: <Video><ImageHere></Video> ", "###Assistant:")
 """The conversation that the published checkpoints were trained in."""
 WHEN = "The video has {count} frames, taken at {times} seconds."
+WORDING = (*TURNS, WHEN)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -40,6 +40,7 @@ FRAME = "Frame {number}: {caption}"
 THINGS = "Things in it: {tags}"
 PLACES = "In the middle frame: {regions}"
 ACTION = "Likely action: {action}"
+WORDING = (LOOK, FRAME, THINGS, PLACES, ACTION, CAPTION, TAGS, REGIONS, str((MAX_TAGS, MAX_REGIONS, SEEN_TOKENS)))
 """Own wording, as in :mod:`panda_hf.captioning.prompts`, whose last line is the same."""
 
 

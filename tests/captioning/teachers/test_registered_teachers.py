@@ -33,7 +33,7 @@ def clips(tmp_path_factory) -> list[ClipInput]:
     rows = [clip_row(film, *span, i) for i, span in enumerate(spans)]
     packed = apply(Dataset.from_list(rows, features=Features(schema.CLIP_ROW)), SampleFrames())
     return [
-        ClipInput(row["clip_id"], unpack_frames(row["frames"]), tuple(row["frames"]["times"]), **words)
+        ClipInput(row["clip_id"], unpack_frames(row["frames"]).copy(), tuple(row["frames"]["times"]), **words)
         for row, words in zip(packed, WORDS, strict=True)
     ]
 
