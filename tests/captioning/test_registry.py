@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import typing
+from pathlib import Path
 
 import pytest
 import transformers
@@ -134,3 +135,12 @@ def test_what_a_family_says_in_words_of_its_own_is_hashed(monkeypatch):
     before = Caption(teacher="video_llama_pretrain").provenance()["prompt_sha256"]
     monkeypatch.setattr(video_llama, "WORDING", (*video_llama.TURNS, "Other words."))
     assert Caption(teacher="video_llama_pretrain").provenance()["prompt_sha256"] != before
+
+
+def test_the_documentation_shows_the_tables_of_today():
+    text = (Path(__file__).parents[2] / "docs" / "teachers.md").read_text(encoding="utf-8")
+    for which in ("paper", "modern", "laptop"):
+        table, *notes = as_table([card_of(name) for name in teachers_of(which)]).split("\n\n")
+        assert table in text, which
+        assert all(line in text for note in notes for line in note.splitlines()), which
+    assert as_table([card for card in CARDS if not card.sets]) in text
