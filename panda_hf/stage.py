@@ -62,6 +62,13 @@ class Stage(ABC):
     def appends(self) -> Features:
         """The columns this stage adds, with their types."""
 
+    def provenance(self) -> Row:
+        """What a record of the run should say beyond the settings, such as the checkpoint behind a name: JSON values.
+
+        A run that was begun with other ones is not gone on with.
+        """
+        return {}
+
     @abstractmethod
     def transform(self, batch: Batch, rank: int | None) -> Batch:
         """Compute the new columns of a batch of live rows.

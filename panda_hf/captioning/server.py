@@ -27,6 +27,9 @@ LONGEST_PAUSE_SECONDS = 60.0
 TRIES = 4
 """So often a request is tried to which the server, being there, answers 500 or nonsense."""
 
+REFUSALS = 16
+"""So many requests may fail before the first answer; more than that, and it is not the clips' fault."""
+
 _AWAY = frozenset({408, 425, 429, 502, 503, 504, 529})
 """The server is overloaded or not there: patience helps."""
 _REFUSED = frozenset({401, 402, 403, 404, 405})
@@ -71,6 +74,7 @@ class Server:
         self._lock = threading.Lock()
         self._away_since: float | None = None
         self._has_answered = False
+        self._refused = 0
 
     def ask_all(self, requests: Sequence[Callable[[], dict[str, Any]]]) -> list[Reply]:
         """Send all requests, ``concurrency`` of them at once.
@@ -109,7 +113,17 @@ class Server:
                 if not ends:
                     log.info("%s; again in %.1f s", error, pause)
                 if ends or stop.wait(pause):
+                    self._count_refusal(error)
                     return Failure("EndpointError", f"{error}; tried {tries} time{'s' if tries > 1 else ''}")
+
+    def _count_refusal(self, error: _Unanswered) -> None:
+        """A server that never answered any request refuses them all, whatever number it gives for that."""
+        if self._has_answered or error.away:
+            return
+        with self._lock:
+            self._refused += 1
+        if self._refused >= REFUSALS:
+            raise EndpointError(f"{error}. It has answered none of {REFUSALS} requests; see what it lacks") from error
 
     def _has_patience(self, error: _Unanswered, began: float, tries: int, pause: float) -> bool:
         if not error.away:

@@ -14,7 +14,8 @@ from panda_hf.errors import OutputError
 
 @dataclass(frozen=True)
 class Step:
-    """A step with its settings, nested ones flattened, those left open (``None``) and a first version left out."""
+    """A step with its settings and what they stand for; nested ones flattened, those left open (``None``) and a first
+    version left out."""
 
     name: str
     settings: dict[str, Any]
@@ -53,7 +54,10 @@ class RunRecord:
         if head.get("made_by") != "panda_hf":
             raise OutputError(f"{manifest} was not written by panda_hf; give a folder that `panda-hf curate` made")
         return cls(
-            steps=[Step(step["name"], _telling(step.get("settings") or {})) for step in head.get("steps") or []],
+            steps=[
+                Step(step["name"], _telling({**(step.get("settings") or {}), **(step.get("provenance") or {})}))
+                for step in head.get("steps") or []
+            ],
             settings=flat(head.get("settings") or {}),
             versions=head.get("versions") or {},
             source=_shown(head.get("source")),

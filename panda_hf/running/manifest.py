@@ -155,11 +155,12 @@ def _step_differences(old: list[Any], new: list[Any]) -> list[str]:
     names = [[step["name"] for step in steps] for steps in (old, new)]
     if names[0] != names[1]:
         return [f"the steps were {names[0]}, now {names[1]}"]
+    stated = [[{**step["settings"], **step.get("provenance", {})} for step in steps] for steps in (old, new)]
     return [
-        f"{before['name']}.{key} was {before['settings'].get(key)!r}, now {after['settings'].get(key)!r}"
-        for before, after in zip(old, new, strict=True)
-        for key in sorted({*before["settings"], *after["settings"]})
-        if before["settings"].get(key) != after["settings"].get(key)
+        f"{name}.{key} was {before.get(key)!r}, now {after.get(key)!r}"
+        for name, before, after in zip(names[0], *stated, strict=True)
+        for key in sorted({*before, *after})
+        if before.get(key) != after.get(key)
     ]
 
 

@@ -94,7 +94,7 @@ class Plan:
         return {self.renamed.get(name, name): value for name, value in row.items()}
 
     def describe(self) -> list[Row]:
-        """The steps as JSON values: ``{"name", "settings"}`` each."""
+        """The steps as JSON values: ``{"name", "settings", "provenance"}`` each."""
         steps: list[Step] = [*self.video_stages, explode_clips, *self.clip_stages]
         return [_description(step) for step in steps]
 
@@ -132,12 +132,18 @@ def _clashes(features: Features, stages: Sequence[Stage]) -> dict[str, str]:
 
 def _description(step: Step) -> Row:
     if not isinstance(step, Stage):
-        return {"name": "explode_clips", "settings": {}}
-    settings = {field.name: getattr(step, field.name) for field in dataclasses.fields(step)}
-    return {"name": step.name, "settings": json.loads(json.dumps(settings, default=_as_json))}
+        return {"name": "explode_clips", "settings": {}, "provenance": {}}
+    described = {"name": step.name, "settings": _recorded(step), "provenance": step.provenance()}
+    return json.loads(json.dumps(described, default=_as_json))
+
+
+def _recorded(settings: Any) -> Row:
+    """The fields of a dataclass, without those whose metadata says ``recorded=False``: they change no row."""
+    fields = [field for field in dataclasses.fields(settings) if field.metadata.get("recorded", True)]
+    return {field.name: getattr(settings, field.name) for field in fields}
 
 
 def _as_json(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
+        return _recorded(value)
     return sorted(value) if isinstance(value, set | frozenset) else str(value)

@@ -11,7 +11,7 @@ import pytest
 from datasets import Dataset, Features
 
 from panda_hf import schema
-from panda_hf.captioning import Caption
+from panda_hf.captioning import Caption, prompts
 from panda_hf.captioning import caption as caption_module
 from panda_hf.captioning.registry import Decoding, TeacherCard
 from panda_hf.captioning.registry.endpoint import Endpoint
@@ -194,6 +194,14 @@ def test_a_user_can_bring_a_checkpoint_of_a_family(tmp_path):
 def test_settings_that_do_not_name_a_teacher_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         Caption(**settings)
+
+
+def test_the_provenance_tells_what_a_name_stands_for_and_how_it_was_asked(monkeypatch):
+    stage = Caption(teacher="mini_text")
+    before = stage.provenance()
+    assert before["checkpoint"] == "mini/text" and before["num_beams"] == 5 and before["sees"] == ["image", "text"]
+    monkeypatch.setattr(prompts, "ASK", "Say what happens.")
+    assert {key for key, value in stage.provenance().items() if value != before[key]} == {"prompt_sha256"}
 
 
 def test_a_dataset_without_frames_is_told_what_is_missing():

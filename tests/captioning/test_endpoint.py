@@ -256,6 +256,19 @@ def test_a_server_that_refuses_everything_ends_the_run_at_once(chat, code, advic
         captions(rows_of(3), stage_of(chat.url))
 
 
+@pytest.mark.parametrize("code", [400, 500])
+def test_a_server_that_has_answered_nothing_for_long_ends_the_run(chat, code, monkeypatch):
+    monkeypatch.setattr(server, "FIRST_PAUSE_SECONDS", 0.001)
+    chat.misbehaviour.append(status(code, {"message": "only model x is served"}))
+    stage = stage_of(chat.url)
+    done = apply(rows_of(server.REFUSALS - 1), stage)
+    assert all("only model x" in notes[0]["message"] for notes in done["caption_errors"])
+    with pytest.raises(EndpointError, match="only model x.*none of 16"):
+        apply(rows_of(1), stage)
+    chat.misbehaviour.clear()
+    assert captions(rows_of(1), stage) == [said(0)]
+
+
 def test_a_proxy_that_says_404_while_its_server_restarts_is_waited_for(chat):
     stage = stage_of(chat.url)
     assert captions(rows_of(1), stage) == [said(0)]

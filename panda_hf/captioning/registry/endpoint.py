@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 from urllib.parse import urlsplit
 
 Setting = str | int | float | bool | None
+
+
+def _unrecorded(default: Any = dataclasses.MISSING) -> Any:
+    """A field that says where and how patiently is asked: no caption depends on it, and it is nobody's business."""
+    return dataclasses.field(default=default, metadata={"recorded": False})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,15 +26,15 @@ class Endpoint:
         )
     """
 
-    url: str
+    url: str = _unrecorded()
     """Up to and with ``/v1``; http or https, without a user, a key or a query in it."""
-    key_variable: str | None = None
+    key_variable: str | None = _unrecorded(None)
     """The environment variable that holds the key; ``None``: no key is sent. The key itself is never stored."""
-    concurrency: int = 8
+    concurrency: int = _unrecorded(8)
     """Requests under way at once, of each worker process. A batch of rows should hold several times as many."""
-    timeout_seconds: float = 120.0
+    timeout_seconds: float = _unrecorded(120.0)
     """For one answer."""
-    patience_seconds: float = 600.0
+    patience_seconds: float = _unrecorded(600.0)
     """How long a request is tried again while the server is away, overloaded or says that it is. While it has been
     away for longer, every clip tries once, until it is back."""
     jpeg_quality: int = 90
