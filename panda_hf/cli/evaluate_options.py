@@ -80,3 +80,12 @@ def numbers(text: str) -> tuple[int, ...]:
     if not all(part.isascii() and part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
         raise SourceError(f"--seeds {text!r}: expected different whole numbers such as 0,1,2")
     return tuple(map(int, parts))
+
+
+def no_bars_of_libraries() -> None:
+    """Keep the bars of loading data and weights out of what a command prints; our own stay."""
+    import datasets
+    from transformers.utils import logging
+
+    datasets.disable_progress_bars()
+    logging.disable_progress_bar()

@@ -86,6 +86,7 @@ def retrieval(
     from panda_hf.evaluation.retrieval import evaluate_retrieval, queries_of
     from panda_hf.evaluation.writing import write_report
 
+    options.no_bars_of_libraries()
     if not model and not similarity:
         raise SourceError("nothing to evaluate: give --model MODEL or --similarity FILE")
     rows = load_benchmark(dataset, config, split)

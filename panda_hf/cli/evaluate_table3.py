@@ -34,6 +34,7 @@ def table3(
     from panda_hf.evaluation.sources import captioner_of
     from panda_hf.evaluation.writing import write_report
 
+    options.no_bars_of_libraries()
     dataset = _benchmark(out, films, seed)
     rows = load_benchmark(dataset)
     references = references_of(rows)

@@ -119,6 +119,7 @@ def write_page(
         differences={(one.model, one.other, one.metric): one for one in differences},
         pairs=list(dict.fromkeys((one.model, one.other) for one in differences)),
         compared=list(dict.fromkeys(one.metric for one in differences)),
+        spread=any(score.spread is not None for one in evaluations for score in one.scores.values()),
         samples=samples,
         notes=notes,
         plot=None if plot is None else _data_address(plot.read_bytes(), "png"),

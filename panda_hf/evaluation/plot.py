@@ -14,17 +14,26 @@ PLOT = "scores.png"
 _INK, _ACCENT, _LINE = "#1f2228", "#2a62b8", "#e4e0d7"
 
 
-def write_plot(evaluations: Sequence[Evaluation], out: str | os.PathLike[str]) -> Path:
-    """Write ``scores.png`` into the folder ``out``; values as papers print them, with intervals or spreads."""
+def write_plot(
+    evaluations: Sequence[Evaluation], out: str | os.PathLike[str], metrics: Sequence[str] | None = None
+) -> Path:
+    """Write ``scores.png`` into the folder ``out``; values as papers print them, with intervals or spreads.
+
+    Args:
+        evaluations: the models, in the order of the rows.
+        out: an existing folder.
+        metrics: which to show; ``None`` for all.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    metrics = metrics_of(evaluations)
+    metrics = list(metrics or metrics_of(evaluations))
     models = [_plain(one.model) for one in evaluations]
-    columns = min(3, len(metrics))
+    columns = min(2 if len(metrics) == 4 else 3, len(metrics))
     rows = -(-len(metrics) // columns)
     figure = Figure(figsize=(3.4 * columns + 1.2, rows * (0.9 + 0.32 * len(models))), layout="constrained")
     FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(h_pad=0.12, w_pad=0.12)  # type: ignore[union-attr]
     axes = figure.subplots(rows, columns, squeeze=False, sharey=True).flatten()
     for axis, metric in zip(axes, metrics, strict=False):
         _panel(axis, metric, [one.scores.get(metric) for one in evaluations])

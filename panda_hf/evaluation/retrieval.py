@@ -233,10 +233,16 @@ def _samples(
             note=note,
         )
 
-    half = min(count, -(-len(order) // 2))
-    worst = order[::-1][: min(count, len(order) - half)]
-    best = tuple(map(sample, order[:half]))
+    half = min(count, -(-len(kept.ids) // 2))
+    best = tuple(map(sample, _of_other_videos(order, kept.owners, half)))
+    worst = _of_other_videos(order[::-1], kept.owners, min(count, len(kept.ids) - half))
     return Extremes(model=one.name, metric="t2v_rank", best=best, worst=tuple(map(sample, worst)), printed=1.0)
+
+
+def _of_other_videos(order: np.ndarray, owners: np.ndarray, count: int) -> list[int]:
+    """The first texts of the order, one of each video at most."""
+    first = {int(owners[i]): int(i) for i in order[::-1]}
+    return sorted(first.values(), key={int(i): place for place, i in enumerate(order)}.__getitem__)[:count]
 
 
 def _notes(found: Mapping[str, _Ranked], dropped: int, videos: int) -> list[str]:

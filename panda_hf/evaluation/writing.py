@@ -6,10 +6,12 @@ import json
 import os
 from pathlib import Path
 
+from panda_hf.evaluation import captioning, retrieval
 from panda_hf.evaluation.captioning import Report, Source
 from panda_hf.evaluation.page import write_page
 from panda_hf.evaluation.plot import write_plot
 from panda_hf.evaluation.results import write_results
+from panda_hf.evaluation.tables import metrics_of
 from panda_hf.publishing.card_parts import write_text
 from panda_hf.running.naming import safe_file_name
 
@@ -39,8 +41,14 @@ def write_predictions(source: Source, out: str | os.PathLike[str]) -> list[Path]
     return written
 
 
+COMPARED = (*captioning.COMPARED, *retrieval.COMPARED)
+"""What the picture shows."""
+
+
 def _plot(report: Report, folder: Path) -> Path | None:
     try:
-        return write_plot(report.evaluations, folder)
+        return write_plot(
+            report.evaluations, folder, [one for one in metrics_of(report.evaluations) if one in COMPARED]
+        )
     except ImportError:
         return None
