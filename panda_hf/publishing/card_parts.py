@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ _FRONT = re.compile(r"\A(\ufeff?---[ \t]*\r?\n)(.*?)(^---[ \t]*(?:\r?\n|\Z))", r
 _ITEM = re.compile(r"^[ \t]*-(?=\s)", re.MULTILINE)
 
 
-def update_card(folder: Path, configs: Sequence[Mapping[str, Any]], sections: Mapping[str, str]) -> Path:
+def update_card(
+    folder: Path, configs: Sequence[Mapping[str, Any]], sections: Mapping[str, str], *, gone: Iterable[str] = ()
+) -> Path:
     """Add or replace configurations and sections of a folder's card; make a card where there is none.
 
     A card that this package wrote, and nobody edited since, stays one: it is sealed anew.
@@ -29,6 +31,7 @@ def update_card(folder: Path, configs: Sequence[Mapping[str, Any]], sections: Ma
         folder: a dataset repository.
         configs: entries of the front matter's ``configs``, each with a ``config_name``.
         sections: Markdown by the name of the section; an empty text takes the section away.
+        gone: names of configurations that are taken out first.
 
     Returns:
         The path of the card.
@@ -40,6 +43,8 @@ def update_card(folder: Path, configs: Sequence[Mapping[str, Any]], sections: Ma
     try:
         whole = read_text(path) if path.exists() else f"# {wording.markdown(folder.resolve().name, 100)}\n"
         text, sealed = unsealed(whole)
+        for name in gone:
+            text = without_config(text, name)
         text = with_parts(text, configs, sections)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         raise OutputError(f"{path} cannot be edited: {_said(error)}. Mend it by hand, then try again.") from error
@@ -75,12 +80,28 @@ def front_matter(text: str) -> dict[str, Any]:
     return front or {}
 
 
+def parted(text: str) -> tuple[str, str]:
+    """The front matter of a card with its dashes, empty where there is none, and the rest."""
+    match = _FRONT.match(text)
+    return (text[: match.end()], text[match.end() :]) if match else ("", text)
+
+
 def config_names(text: str) -> list[str]:
     """The configurations that a card's front matter names, in its order."""
+    return [config["config_name"] for config in listed_configs(text)]
+
+
+def listed_configs(text: str) -> list[dict[str, Any]]:
+    """The configurations that a card's front matter names, each with ``config_name`` as text.
+
+    Raises:
+        ValueError: when the front matter is not a YAML mapping whose ``configs`` is a list.
+    """
     listed = front_matter(text).get("configs") or []
     if not isinstance(listed, list):
         raise ValueError("`configs` in the front matter is not a list")
-    return [str(config["config_name"]) for config in listed if isinstance(config, dict) and "config_name" in config]
+    named = (config for config in listed if isinstance(config, dict) and "config_name" in config)
+    return [{**config, "config_name": str(config["config_name"])} for config in named]
 
 
 def with_config(text: str, config: Mapping[str, Any]) -> str:
@@ -93,9 +114,19 @@ def with_config(text: str, config: Mapping[str, Any]) -> str:
     match = _FRONT.match(text)
     if match is None:
         return f"---\n{_dumped({'configs': [dict(config)]})}---\n\n{text}"
-    opening, front, closing = match.groups()
-    edited = _with_item(front.replace("\r\n", "\n"), dict(config))
-    return opening + edited.replace("\n", "\r\n" if "\r\n" in opening else "\n") + closing + text[match.end() :]
+    return _with_front(text, match, _with_item(match[2].replace("\r\n", "\n"), dict(config)))
+
+
+def without_config(text: str, name: str) -> str:
+    """A card whose front matter does not list the configuration of that name, whether or not it did.
+
+    Raises:
+        ValueError: when the front matter is not a YAML mapping whose ``configs`` is a list.
+    """
+    match = _FRONT.match(text)
+    if match is None or name not in config_names(text):
+        return text
+    return _with_front(text, match, _without_item(match[2].replace("\r\n", "\n"), name))
 
 
 def with_section(text: str, name: str, markdown: str) -> str:
@@ -112,6 +143,11 @@ def with_section(text: str, name: str, markdown: str) -> str:
     if pattern.search(text):
         return pattern.sub(lambda _: block, text, count=1)
     return text + ("" if text.endswith("\n") or not text else newline) + newline + block + newline
+
+
+def has_section(text: str, name: str) -> bool:
+    """Whether a card has a marked section of this name."""
+    return f"<!-- panda_hf: {name} -->" in text
 
 
 def seal(text: str) -> str:
@@ -151,6 +187,12 @@ def write_text(path: Path, text: str) -> None:
     os.replace(unfinished, path)
 
 
+def _with_front(text: str, match: re.Match[str], front: str) -> str:
+    """A card with another front matter, in the card's own line ends."""
+    opening, _, closing = match.groups()
+    return opening + front.replace("\n", "\r\n" if "\r\n" in opening else "\n") + closing + text[match.end() :]
+
+
 def _with_item(front: str, config: dict[str, Any]) -> str:
     """Front matter with ``config`` among its ``configs``.
 
@@ -163,21 +205,53 @@ def _with_item(front: str, config: dict[str, Any]) -> str:
     place = names.index(config["config_name"]) if config["config_name"] in names else len(listed)
     listed[place : place + 1] = [config]
     root = yaml.compose(front, Loader=yaml.SafeLoader)
-    for text in (_item_placed(front, root, config, place), _list_rewritten(front, root, listed)):
-        if text is not None and yaml.safe_load(text) == {**meant, "configs": listed}:
+    ways = (_item_placed(front, root, config, place), _list_rewritten(front, root, listed))
+    return _sound(ways, {**meant, "configs": listed})
+
+
+def _without_item(front: str, name: str) -> str:
+    """Front matter without the item of that name among its ``configs``; edited as in ``_with_item``."""
+    meant = yaml.safe_load(front)
+    names = [item.get("config_name") if isinstance(item, dict) else None for item in meant["configs"]]
+    place = names.index(name)
+    left = [item for i, item in enumerate(meant["configs"]) if i != place]
+    root = yaml.compose(front, Loader=yaml.SafeLoader)
+    return _sound((_item_removed(front, root, place), _list_rewritten(front, root, left)), {**meant, "configs": left})
+
+
+def _sound(ways: Iterable[str | None], meant: Mapping[str, Any]) -> str:
+    """The first of these texts that YAML reads as what is meant."""
+    for text in ways:
+        if text is not None and yaml.safe_load(text) == meant:
             return text
     raise ValueError("its `configs` are noted in a way that this program cannot edit")
 
 
-def _item_placed(front: str, root: Any, config: dict[str, Any], place: int) -> str | None:
+def _plain_items(root: Any) -> list[Any]:
+    """The items of ``configs`` where they are a plain list, one dash each; none where they are noted otherwise."""
     configs = _value(root, "configs")
-    if not isinstance(configs, yaml.SequenceNode) or configs.flow_style or not configs.value:
-        return None
+    if not isinstance(configs, yaml.SequenceNode) or configs.flow_style:
+        return []
     if any(item.start_mark.index < configs.start_mark.index for item in configs.value):  # repeats an anchored value
+        return []
+    return configs.value
+
+
+def _item_removed(front: str, root: Any, place: int) -> str | None:
+    items = _plain_items(root)
+    if len(items) < 2:
         return None
-    dashes = [_dash(front, item) for item in configs.value]
+    start = front.rfind("\n", 0, _dash(front, items[place])) + 1
+    return front[:start] + front[_end(front, items[place]) :]
+
+
+def _item_placed(front: str, root: Any, config: dict[str, Any], place: int) -> str | None:
+    items = _plain_items(root)
+    if not items:
+        return None
+    dashes = [_dash(front, item) for item in items]
     item = _indented(config, dashes[0] - front.rfind("\n", 0, dashes[0]) - 1)
-    end = _end(front, configs.value[min(place, len(dashes) - 1)])
+    end = _end(front, items[min(place, len(dashes) - 1)])
     start = front.rfind("\n", 0, dashes[place]) + 1 if place < len(dashes) else end
     return _line_end(front[:start]) + item + front[end:]
 

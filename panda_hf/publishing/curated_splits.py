@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,17 @@ load_dataset("path/to/this/folder", "{name}", split="train")
 ```"""
 
 
-def card_parts(folder: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
+def card_parts(folder: Path, *, only: Container[str] | None = None) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """The configurations and the section of the curated splits on disk, for ``with_parts`` and ``update_card``.
+
+    Args:
+        folder: a dataset repository.
+        only: names of those that are wanted; ``None`` for all.
 
     Raises:
         OutputError: when a record cannot be read.
     """
-    records = read_records(folder)
+    records = {name: record for name, record in read_records(folder).items() if only is None or name in only}
     configs = [_config(folder, name) for name in records]
     section = [_INTRODUCTION.format(name=next(iter(records), "")), *(_told(record) for record in records.values())]
     return configs, {SECTION: "\n\n".join(section) if records else ""}
@@ -49,6 +54,14 @@ def read_records(folder: Path) -> dict[str, dict[str, Any]]:
     """
     paths = sorted(path for path in folder.glob(f"{FOLDER}/*/{RECORD}") if not path.parent.name.startswith("."))
     return {path.parent.name: _read(path) for path in paths}
+
+
+def lost_names(folder: Path, configs: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Of a card's configurations those that are curated splits whose folder somebody deleted."""
+    ours = [
+        config["config_name"] for config in configs if config.get("data_files") == _data_files(config["config_name"])
+    ]
+    return [name for name in ours if not (folder / FOLDER / name).exists()]
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -68,8 +81,12 @@ def _config(folder: Path, name: str) -> dict[str, Any]:
     return {
         "config_name": name,
         "description": f"curated split, run {hashlib.sha256(record).hexdigest()[:16]}",  # datasets caches by it
-        "data_files": [{"split": "train", "path": f"{FOLDER}/{name}/train-*.parquet"}],
+        "data_files": _data_files(name),
     }
+
+
+def _data_files(name: str) -> list[dict[str, str]]:
+    return [{"split": "train", "path": f"{FOLDER}/{name}/train-*.parquet"}]
 
 
 def _told(record: dict[str, Any]) -> str:

@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from panda_hf import __version__
 from panda_hf.errors import OutputError, SourceError
-from panda_hf.publishing.card_parts import CARD, config_names, read_text, update_card
-from panda_hf.publishing.curated_splits import FOLDER, RECORD, SAFE_NAME, card_parts, read_records
+from panda_hf.publishing.card_parts import CARD, listed_configs, read_text, update_card
+from panda_hf.publishing.curated_splits import FOLDER, RECORD, SAFE_NAME, card_parts, lost_names, read_records
 from panda_hf.subsets.blocks import blocks
 from panda_hf.subsets.funnel import Funnel
 from panda_hf.subsets.limits import all_codes, find_limits
@@ -66,6 +66,7 @@ def make_subset(
 ) -> SubsetRecord:
     """Write the clips that pass a rule to ``FOLDER/subsets/NAME`` and add the configuration NAME to the card.
 
+    A curated split whose folder somebody deleted is taken out of the card first, since nothing can load it.
     Memory is bounded by a few batches of rows and 16 bytes for each video.
 
     Args:
@@ -81,6 +82,7 @@ def make_subset(
         OutputError: when the name cannot be used, or stands for another split already.
         SourceError: when the source cannot be read, or no clip passes.
     """
+    _forget_lost(Path(folder))
     source = Source.find(folder, config, split)
     check_columns(rule, source.schema.names)
     if rule.opt_out.channels and not {"channel", "channel_id", "uploader", "uploader_id"} & {*source.schema.names}:
@@ -119,18 +121,31 @@ def _found(source: Source, name: str) -> dict[str, Any] | None:
             f"{name!r} cannot be the name of a split: up to 64 lower-case letters, digits, dots, dashes and "
             f"underlines, beginning with a letter or digit"
         )
+    if name == "default":
+        raise OutputError(
+            "'default' cannot be the name of a split: load_dataset takes it for the default configuration, and a "
+            "folder can have only one; give another name"
+        )
     records = read_records(source.folder)
-    if name not in records and name in _configs(source.folder):
+    if name not in records and name in [config["config_name"] for config in _configs(source.folder)]:
         raise OutputError(f"{name!r} is a configuration of {source.folder} already; give another name")
     if source.config == name:
         raise OutputError(f"the split {name!r} cannot be made from itself; give another name or --config")
     return records.get(name)
 
 
-def _configs(folder: Path) -> list[str]:
+def _forget_lost(folder: Path) -> None:
+    """Take the configurations of curated splits that are deleted out of the card, and their words."""
+    lost = lost_names(folder, _configs(folder))
+    if lost:
+        update_card(folder, [], card_parts(folder)[1], gone=lost)
+        log.warning("%s lists the curated split %s, whose files are gone; taken out of the card", folder / CARD, lost)
+
+
+def _configs(folder: Path) -> list[dict[str, Any]]:
     path = folder / CARD
     try:
-        return config_names(read_text(path)) if path.exists() else []
+        return listed_configs(read_text(path)) if path.exists() else []
     except ValueError as error:
         raise OutputError(f"the front matter of {path} cannot be read: {error}") from error
 

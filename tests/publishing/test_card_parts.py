@@ -20,6 +20,7 @@ from panda_hf.publishing.card_parts import (
     update_card,
     with_config,
     with_section,
+    without_config,
 )
 from tests.publishing.synthetic import clip_row, video_row, write_output
 
@@ -94,6 +95,26 @@ def test_configurations_are_added_however_the_list_is_noted(front: str) -> None:
     )
     assert new.endswith("---\nbody\n") and "license: mit\n" in new
     assert with_config(new, CONFIG) == new
+
+
+@pytest.mark.parametrize("name", ["full", "small"])
+def test_a_configuration_is_taken_out_and_nothing_else_changes(name: str) -> None:
+    lines = CARD.splitlines(keepends=True)
+    start, end = (4, 7) if name == "full" else (7, 11)
+    assert without_config(CARD, name) == "".join(lines[:start] + lines[end:])
+    assert without_config(CARD, "other") == CARD
+    windows = CARD.replace("\n", "\r\n")
+    assert without_config(windows, name) == without_config(CARD, name).replace("\n", "\r\n")
+
+
+@pytest.mark.parametrize(
+    "front", ["configs: [{config_name: new, x: 1}, {config_name: b}]", "configs:\n- config_name: new"]
+)
+def test_configurations_are_taken_out_however_the_list_is_noted(front: str) -> None:
+    new = without_config(f"---\n{front}\nlicense: mit\n---\nWords.\n", "new")
+    assert "new" not in config_names(new) and len(config_names(new)) == front.count("config_name") - 1
+    assert front_matter(new)["license"] == "mit" and new.endswith("---\nWords.\n")
+    assert without_config("no front matter", "new") == "no front matter"
 
 
 @pytest.mark.parametrize("text", ["# Title\n", "", "words --- here\n\n---\na: 1\n---\n"])

@@ -18,7 +18,7 @@ from datasets import load_dataset
 from panda_hf import schema
 from panda_hf.errors import MissingColumnError, OutputError, SourceError
 from panda_hf.publishing import write_card
-from panda_hf.publishing.card_parts import config_names, edited, read_text
+from panda_hf.publishing.card_parts import config_names, edited, read_text, with_config
 from panda_hf.rights import OptOut
 from panda_hf.subsets import Subset, VideoIds, make_subset, shards, source
 from tests.publishing.synthetic import film, write_manifest, write_output
@@ -108,11 +108,41 @@ def test_another_rule_or_other_rows_need_to_be_told_to_overwrite(folder: Path) -
     assert sorted(path.name for path in (folder / "subsets").iterdir()) == ["my-split"]
 
 
-@pytest.mark.parametrize("name", ["", "full", "My-split", "../up", "a/b", ".hidden", "-dash", "a b", "x" * 65, "é"])
+@pytest.mark.parametrize(
+    "name", ["", "full", "default", "My-split", "../up", "a/b", ".hidden", "-dash", "a b", "x" * 65, "é"]
+)
 def test_a_name_that_cannot_be_used_is_refused(folder: Path, name: str) -> None:
     with pytest.raises(OutputError, match="name"):
         make_subset(folder, name, RULE)
     assert not (folder / "subsets").exists()
+
+
+def test_a_split_that_was_deleted_is_forgotten_and_can_be_made_again(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_subset(folder, "mine", RULE)
+    make_subset(folder, "yours", Subset(min_seconds=2))
+    told = read_text(folder / "README.md")
+    shutil.rmtree(folder / "subsets" / "mine")
+    make_subset(folder, "other", RULE)
+    assert "mine" in caplog.text and "taken out of the card" in caplog.text
+    text = read_text(folder / "README.md")
+    assert config_names(text) == ["full", "yours", "other"]
+    assert "### `mine`" not in text and "### `yours`" in text and "# A card\n\nIts words.\n" in text
+    shutil.rmtree(folder / "subsets")
+    make_subset(folder, "yours", Subset(min_seconds=2))
+    assert make_subset(folder, "mine", RULE).is_new
+    assert loaded(folder, "mine")["clip_id"][:] == plain_selection(ROWS, RULE)
+    assert config_names(read_text(folder / "README.md")) == ["full", "yours", "mine"]
+    assert len(told.splitlines()) == len(read_text(folder / "README.md").splitlines())
+
+
+def test_a_configuration_of_others_without_files_is_left_alone(folder: Path) -> None:
+    card = folder / "README.md"
+    theirs = {"config_name": "theirs", "data_files": [{"split": "train", "path": "theirs/*.parquet"}]}
+    card.write_text(with_config(read_text(card), theirs), encoding="utf-8")
+    make_subset(folder, "mine", RULE)
+    assert config_names(read_text(card)) == ["full", "theirs", "mine"]
 
 
 def test_a_rule_that_nothing_passes_leaves_nothing(folder: Path) -> None:
