@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class _Work:
+class Work:
     """What is on hand while one video is worked on."""
 
     plan: Plan
@@ -100,12 +100,12 @@ def _with_error(job: Job, failure: Failure, stage: str) -> Job:
 
 def _run(plan: Plan, job: Job, rank: int | None, on_stage: Callable[[str], None], warnings: list[str]) -> None:
     part = spool.part_folder(job.folder)
-    work = _Work(plan, part, f"media/{spool.shard_name(job.shard)}", rank, on_stage)
+    work = Work(plan, part, f"media/{spool.shard_name(job.shard)}", rank, on_stage)
     split = {name: [job.row.get(name)] for name in [*plan.input_features, "filtered", "error"]}
     for stage in plan.video_stages:
         split = work.run(stage, split)
     clips = explode_batch(split)
-    rows = [row for batch in _batches(clips, plan.batch_size) for row in _clip_rows(work, batch)]
+    rows = [row for batch in batches(clips, plan.batch_size) for row in _clip_rows(work, batch)]
     video = video_result({name: values[0] for name, values in split.items()}, rows)
     counted = len(clips["clip_id"])
     spool.finish(part, job.folder, plan, video, rows, clip_rows=counted, stage_seconds=work.seconds, warnings=warnings)
@@ -134,22 +134,24 @@ def video_result(video: Row, clips: list[Row]) -> Row:
     }
 
 
-def _clip_rows(work: _Work, batch: Batch) -> list[Row]:
+def _clip_rows(work: Work, batch: Batch) -> list[Row]:
     for stage in work.plan.clip_stages:
         batch = work.run(stage, batch)
     if work.plan.thumbnails:
-        _write_thumbnails(work.part / "thumbnails", batch)
+        write_thumbnails(work.part / "thumbnails", batch)
     names = [name for name in batch if name not in schema.FRAMES_COLUMNS]
     return [{name: batch[name][i] for name in names} for i in range(len(batch["clip_id"]))]
 
 
-def _write_thumbnails(folder: Path, batch: Batch) -> None:
+def write_thumbnails(folder: Path, batch: Batch) -> None:
+    """One file for each clip of the batch that has frames."""
     for clip_id, frames in zip(batch["clip_id"], batch.get("frames") or [], strict=False):
         if clip_id is not None and frames is not None:
             write_thumbnail(frames, folder / f"{safe_file_name(clip_id)}.jpg")
 
 
-def _batches(rows: Batch, size: int) -> Iterator[Batch]:
+def batches(rows: Batch, size: int) -> Iterator[Batch]:
+    """The rows, so many at a time."""
     for start in range(0, len(rows["clip_id"]), size):
         yield {name: values[start : start + size] for name, values in rows.items()}
 
