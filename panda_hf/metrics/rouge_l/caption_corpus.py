@@ -89,10 +89,7 @@ def corpus(predictions: Sequence[str], references: Sequence[Sequence[str]], *, t
     """
     every = [*predictions, *chain.from_iterable(references)]
     lines = every if tokenized else ptb_tokenized(every)
-    if blank:
-        words, lengths = " ".join(lines).split(" "), [line.count(" ") + 1 for line in lines]
-    else:
-        words, lengths = " ".join(lines).split(), [len(line.split()) for line in lines]
+    words, lengths = _words(lines, blank)
     numbers = {word: number for number, word in enumerate(dict.fromkeys(words))}
     counts = np.fromiter(map(len, references), np.int64, len(references))
     items = np.arange(len(predictions))
@@ -102,6 +99,18 @@ def corpus(predictions: Sequence[str], references: Sequence[Sequence[str]], *, t
         owner=np.concatenate([items, np.repeat(items, counts)]),
         items=len(predictions),
     )
+
+
+def _words(lines: Sequence[str], blank: bool) -> tuple[list[str], list[int]]:
+    """All words in a row, and how many each line has."""
+    whole = " ".join(lines)
+    words = whole.split(" ")
+    if blank:
+        return words, [line.count(" ") + 1 for line in lines]
+    apart = whole.split()
+    if apart == words:
+        return apart, [line.count(" ") + 1 for line in lines]
+    return apart, [len(line.split()) for line in lines]
 
 
 def grams(held: Corpus) -> Iterator[Grams]:
