@@ -1,8 +1,8 @@
 """BLEU, ROUGE-L and CIDEr beside pycocoevalcap, tokenization included.
 
-`python benchmarks/metrics.py [REFERENCES PREDICTIONS]`: a list of `{"video", "caption": [...]}` and an object of captions
-by video, as JSON; without them 2,990 videos with 20 made-up references each. The peer needs `pip install pycocoevalcap`
-and Java. Both sides take turns in one process; each of our metrics tokenises for itself, the peer once for all.
+`python benchmarks/metrics.py [REFERENCES PREDICTIONS]`: a list of `{"video", "caption": [...]}` and an object of
+captions by video, as JSON; without them 2,990 videos with 20 made-up references each. The peer needs
+`pip install pycocoevalcap` and Java. Both sides take turns in one process; each of our metrics tokenises for itself.
 """
 
 from __future__ import annotations
