@@ -7,8 +7,10 @@ pycocoevalcap drops. The same files lie in every metric that needs them, since e
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import accumulate
 
 from .longest_match import Lexer
 from .ptb_grammar import RULES, sets
@@ -18,10 +20,8 @@ DROPPED = frozenset("'' ' `` ` -LRB- -RRB- -LCB- -RCB- . ? ! , : - -- ... ;".spl
 
 _HALVES = {"cannot": 3, "gonna": 3, "gotta": 3, "wanna": 3, "lemme": 3, "gimme": 3}
 _BREAKS = re.compile("[\n\r\u2028\u2029\x0b\x0c\x85]")
-_PLAIN = re.compile(r"[a-z]+(?: [a-z]+)*")
-_HALF = re.compile(rf"\b(?:{'|'.join(_HALVES)})\b")
-_NEVER = re.compile(r"(?!)")
-_WORD = re.compile(r"[A-Za-z]+(?=[ \n])")
+_NOT_PLAIN = re.compile(r"[^a-z\n ]")
+_WORDS = re.compile(r"(?:[A-Za-z]++(?=[ \n]) *+)+")
 _OUTSIDE = re.compile("[\U00010000-\U0010ffff]")
 _QUOTES = str.maketrans(
     {**dict.fromkeys("\u0091\u2018\u201b\u2039", "`"), **dict.fromkeys("\u0092\u2019\u203a", "'")}
@@ -46,14 +46,26 @@ def tokenized(captions: Sequence[str]) -> list[str]:
     A line break inside a caption counts as a blank. As in the official scripts captions follow each other as lines of
     one text, so that a final abbreviation or initial looks at how the next caption begins.
     """
-    lines = [_BREAKS.sub(" ", caption) for caption in captions] if _BREAKS.search("".join(captions)) else captions
-    text = "\n".join(lines).lower()
-    odd = _HALF if any(word in text for word in _HALVES) else _NEVER
-    lowered = text.split("\n") if lines else []
-    return [
-        line if _PLAIN.fullmatch(line) and not odd.search(line) else " ".join(_tokens(lines, number))
-        for number, line in enumerate(lowered)
-    ]
+    lines = list(captions)
+    if _BREAKS.search("".join(lines)):
+        lines = [_BREAKS.sub(" ", caption) for caption in lines]
+    found = "\n".join(lines).lower().split("\n") if lines else []
+    for number in _odd(found):
+        found[number] = " ".join(_tokens(lines, number))
+    return found
+
+
+def _odd(lowered: Sequence[str]) -> list[int]:
+    """Which lines are more than plain words with single blanks between them."""
+    text = "\n".join(["", *lowered, ""])
+    hits = {hit.start() for hit in _NOT_PLAIN.finditer(text)}
+    for marked in (*_HALVES, "  ", "\n ", " \n"):
+        place = text.find(marked)
+        while place >= 0:
+            hits.add(place + (marked == "\n "))
+            place = text.find(marked, place + 1)
+    starts = list(accumulate((len(line) + 1 for line in lowered), initial=1))
+    return sorted({bisect_right(starts, hit) - 1 for hit in hits})
 
 
 def _tokens(lines: Sequence[str], number: int) -> list[str]:
@@ -63,9 +75,11 @@ def _tokens(lines: Sequence[str], number: int) -> list[str]:
     return [token for token in [*found[:-1], *(last.rstrip() for last in found[-1:])] if token not in DROPPED]
 
 
-def _halves(word: str) -> list[str]:
-    place = _HALVES.get(word, len(word))
-    return [word[:place], word[place:]] if place < len(word) else [word]
+def _divided(words: list[str]) -> list[str]:
+    if _HALVES.keys().isdisjoint(words):
+        return words
+    places = ((word, _HALVES.get(word, len(word))) for word in words)
+    return [part for word, place in places for part in (word[:place], word[place:]) if part]
 
 
 def _lexed(text: str) -> list[str]:
@@ -73,9 +87,9 @@ def _lexed(text: str) -> list[str]:
     found: list[str] = []
     at, stop = 0, text.index("\n")
     while at < stop:
-        plain = _WORD.match(text, at)
+        plain = _WORDS.match(text, at)
         if plain is not None:
-            found += _halves(plain[0].lower())
+            found += _divided(plain[0].lower().split())
             at = plain.end()
             continue
         token, at = _next(text, at, stop)
