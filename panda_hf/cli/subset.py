@@ -78,7 +78,9 @@ def subset(
     config: Annotated[
         str | None, typer.Option(metavar="NAME", help="Configuration; else the default one.", **SOURCE)
     ] = None,
-    split: Annotated[str, typer.Option(metavar="NAME", help="Its split.", **SOURCE)] = "train",
+    split: Annotated[
+        str, typer.Option(metavar="NAME", help="Its split. What is made has one split, always called train.", **SOURCE)
+    ] = "train",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a split of that name that another rule made.")
     ] = False,
@@ -159,9 +161,11 @@ def closing(folder: Path, record: SubsetRecord) -> list[str]:
     if videos["kept"] is not None:
         footage = f", {length(seconds)} of footage" if seconds is not None else ""
         lines.append(f"{plural(clips['kept'], 'clip')} of {plural(videos['kept'], 'video')}{footage}")
+    renamed = source["split"] != "train"
     load = f'clips = load_dataset("{folder.as_posix()}", "{record.name}", split="train")'
     return [
         *lines,
+        *([f"Its one split is called train, though it is taken from {source['split']}."] if renamed else []),
         "Load it:",
         "  from datasets import load_dataset",
         f"  {load}",

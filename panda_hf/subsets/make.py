@@ -74,7 +74,7 @@ def make_subset(
         name: of the configuration, lower case; ``load_dataset(folder, name, split="train")`` loads it.
         rule: which clips.
         config: where they are taken from; ``None`` is the configuration that ``load_dataset(folder)`` loads.
-        split: of that configuration.
+        split: of that configuration; what is made has one split, called train, wherever it is from.
         overwrite: replace a split of that name that was made by another rule or from other rows.
 
     Raises:

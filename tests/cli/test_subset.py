@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from panda_hf.cli import app
 from panda_hf.cli.subset import chosen_rule
 from panda_hf.subsets import Subset, panda_2m, panda_10m
-from tests.subsets.rows import made_rows, plain_selection, write_release
+from tests.subsets.rows import as_dataset, made_rows, plain_selection, write_release
 
 ROWS = made_rows(60)
 
@@ -86,6 +86,20 @@ def test_a_mistake_is_told(folder: Path, options: list[str], code: int, said: st
     assert result.exit_code == code
     assert said in " ".join(result.stderr.split())
     assert not (folder / "subsets" / "x").exists()
+
+
+def test_that_a_part_of_another_split_is_called_train_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "panda"
+    folder.mkdir()
+    for split, rows in (("train", ROWS[:50]), ("validation", ROWS[50:])):
+        as_dataset(rows).to_parquet(folder / f"{split}.parquet")
+    result = subset(folder, "--name", "x", "--split", "validation")
+    assert result.exit_code == 0, result.output
+    assert "Its one split is called train, though it is taken from validation." in result.output
+    assert f'load_dataset("{folder.as_posix()}", "x", split="train")' in result.output
+    loaded = load_dataset(str(folder), "x", split="train", cache_dir=str(tmp_path / "cache"))
+    assert loaded["clip_id"][:] == [row["clip_id"] for row in ROWS[50:]]
+    assert "is called train" not in subset(folder, "--name", "y").output
 
 
 def test_another_rule_under_the_same_name_needs_overwrite(folder: Path) -> None:
