@@ -4,94 +4,41 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+from panda_hf.cli import curate_options as options
 
 if TYPE_CHECKING:
     from panda_hf.running import RunSummary
 
 NOTHING_KEPT = 3
 """Exit code of a run that went through and kept no clip."""
-METHOD: dict[str, Any] = {"rich_help_panel": "Method"}
-RUNNING: dict[str, Any] = {"rich_help_panel": "Running"}
 
 
 def curate(
-    videos: Annotated[
-        str,
-        typer.Argument(
-            metavar="VIDEOS",
-            help="A folder, a list file (.txt), a table (.csv, .jsonl, .parquet), one video, or whatever load_dataset "
-            "takes. Put -- before a name that begins with a dash.",
-            show_default=False,
-        ),
-    ],
-    out: Annotated[
-        Path,
-        typer.Option("--out", "-o", metavar="OUT", help="Where the dataset goes: a new folder.", show_default=False),
-    ],
-    export_clips: Annotated[bool, typer.Option("--export-clips", help="Also write each kept clip as mp4.")] = False,
-    license: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Licence of the footage, for the card, as the Hub spells it: cc-by-4.0."),
-    ] = None,
-    opt_out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Videos and channels that are left out: ids, addresses.")
-    ] = None,
-    redact: Annotated[
-        str | None,
-        typer.Option(metavar="MODEL", help="Replace names of people by `person`, found by this model for names."),
-    ] = None,
-    mark_harmful: Annotated[bool, typer.Option("--mark-harmful", help="Mark insults and obscenities.")] = False,
-    split: Annotated[str | None, typer.Option(metavar="NAME", help="Which split, where VIDEOS is a dataset.")] = None,
-    streaming: Annotated[bool, typer.Option("--streaming", help="Stream what load_dataset loads.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only so many videos, from the start.")] = None,
-    preset: Annotated[
-        str, typer.Option(metavar="NAME", help="The set of checkpoints: mini is shipped, needs no GPU.", **METHOD)
-    ] = "mini",
-    split_preset: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Thresholds of the splitting: default, panda70m, official-code, paper. Else what suits the embedder.",
-            **METHOD,
-        ),
-    ] = None,
-    embedder: Annotated[
-        str,
-        typer.Option(
-            metavar="MODEL", help="What stitches shots: descriptor, or a vision model by id or path.", **METHOD
-        ),
-    ] = "descriptor",
-    teacher: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="A teacher or a set of them (`panda-hf teachers`); repeat it for several. Else those of the preset.",
-            **METHOD,
-        ),
-    ] = None,
-    selector: Annotated[
-        str | None,
-        typer.Option(metavar="MODEL", help="What chooses the caption. Else that of the preset.", **METHOD),
-    ] = None,
-    backend: Annotated[
-        str, typer.Option(metavar="NAME", help="Decoder of sampled frames: pyav, decord, torchcodec.", **METHOD)
-    ] = "pyav",
-    workers: Annotated[
-        int | None,
-        typer.Option(min=0, metavar="N", help="Worker processes. Else all cores; 0: only this process.", **RUNNING),
-    ] = None,
-    time_limit: Annotated[
-        float, typer.Option(min=1, metavar="SECONDS", help="A video that takes longer fails.", **RUNNING)
-    ] = 600.0,
-    videos_per_shard: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Videos whose clips share a Parquet file.", **RUNNING)
-    ] = 32,
-    batch_size: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Clips handed to a stage at once.", **RUNNING)
-    ] = 32,
+    videos: options.Videos,
+    out: options.Out,
+    export_clips: options.ExportClips = False,
+    license: options.License = None,
+    opt_out: options.OptOut = None,
+    redact: options.Redact = None,
+    mark_harmful: options.MarkHarmful = False,
+    split: options.Split = None,
+    streaming: options.Streaming = False,
+    limit: options.Limit = None,
+    preset: options.Preset = "mini",
+    split_preset: options.SplitPreset = None,
+    embedder: options.Embedder = "descriptor",
+    teacher: options.Teacher = None,
+    selector: options.Selector = None,
+    backend: options.Backend = "pyav",
+    workers: options.Workers = None,
+    one_model_at_a_time: options.OneModelAtATime = False,
+    time_limit: options.TimeLimit = 600.0,
+    videos_per_shard: options.VideosPerShard = 32,
+    batch_size: options.BatchSize = 32,
 ) -> None:
     """Cut VIDEOS into clips, caption each with every teacher, keep the best caption, write a dataset to OUT.
 
@@ -119,6 +66,7 @@ def curate(
         streaming=streaming,
         limit=limit,
         num_workers=workers,
+        one_model_at_a_time=one_model_at_a_time,
         videos_per_shard=videos_per_shard,
         batch_size=batch_size,
         time_limit_seconds=time_limit,

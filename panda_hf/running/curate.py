@@ -22,6 +22,7 @@ from panda_hf.running.manifest import Manifest
 from panda_hf.running.plan import Plan, Step
 from panda_hf.running.progress import RunProgress
 from panda_hf.running.spool import Done, Job, read_done, shard_name
+from panda_hf.running.staged import OneModelAtATime
 from panda_hf.running.videos import Entry, Videos
 from panda_hf.stage import Row
 
@@ -37,6 +38,7 @@ def curate(
     streaming: bool = False,
     limit: int | None = None,
     num_workers: int | None = None,
+    one_model_at_a_time: bool = False,
     videos_per_shard: int = 32,
     batch_size: int = 32,
     time_limit_seconds: float | None = 600.0,
@@ -64,6 +66,8 @@ def curate(
         streaming: stream what ``load_dataset`` loads.
         limit: only so many videos from the start.
         num_workers: worker processes; ``None`` for all cores; 0 works in this process, without time limit.
+        one_model_at_a_time: for models that do not fit on the GPU side by side: the videos of a shard go through one
+            step, then through the next, all in this process and without time limit. The result is the same.
         videos_per_shard: videos whose clips share a Parquet file.
         batch_size: clips handed to a stage at once; a teacher's model sees ``Caption.model_batch_size`` of them.
         time_limit_seconds: a video that takes longer becomes an error row; ``None``: it may take forever. For the
@@ -84,6 +88,10 @@ def curate(
         ValueError: an option is out of range.
     """
     _check_options(num_workers, videos_per_shard, batch_size, time_limit_seconds, limit)
+    if one_model_at_a_time and num_workers:
+        raise ValueError(
+            f"num_workers={num_workers} with one_model_at_a_time: it runs in this process; leave it out"
+        )
     started = time.perf_counter()
     target = Path(out)
     videos = list_videos(source, split=split, streaming=streaming, limit=limit, without=target)
@@ -102,7 +110,9 @@ def curate(
     with folder.locked(target):
         book = folder.open_manifest(target, head, resume)
         run = _Run(target, book, plan, videos, videos_per_shard, opt_out or OptOut())
-        executor = _executor(plan, num_workers, videos.count, time_limit_seconds, target / folder.WORK)
+        executor: Executor = OneModelAtATime(plan, videos_per_shard)
+        if not one_model_at_a_time:
+            executor = _executor(plan, num_workers, videos.count, time_limit_seconds, target / folder.WORK)
         with RunProgress(videos.count, progress) as shown:
             run.go(executor, shown)
             summary = run.finish(time.perf_counter() - started)

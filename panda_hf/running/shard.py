@@ -79,7 +79,7 @@ def run_video(
         stages.append(name)
         on_stage(name)
 
-    with _warnings() as warnings:
+    with collected_warnings() as warnings:
         try:
             _run(plan, job, rank, note, warnings)
         except Exception as error:  # the video becomes an error row
@@ -175,7 +175,7 @@ class _Collector(logging.Handler):
 
 
 @contextlib.contextmanager
-def _warnings() -> Iterator[list[str]]:
+def collected_warnings() -> Iterator[list[str]]:
     """Collect what this package warns of meanwhile, instead of printing it."""
     logger, collector = logging.getLogger("panda_hf"), _Collector()
     propagate, logger.propagate = logger.propagate, False
