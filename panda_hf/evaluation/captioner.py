@@ -17,10 +17,10 @@ from tqdm import tqdm
 from panda_hf import schema
 from panda_hf.captioning import Caption, SampleFrames
 from panda_hf.errors import SourceError, VideoError
+from panda_hf.evaluation.names import file_name
 from panda_hf.evaluation.predictions import Predictions, read_predictions
 from panda_hf.models.release import release_models
 from panda_hf.publishing.card_parts import write_text
-from panda_hf.running.naming import safe_file_name
 from panda_hf.stage import Batch
 from panda_hf.video import probe
 
@@ -95,7 +95,7 @@ class _Kept:
         card = stage.card()
         stamp = _digest([stage.provenance(), num_frames, content, _content_of(card.checkpoint)])
         seed = f".seed-{card.decoding.seed}" if card.decoding.sample else ""
-        path = Path(folder) / f"{safe_file_name(name)}{seed}.{stamp}.json"
+        path = Path(folder) / f"{file_name(name)}{seed}.{stamp}.json"
         return cls(stage, read_predictions(path) if path.exists() else {}, path)
 
     def write(self, batch: Batch) -> None:

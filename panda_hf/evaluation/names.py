@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from panda_hf.errors import SourceError
+from panda_hf.running.naming import safe_file_name
 
 FILES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".npy", ".npz", ".safetensors")
 """Suffixes of files, which are called without them."""
@@ -41,3 +43,14 @@ def called(value: str) -> str:
     path = Path(value)
     name = path.resolve().name if path.is_dir() or path.is_absolute() else value
     return Path(value).stem if path.suffix.casefold() in FILES and not path.is_dir() else name
+
+
+def file_name(name: str) -> str:
+    """A short file name, without suffix, for a model's name; another name may have the same one.
+
+    Example:
+        >>> file_name("mini/image"), file_name("selector's choice")
+        ('mini-image', 'selector-s-choice')
+    """
+    short = re.sub(r"[^\w.]+", "-", name).strip("-.")
+    return short if 0 < len(short) < 60 else safe_file_name(name)

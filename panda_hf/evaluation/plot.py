@@ -26,14 +26,15 @@ def write_plot(
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     metrics = list(metrics or metrics_of(evaluations))
     models = [_plain(one.model) for one in evaluations]
     columns = min(2 if len(metrics) == 4 else 3, len(metrics))
     rows = -(-len(metrics) // columns)
-    figure = Figure(figsize=(3.4 * columns + 1.2, rows * (0.9 + 0.32 * len(models))), layout="constrained")
+    layout = ConstrainedLayoutEngine(h_pad=0.12, w_pad=0.12)
+    figure = Figure(figsize=(3.4 * columns + 1.2, rows * (0.9 + 0.32 * len(models))), layout=layout)
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(h_pad=0.12, w_pad=0.12)  # type: ignore[union-attr]
     axes = figure.subplots(rows, columns, squeeze=False, sharey=True).flatten()
     for axis, metric in zip(axes, metrics, strict=False):
         _panel(axis, metric, [one.scores.get(metric) for one in evaluations])

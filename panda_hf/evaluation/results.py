@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from huggingface_hub.repocard_data import eval_results_to_model_index
 
 from panda_hf import __version__
 from panda_hf.errors import SourceError
+from panda_hf.evaluation.names import file_name
 from panda_hf.publishing.card_parts import write_text
 from panda_hf.running.naming import safe_file_name
 
@@ -107,16 +107,15 @@ def write_results(
     written = [folder / RESULTS, _write_index(evaluations, folder / MODEL_INDEX)]
     models = list(dict.fromkeys(one.model for one in evaluations))
     for model in models if len(models) > 1 else ():
-        path = folder / MODEL_INDEX.replace(".", f".{_slug(model, models)}.")
+        path = folder / MODEL_INDEX.replace(".", f".{_own_name(model, models)}.")
         written.append(_write_index([one for one in evaluations if one.model == model], path))
     return written
 
 
-def _slug(model: str, models: Sequence[str]) -> str:
+def _own_name(model: str, models: Sequence[str]) -> str:
     """A short file name, where it is no other model's."""
-    slugs = [re.sub(r"[^\w.]+", "-", one).strip("-.") for one in models]
-    slug = slugs[list(models).index(model)]
-    return slug if slug and slugs.count(slug) == 1 and len(slug) < 60 else safe_file_name(model)
+    names = [file_name(one) for one in models]
+    return file_name(model) if names.count(file_name(model)) == 1 else safe_file_name(model)
 
 
 def _write_index(evaluations: Sequence[Evaluation], path: Path) -> Path:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from panda_hf.evaluation import captioning, retrieval
 from panda_hf.evaluation.captioning import Report, Source
+from panda_hf.evaluation.names import file_name
 from panda_hf.evaluation.page import write_page
 from panda_hf.evaluation.plot import write_plot
 from panda_hf.evaluation.results import write_results
 from panda_hf.evaluation.tables import metrics_of
 from panda_hf.publishing.card_parts import write_text
-from panda_hf.running.naming import safe_file_name
 
 PREDICTIONS = "predictions"
 """The folder of captions inside the output."""
@@ -35,7 +35,7 @@ def write_predictions(source: Source, out: str | os.PathLike[str]) -> list[Path]
     written = []
     for number, captions in enumerate(source.sets):
         part = f".{number}" if len(source.sets) > 1 else ""
-        path = folder / f"{safe_file_name(source.name)}{part}.json"
+        path = folder / f"{file_name(source.name)}{part}.json"
         write_text(path, json.dumps(captions, indent=1, ensure_ascii=False) + "\n")
         written.append(path)
     return written

@@ -117,6 +117,24 @@ def test_bert_score_weighs_pairs_and_not_videos(encoder: str) -> None:
         scored(predictions, MetricChoice(("bert_score",), encoder))
 
 
+def test_clip_score_looks_at_the_frames_of_each_video(clip: Path) -> None:
+    generator = np.random.default_rng(0)
+    frames = {name: list(generator.integers(0, 256, (2, 40, 40, 3), dtype=np.uint8)) for name in REFERENCES}
+    scorer = Scorer(list(REFERENCES.values()), MetricChoice(("clip_score",), clip_score_model=str(clip)))
+    matched = match({"a": "a red ball", "b": "the cube"}, REFERENCES)
+    one = scorer.measure(matched, frames.get)["clip_score"]
+    direct = [
+        importlib.import_module("evaluate")
+        .load(metric_folder("clip_score"))
+        .compute(predictions=[said], images=[frames[name]], model=str(clip))["clip_score"]
+        for name, said in zip(matched.ids, matched.predictions, strict=True)
+    ]
+    assert one.per_item is not None and one.per_item.tolist() == pytest.approx(direct, abs=1e-5)
+    assert one.value == pytest.approx(float(np.mean(direct)), abs=1e-5)
+    with pytest.raises(SourceError, match="needs the video of 'b'"):
+        scorer.measure(matched, {"a": frames["a"]}.get)
+
+
 def test_the_results_say_by_which_encoder_and_not_where_it_lies(encoder: str) -> None:
     scorer = Scorer(list(REFERENCES.values()), MetricChoice(("bert_score",), encoder, 1))
     variant = scorer.measure(match({"a": "x", "b": "y"}, REFERENCES))["bert_score"].variant
