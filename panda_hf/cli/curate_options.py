@@ -1,0 +1,90 @@
+"""The options that `panda-hf curate` and `panda-hf plan` share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+METHOD: dict[str, Any] = {"rich_help_panel": "Method"}
+RUNNING: dict[str, Any] = {"rich_help_panel": "Running"}
+
+Videos = Annotated[
+    str,
+    typer.Argument(
+        metavar="VIDEOS",
+        help="A folder, a list file (.txt), a table (.csv, .jsonl, .parquet), one video, or whatever load_dataset "
+        "takes. Put -- before a name that begins with a dash.",
+        show_default=False,
+    ),
+]
+Out = Annotated[
+    Path,
+    typer.Option("--out", "-o", metavar="OUT", help="Where the dataset goes: a new folder.", show_default=False),
+]
+ExportClips = Annotated[bool, typer.Option("--export-clips", help="Also write each kept clip as mp4.")]
+License = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Licence of the footage, for the card, as the Hub spells it: cc-by-4.0."),
+]
+OptOut = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Videos and channels that are left out: ids, addresses.")
+]
+Redact = Annotated[
+    str | None,
+    typer.Option(metavar="MODEL", help="Replace names of people by `person`, found by this model for names."),
+]
+MarkHarmful = Annotated[bool, typer.Option("--mark-harmful", help="Mark insults and obscenities.")]
+Split = Annotated[str | None, typer.Option(metavar="NAME", help="Which split, where VIDEOS is a dataset.")]
+Streaming = Annotated[bool, typer.Option("--streaming", help="Stream what load_dataset loads.")]
+Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Only so many videos, from the start.")]
+Preset = Annotated[
+    str, typer.Option(metavar="NAME", help="The set of checkpoints: mini is shipped, needs no GPU.", **METHOD)
+]
+SplitPreset = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Thresholds of the splitting: default, panda70m, official-code, paper. Else what suits the embedder.",
+        **METHOD,
+    ),
+]
+Embedder = Annotated[
+    str,
+    typer.Option(metavar="MODEL", help="What stitches shots: descriptor, or a vision model by id or path.", **METHOD),
+]
+Teacher = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="A teacher or a set of them (`panda-hf teachers`); repeat it for several. Else those of the preset.",
+        **METHOD,
+    ),
+]
+Selector = Annotated[
+    str | None,
+    typer.Option(metavar="MODEL", help="What chooses the caption. Else that of the preset.", **METHOD),
+]
+Backend = Annotated[
+    str, typer.Option(metavar="NAME", help="Decoder of sampled frames: pyav, decord, torchcodec.", **METHOD)
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=0, metavar="N", help="Worker processes. Else all cores; 0: only this process.", **RUNNING),
+]
+OneModelAtATime = Annotated[
+    bool,
+    typer.Option(
+        "--one-model-at-a-time",
+        help="For models that do not fit side by side: the videos of a shard go through one step after the other.",
+        **RUNNING,
+    ),
+]
+TimeLimit = Annotated[
+    float, typer.Option(min=1, metavar="SECONDS", help="A video that takes longer fails.", **RUNNING)
+]
+VideosPerShard = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Videos whose clips share a Parquet file.", **RUNNING)
+]
+BatchSize = Annotated[int, typer.Option(min=1, metavar="N", help="Clips handed to a stage at once.", **RUNNING)]
