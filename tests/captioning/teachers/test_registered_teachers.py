@@ -13,6 +13,7 @@ from panda_hf import schema
 from panda_hf.captioning import Caption, SampleFrames
 from panda_hf.captioning.registry import TeacherCard, card_of, cards
 from panda_hf.captioning.teachers.base import ClipInput, Teacher, load_teacher
+from panda_hf.models.loading import Loading
 from panda_hf.stage import apply
 from panda_hf.video import pack_frames, unpack_frames
 from tests.captioning.teachers.zoo import BUILDERS
@@ -128,3 +129,16 @@ def test_registered_teachers_run_as_a_stage_over_a_dataset(checkpoint, clips):
     alone = [apply(dataset.select([i]), stage)[0]["caption_blip2_opt_2_7b"] for i in range(3)]
     assert list(done["caption_blip2_opt_2_7b"]) == alone
     assert done["error"][:] == [None] * 3
+
+
+ONE_OF_EACH = {cards()[name].model_class: name for name in reversed(LOADED)}.values()
+"""One teacher for each class or combination of classes."""
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("name", ONE_OF_EACH)
+def test_a_registered_teacher_runs_in_half_precision_as_on_a_gpu(name, dtype, checkpoint, clips):
+    teacher = load_teacher(tiny_card(name, checkpoint), "cpu", Loading(dtype=dtype))
+    texts = teacher.caption(clips[:2], teacher.card.decoding)
+    assert len(texts) == 2 and all(isinstance(text, str) for text in texts)
+    assert str(teacher.model.get_output_embeddings().weight.dtype) == f"torch.{dtype}"
