@@ -173,8 +173,7 @@ def write_record(folder: Path, summary: BuildSummary, opt_out: OptOut) -> None:
         "summary": summary.as_dict(),
     }
     if opt_out:
-        entries = len(opt_out.videos) + len(opt_out.channels)
-        record["opt_out"] = {"entries": entries, "digest": opt_out.digest}
+        record["opt_out"] = {"entries": len(opt_out), "digest": opt_out.digest}
     (folder / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

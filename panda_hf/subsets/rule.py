@@ -124,8 +124,7 @@ class Subset:
             if field.name == "seed" or value != field.default:
                 shown[field.name] = list(value) if isinstance(value, tuple) else value
         if self.opt_out:
-            entries = len(self.opt_out.videos) + len(self.opt_out.channels)
-            shown["opt_out"] = {"entries": entries, "digest": self.opt_out.digest}
+            shown["opt_out"] = {"entries": len(self.opt_out), "digest": self.opt_out.digest}
         if self.disjoint_from:
             shown["disjoint_from"] = self.disjoint_from.as_dict()
         return shown
