@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from panda_hf import __version__
 from panda_hf.errors import OutputError
-from panda_hf.publishing.card_parts import config_names, front_matter, read_text, seal, unsealed
+from panda_hf.publishing.card_parts import config_names, front_matter, read_text, unsealed
+from panda_hf.publishing.hub.published_card import Shown, patterns, published_card
 from panda_hf.publishing.hub.scrub import Scrub
 from panda_hf.publishing.hub.tables import Published, Rewriter, address, repeated_videos
 from panda_hf.rights import OptOut
@@ -26,7 +27,6 @@ SOURCES = "videos_media"
 """Folder of the repository for long videos, each there once."""
 _UNKNOWN = (None, "unknown")
 _RECORDS = ("build.json", "availability.json")
-_FOLDER_IN_CARD = re.compile(r'load_dataset\("[^"\n]*"')
 
 
 @dataclass
@@ -89,7 +89,9 @@ def prepare(
     _check_media(found.media, out)
     prepared.files.update(found.media)
     prepared.opted_out = found.opted_out
-    text = _published_card(card, repo_id, names if configs is not None else None, prepared, rewriter.scrub)
+    chosen = names if configs is not None else None
+    shown = Shown(out, repo_id, prepared.files, prepared.rows, prepared.opted_out, chosen)
+    text = published_card(card, shown, rewriter.scrub)
     prepared.license_known = _license(text) not in _UNKNOWN
     (staging / CARD).write_text(text, encoding="utf-8")
     prepared.files[CARD] = staging / CARD
@@ -162,26 +164,13 @@ def _tables(out: Path, card: str, configs: list[str]) -> list[Path]:
     found: set[Path] = set()
     for config in front_matter(unsealed(card)[0]).get("configs") or []:
         if config.get("config_name") in configs:
-            for pattern in _patterns(config.get("data_files")):
+            for pattern in patterns(config.get("data_files")):
                 found |= {path for path in out.glob(pattern) if path.suffix == ".parquet"}
     if not configs:
         found = {path for path in out.rglob("*.parquet") if not _hidden(path.relative_to(out))}
     if not found:
         raise OutputError(f"{out} holds no Parquet file that its card names; is it the finished output of a command?")
     return sorted(found)
-
-
-def _patterns(data_files: Any) -> list[str]:
-    if isinstance(data_files, str):
-        return [data_files]
-    if isinstance(data_files, dict):
-        return [pattern for value in data_files.values() for pattern in _patterns(value)]
-    items = data_files if isinstance(data_files, list) else []
-    return [
-        p
-        for item in items
-        for p in (_patterns(item["path"]) if isinstance(item, dict) and "path" in item else _patterns(item))
-    ]
 
 
 def _hidden(path: Path) -> bool:
@@ -249,34 +238,6 @@ def _scrubbed(value: Any, scrub: Scrub) -> Any:
     if isinstance(value, dict):
         return {name: _scrubbed(one, scrub) for name, one in value.items()}
     return [_scrubbed(one, scrub) for one in value] if isinstance(value, list) else value
-
-
-def _published_card(card: str, repo_id: str, only: list[str] | None, prepared: Prepared, scrub: Scrub) -> str:
-    """The card with the repository's name to load from, and only the configurations whose files are there."""
-    text, sealed = unsealed(card)
-    text = _FOLDER_IN_CARD.sub(f'load_dataset("{repo_id}"', text)
-    head, mark, body = text.partition("\n---")
-    text = head + mark + scrub(body)
-    if only is not None:
-        text = _only(text, only)
-    if prepared.opted_out:
-        text = text.rstrip("\n") + (
-            f"\n\n{prepared.opted_out:,} rows were left out when this was published, at their owners' wish; counts "
-            f"above are from before.\n"
-        )
-    return text + seal(text) if sealed else text
-
-
-def _only(text: str, names: list[str]) -> str:
-    import yaml
-
-    front = front_matter(text)
-    front["configs"] = [config for config in front.get("configs") or [] if config.get("config_name") in names]
-    if front["configs"] and not any(config.get("default") for config in front["configs"]):
-        front["configs"][0]["default"] = True
-    front.pop("dataset_info", None)
-    _, _, body = text.removeprefix("---\n").partition("\n---")
-    return f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---{body}"
 
 
 def _license(text: str) -> Any:
