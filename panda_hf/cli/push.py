@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from panda_hf.publishing.hub import PushSummary
 
 
 def push(
@@ -14,7 +17,10 @@ def push(
         str, typer.Argument(metavar="USER/NAME", help="The dataset repository on the Hub.", show_default=False)
     ],
     private: Annotated[
-        bool | None, typer.Option("--private/--public", help="Of a new repository. Else as the account has it.")
+        bool | None,
+        typer.Option(
+            "--private/--public", help="Of a new repository, else as the account has it. One that is there must be so."
+        ),
     ] = None,
     config: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only this configuration; repeat it for several.")
@@ -47,6 +53,14 @@ def push(
         message=message,
         say=lambda text: typer.echo(text, err=True),
     )
+    if dry_run:
+        typer.echo("\n".join(listed(summary)))
     typer.echo(str(summary))
     if not dry_run:
         typer.echo(f'Load it:\n  load_dataset("{repo}")')
+
+
+def listed(summary: PushSummary) -> list[str]:
+    """A line for each file that is new, other, or no longer there."""
+    new = [f"upload {name} ({size:,} bytes)" for name, size in summary.uploaded.items()]
+    return [*new, *(f"delete {name}" for name in summary.deleted)]

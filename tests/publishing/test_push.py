@@ -20,10 +20,12 @@ from panda_hf import explode_clips
 from panda_hf.cli import app
 from panda_hf.mini.films import write_films
 from panda_hf.mini.release_csv import write_release_csv
+from panda_hf.publishing.hub.prepare import prepare
+from panda_hf.rights import OptOut
 from panda_hf.running import curate
 from panda_hf.splitting import Split
 from panda_hf.subsets import Subset, make_subset
-from tests.publishing.hub_server import READER, STRANGER, WRITER, Hub
+from tests.publishing.hub_server import READER, STRANGER, WRITER, Hub, Repo
 
 REPO = "user/clips"
 
@@ -78,6 +80,18 @@ def refused(hub: Hub, home: Path, out: Path, options: str = "private=True", toke
     done = in_process(hub, home, code, token)
     assert done.returncode == 0 and "REFUSED" in done.stdout, done.stderr[-3000:]
     return done.stdout
+
+
+def built(folder: Path) -> Path:
+    """A build of 50 videos with a curated split, in ``folder``."""
+    source = write_release_csv(folder / "panda70m_validation.csv", 50, mean_clips=3)
+    (folder / "panda70m_training_2m.csv").write_bytes(
+        write_release_csv(folder / "other.csv", 20, mean_clips=3, seed=7).read_bytes()
+    )
+    words = ["build", "panda-70m", "--csv", str(source), "--csv", str(folder / "panda70m_training_2m.csv")]
+    assert CliRunner().invoke(app, [*words, "--out", str(folder / "out")]).exit_code == 0
+    make_subset(folder / "out", "good", Subset(min_score=0.45), config="full", split="validation")
+    return folder / "out"
 
 
 def loaded(hub: Hub, home: Path, config: str, split: str, streaming: bool) -> list[dict]:
@@ -250,6 +264,57 @@ def test_what_arrived_wrong_is_an_error_that_names_the_file(hub: Hub, tmp_path: 
     )
 
 
+def test_rows_that_cannot_be_read_back_as_they_were_sent_are_an_error(hub: Hub, tmp_path: Path) -> None:
+    out = small(tmp_path / "out", shards=1)
+    sent, fewer = (out / "data/train-0.parquet").read_bytes(), pa.BufferOutputStream()
+    pq.write_table(pa.table({"video_id": ["a"]}), fewer)
+    data = fewer.getvalue().to_pybytes()
+    hub.faults.served["data/train-0.parquet"] = b"PAR1" + bytes(len(sent) - len(data) - 4) + data  # of the same size
+    assert "data/train-0.parquet has 1 rows there and 4 here" in refused(hub, tmp_path, out)
+
+
+def test_private_is_refused_where_the_repository_is_public(hub: Hub, tmp_path: Path) -> None:
+    out = small(tmp_path / "out", shards=1)
+    hub.repos[REPO] = Repo(private=False)
+    for options in ("private=True", "private=True, dry_run=True"):
+        assert "is there already, and public" in refused(hub, tmp_path, out, options)
+    assert hub.repos[REPO].files == {} and hub.uploaded == []
+    hub.repos[REPO].private = True
+    assert "is there already, and private" in refused(hub, tmp_path, out, "private=False")
+
+
+def test_private_does_not_let_an_unlicensed_folder_into_a_public_repository(hub: Hub, tmp_path: Path) -> None:
+    out = small(tmp_path / "out", shards=1)
+    (out / "README.md").write_text((out / "README.md").read_text().replace("license: cc0-1.0\n", ""))
+    hub.repos[REPO] = Repo(private=False)
+    refused(hub, tmp_path, out, "private=True")
+    assert "licence" in refused(hub, tmp_path, out, "private=None")
+    assert hub.repos[REPO].files == {}
+
+
+@pytest.mark.parametrize("name", ["justname", "a/b/c", "user/", "user/na me"])
+def test_a_name_that_is_none_is_refused_before_anything_is_asked(hub: Hub, tmp_path: Path, name: str) -> None:
+    out = small(tmp_path / "out", shards=1)
+    code = f"from panda_hf.publishing.hub import push; push({str(out)!r}, {name!r}, private=True)"
+    done = in_process(hub, tmp_path, code)
+    assert "HubError" in done.stderr and "user/name" in done.stderr.lower()
+    assert not hub.asked and not hub.repos
+
+
+def test_a_dry_run_lists_the_files_and_changes_nothing(hub: Hub, tmp_path: Path) -> None:
+    out = small(tmp_path / "out", shards=2)
+    code = f"from panda_hf.cli import app; app(['push', {str(out)!r}, {REPO!r}, '--dry-run'])"
+    said = in_process(hub, tmp_path, code).stdout.splitlines()
+    size = (out / "data/train-0.parquet").stat().st_size
+    assert f"upload data/train-0.parquet ({size:,} bytes)" in said
+    assert sum(line.startswith("upload ") for line in said) == 4  # two shards, card, provenance
+    assert hub.repos == {}
+    pushed(hub, tmp_path, out)
+    (out / "data/train-1.parquet").unlink()
+    said = in_process(hub, tmp_path, code).stdout.splitlines()
+    assert "delete data/train-1.parquet" in said and "data/train-1.parquet" in hub.repos[REPO].files
+
+
 @pytest.mark.parametrize(
     ("token", "said"),
     [
@@ -289,21 +354,87 @@ def test_who_opted_out_is_left_out_and_taken_away_again(hub: Hub, curated: Path,
     assert gone not in hub.read(REPO, "README.md").decode() + hub.read(REPO, "provenance.json").decode()
 
 
+@pytest.mark.parametrize(
+    ("row", "entry"),
+    [
+        ({"url": "https://www.youtube.com/watch?v=abcdefghijk"}, "abcdefghijk"),
+        ({"channel_id": "UCabcdefghijklmnopqrstuv"}, "channel:UCabcdefghijklmnopqrstuv"),
+        ({"uploader": "Some Maker"}, "channel:some maker"),
+    ],
+)
+def test_an_opt_out_is_honoured_whichever_column_knows_it(tmp_path: Path, row: dict, entry: str) -> None:
+    out, staging = small(tmp_path / "out", shards=1), tmp_path / "staging"
+    staging.mkdir()
+    names = {"video_id": "mine", **row}
+    others = dict.fromkeys(names, "other")
+    pq.write_table(pa.Table.from_pylist([names, others, {**others, "video_id": "x"}]), out / "data/train-0.parquet")
+    prepared = prepare(out, staging, REPO, opt_out=OptOut.of([entry]))
+    assert prepared.opted_out == 1
+    assert pq.read_table(prepared.files["data/train-0.parquet"])["video_id"].to_pylist() == ["other", "x"]
+
+
+def test_a_build_without_those_who_opted_out_is_loaded_whole_and_its_card_tells_the_truth(
+    hub: Hub, tmp_path: Path
+) -> None:
+    out = built(tmp_path)
+    rows = pq.read_table(out / "heldout").to_pylist()
+    gone = rows[0]["video_id"]
+    left = [row["clip_id"] for row in rows if row["video_id"] != gone]
+    summary = pushed(hub, tmp_path, out, f"private=True, opt_out=OptOut.of([{gone!r}])")
+    for config in ("full", "10m", "2m"):
+        assert [row["clip_id"] for row in loaded(hub, tmp_path, config, "validation", False)] == left
+    card = hub.read(REPO, "README.md").decode()
+    assert f"| `full` | `validation` | {len(left)} |" in card
+    assert f"| `2m` | `validation` | {len(left)} |" in card
+    assert f"{summary['opted_out']} rows left out" in card and "No opt-out list was given" not in card
+    assert f" {len(rows)} |" not in card and f"num_examples: {len(rows)}\n" not in card
+
+
+def test_a_split_of_which_nothing_is_left_is_not_in_the_card(hub: Hub, tmp_path: Path) -> None:
+    out = small(tmp_path / "out", shards=2)
+    card = (out / "README.md").read_text()
+    front = "  - split: train\n    path: data/train-0.parquet\n  - split: test\n    path: data/train-1.parquet\n"
+    (out / "README.md").write_text(card.replace("  - split: train\n    path: data/*.parquet\n", front))
+    pushed(hub, tmp_path, out, "private=True, opt_out=OptOut.of(['v1.0', 'v1.1', 'v1.2', 'v1.3'])")
+    assert len(loaded(hub, tmp_path, "default", "train", False)) == 4
+    assert "data/train-1.parquet" not in hub.read(REPO, "README.md").decode()
+
+
 def test_one_configuration_alone_can_be_published(hub: Hub, tmp_path: Path) -> None:
-    source = write_release_csv(tmp_path / "panda70m_validation.csv", 50, mean_clips=3)
-    assert (
-        CliRunner().invoke(app, ["build", "panda-70m", "--csv", str(source), "--out", str(tmp_path / "out")]).exit_code
-        == 0
-    )
-    make_subset(tmp_path / "out", "good", Subset(min_score=0.45), config="full", split="validation")
-    expected = [
-        row["clip_id"]
-        for path in (tmp_path / "out/subsets/good").glob("*.parquet")
-        for row in pq.read_table(path).to_pylist()
-    ]
-    pushed(hub, tmp_path, tmp_path / "out", "private=True, configs=['good']")
+    out = built(tmp_path)
+    expected = [row["clip_id"] for path in (out / "subsets/good").glob("*.parquet")
+                for row in pq.read_table(path).to_pylist()]  # fmt: skip
+    pushed(hub, tmp_path, out, "private=True, configs=['good']")
     assert [row["clip_id"] for row in loaded(hub, tmp_path, "good", "train", True)] == expected
     assert not [path for path in hub.repos[REPO].files if path.startswith("heldout")]
+
+
+def test_the_card_of_one_configuration_tells_of_no_other(hub: Hub, tmp_path: Path) -> None:
+    out = built(tmp_path)
+    pushed(hub, tmp_path, out, "private=True, configs=['2m']")
+    assert {row["video_id"] for row in loaded(hub, tmp_path, "2m", "train", False)} == set(
+        pq.read_table(out / "2m")["video_id"].to_pylist()
+    )
+    card = hub.read(REPO, "README.md").decode()
+    assert f'load_dataset("{REPO}", "2m", split="train", streaming=True)' in card
+    assert 'load_dataset("' + REPO + '", "full"' not in card and "| `full` |" not in card
+    assert "Curated splits" not in card and '"good"' not in card
+    assert "Not published here, whatever else this card says: `full`, `10m`, `good`." in card
+    assert f"| `2m` | `train` | {pq.read_table(out / '2m').num_rows} |" in card
+
+
+def test_the_example_of_a_card_without_our_marks_is_rewritten_too(tmp_path: Path) -> None:
+    out, staging = small(tmp_path / "out", shards=2), tmp_path / "staging"
+    staging.mkdir()
+    configs = "".join(f"- config_name: {n}\n  data_files: data/train-{i}.parquet\n" for i, n in enumerate("ab"))
+    example = '```python\nprint("first")\n```\n\n```python\nx = load_dataset("here", "a")\nprint(x)\n```\n\nMore.\n'
+    (out / "README.md").write_text(f"---\nlicense: mit\nconfigs:\n{configs}---\n\n# Title\n\n{example}")
+    prepare(out, staging, REPO, configs=["b"])
+    body = (staging / "README.md").read_text().split("---\n", 2)[2]
+    assert body.startswith("\n# Title\n") and body.endswith("```\n\nMore.\n")
+    assert body.index("What is published here") < body.index("first")
+    assert f'train = load_dataset("{REPO}", "b", split="train", streaming=True)\n```' in body
+    assert '"a"' not in body and "| `b` | `train` | 4 |" in body and "Not published here, whatever" in body
 
 
 @pytest.mark.parametrize("streaming", [False, True])

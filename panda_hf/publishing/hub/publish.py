@@ -67,7 +67,8 @@ def push(
     Args:
         out: the output of ``curate``, ``build``, ``download`` or ``subset``, or any folder with a card and Parquet.
         repo_id: ``user/name``.
-        private: for a new repository; ``None``: as the account has it, which is mostly public.
+        private: of a new repository; ``None``: as the account has it, which is mostly public. One that is there must
+            be as this says.
         token: of the Hub; ``None`` for the one that is logged in.
         configs: only these configurations.
         with_videos: publish long videos too, each once.
@@ -79,20 +80,21 @@ def push(
 
     Raises:
         OutputError: the folder is not a finished dataset.
-        HubError: the Hub refuses, or holds something else afterwards; or the licence is not known and the repository
-            would be public.
+        HubError: the name is not ``user/name``, the Hub refuses, or holds something else afterwards; the repository
+            is there and not as ``private`` says; or the licence is not known and it would be public.
     """
     folder, tell = Path(out), say or (lambda text: None)
+    repository = Repository(repo_id, token, pause_seconds)
     with tempfile.TemporaryDirectory(prefix="panda_hf-push-") as temporary:
         staging = Path(temporary)
         prepared = prepare(folder, staging, repo_id, with_videos=with_videos, opt_out=opt_out, configs=configs)
-        repository = Repository(repo_id, token, pause_seconds)
-        if not prepared.license_known and not private and not dry_run:
-            _refuse_unlicensed(repository)
+        was_private = repository.is_private()
+        _check_visibility(repo_id, was_private, private, prepared.license_known)
         summary = PushSummary(repo_id, opted_out=prepared.opted_out, dry=dry_run)
-        if not dry_run:
+        if not dry_run and was_private is None:
             repository.create(private)
-        there = repository.files() if not dry_run or repository.exists() else {}
+            _check_visibility(repo_id, repository.is_private(), private, prepared.license_known)
+        there = repository.files() if not dry_run or was_private is not None else {}
         new = {
             name: path
             for name, path in prepared.files.items()
@@ -107,12 +109,25 @@ def push(
     return summary
 
 
-def _refuse_unlicensed(repository: Repository) -> None:
-    """Publishing footage without a word on its licence is a mistake that cannot be taken back."""
-    info = None
-    if repository.exists():
-        info = repository.api.repo_info(repository.repo_id, repo_type="dataset")
-    if info is None or not info.private:
+def _check_visibility(repo_id: str, is_private: bool | None, private: bool | None, license_known: bool) -> None:
+    """What becomes public by mistake cannot be taken back.
+
+    Args:
+        repo_id: where to.
+        is_private: what the repository is; ``None``: there is none yet.
+        private: what was asked for; ``None``: nothing.
+        license_known: whether the card states a licence.
+
+    Raises:
+        HubError: the repository is not as was asked for, or would be public without a word on its licence.
+    """
+    if private is not None and is_private not in (None, private):
+        asked, found, option = ("private", "public", "--private") if private else ("public", "private", "--public")
+        raise HubError(
+            f"{repo_id} is there already, and {found}; a push does not make it {asked}. Change it in the settings of "
+            f"the repository, give another name, or push without {option}"
+        )
+    if not license_known and not (private if is_private is None else is_private):
         raise HubError(
             "the card does not say under which licence this may be shared. Set `license:` at the top of README.md "
             "(curate: --license), or push to a private repository (--private)"

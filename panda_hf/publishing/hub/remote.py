@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, HfFileSystem
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils import validate_repo_id
 
 from panda_hf.errors import HubError
 
@@ -42,8 +43,12 @@ class Repository:
     """One dataset repository."""
 
     def __init__(self, repo_id: str, token: str | None, pause_seconds: float = FIRST_PAUSE_SECONDS) -> None:
-        """Nothing is asked yet."""
-        self.repo_id = repo_id
+        """Nothing is asked yet.
+
+        Raises:
+            HubError: ``repo_id`` is not of the form ``user/name``.
+        """
+        self.repo_id = _checked(repo_id)
         self.api = HfApi(token=token, library_name="panda_hf")
         self.pause_seconds = pause_seconds
 
@@ -54,16 +59,15 @@ class Repository:
             "the repository cannot be made",
         )
 
-    def exists(self) -> bool:
-        """Whether it is there, for this token."""
+    def is_private(self) -> bool | None:
+        """Whether it is private; ``None`` where there is none, for this token."""
         try:
-            return bool(
-                self._try(lambda: self.api.repo_info(self.repo_id, repo_type="dataset"), "cannot be looked up")
-            )
+            info = self._try(lambda: self.api.repo_info(self.repo_id, repo_type="dataset"), "cannot be looked up")
         except HubError as error:
             if isinstance(error.__cause__, RepositoryNotFoundError):
-                return False
+                return None
             raise
+        return bool(info.private)
 
     def files(self) -> dict[str, RemoteFile]:
         """What is in it now."""
@@ -113,14 +117,23 @@ class Repository:
         for attempt in range(TRIES):
             try:
                 return action()
-            except HFValidationError as error:
-                raise HubError(f"{self.repo_id!r} is no name of a repository: {error}. Give user/name.") from error
             except (HfHubHTTPError, CLIENT_ERROR, OSError) as error:
                 if not _may_pass(error) or attempt == TRIES - 1:
                     raise HubError(f"{self.repo_id}: {what}: {_said(error)}") from error
                 log.warning("%s: %s: %s; trying again", self.repo_id, what, _said(error))
                 time.sleep(self.pause_seconds * 2**attempt)
         raise AssertionError("the last try returns or raises")
+
+
+def _checked(repo_id: str) -> str:
+    """A bare name would be made in the user's account, and then not be found under that name."""
+    try:
+        validate_repo_id(repo_id)
+    except HFValidationError as error:
+        raise HubError(f"{repo_id!r} is no name of a repository: {error} Give user/name.") from error
+    if "/" not in repo_id:
+        raise HubError(f"{repo_id!r} does not say whose repository it is; give user/name")
+    return repo_id
 
 
 def same(path: Path, sha256: str, there: RemoteFile | None) -> bool:
