@@ -18,6 +18,7 @@ from panda_hf.cli.evaluate_table3 import table3
 from panda_hf.cli.films import films
 from panda_hf.cli.mini_benchmark import benchmark
 from panda_hf.cli.mini_coverage import coverage
+from panda_hf.cli.plan import plan
 from panda_hf.cli.push import push
 from panda_hf.cli.report import report
 from panda_hf.cli.score_mini import score
@@ -58,6 +59,7 @@ def options(
 
 
 app.command()(curate)
+app.command()(plan)
 app.command()(demo)
 app.command()(download)
 app.command()(push)

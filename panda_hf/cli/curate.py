@@ -47,15 +47,7 @@ def curate(
     """
     from panda_hf.rights import OptOut
 
-    steps = chosen_steps(
-        preset,
-        split_preset,
-        embedder=embedder,
-        backend=backend,
-        **({"teachers": tuple(teacher)} if teacher else {}),
-        **({"selector": selector} if selector else {}),
-    )
-    steps += rights_steps(steps, redact, mark_harmful)
+    steps = steps_of(preset, split_preset, embedder, backend, teacher, selector, redact, mark_harmful)
     typer.echo(f"curate {videos} into {out}")
     typer.echo("\n".join(f"  {described(step)}" for step in steps))
     summary, report = run(
@@ -75,6 +67,28 @@ def curate(
         opt_out=OptOut.read(opt_out),
     )
     typer.echo("\n".join(closing(summary, report)))
+
+
+def steps_of(
+    preset: str,
+    split_preset: str | None,
+    embedder: str,
+    backend: str,
+    teacher: list[str] | None,
+    selector: str | None,
+    redact: str | None,
+    mark_harmful: bool,
+) -> list[Any]:
+    """The steps that the options ask for."""
+    steps = chosen_steps(
+        preset,
+        split_preset,
+        embedder=embedder,
+        backend=backend,
+        **({"teachers": tuple(teacher)} if teacher else {}),
+        **({"selector": selector} if selector else {}),
+    )
+    return steps + rights_steps(steps, redact, mark_harmful)
 
 
 def chosen_steps(preset: str, split_preset: str | None, *, embedder: str, **options: Any) -> list[Any]:

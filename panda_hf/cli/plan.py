@@ -1,0 +1,172 @@
+"""`panda-hf plan`: try a few videos, predict time, memory and disk of a run over all of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from panda_hf.cli import curate_options as options
+from panda_hf.cli.curate import described, steps_of
+
+if TYPE_CHECKING:
+    from panda_hf.running.forecast import Forecast
+
+TRIAL: dict[str, Any] = {"rich_help_panel": "Trial"}
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+
+
+def plan(
+    videos: options.Videos,
+    sample: Annotated[int, typer.Option(min=1, metavar="N", help="How many videos to try.", **TRIAL)] = 3,
+    clips: Annotated[
+        int, typer.Option(min=0, metavar="N", help="How many clips of each to caption; 0: all.", **TRIAL)
+    ] = 16,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Also write the figures to this file.", **TRIAL)
+    ] = None,
+    export_clips: options.ExportClips = False,
+    opt_out: options.OptOut = None,
+    redact: options.Redact = None,
+    mark_harmful: options.MarkHarmful = False,
+    split: options.Split = None,
+    streaming: options.Streaming = False,
+    limit: options.Limit = None,
+    preset: options.Preset = "mini",
+    split_preset: options.SplitPreset = None,
+    embedder: options.Embedder = "descriptor",
+    teacher: options.Teacher = None,
+    selector: options.Selector = None,
+    backend: options.Backend = "pyav",
+    workers: options.Workers = None,
+    one_model_at_a_time: options.OneModelAtATime = False,
+    videos_per_shard: options.VideosPerShard = 32,
+    batch_size: options.BatchSize = 32,
+) -> None:
+    """Try a few of VIDEOS with the options of `panda-hf curate`, and predict what all of them will take.
+
+    Prints the time of each stage, and the memory and disk space of a run. Nothing is written. The prediction holds for
+    videos like those that were tried, on this machine with nothing else to do.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = 1 if one_model_at_a_time or workers == 0 else workers or cores
+    for name in THREAD_VARIABLES:  # read when the libraries are loaded, as a worker does
+        os.environ.setdefault(name, str(max(1, cores // count)))
+
+    from panda_hf.rights import OptOut
+    from panda_hf.running.extent import look_over
+    from panda_hf.running.forecast import forecast
+    from panda_hf.running.inputs import list_videos
+    from panda_hf.running.plan import Plan
+    from panda_hf.running.trial import run_trial
+
+    steps = steps_of(preset, split_preset, embedder, backend, teacher, selector, redact, mark_harmful)
+    listed = list_videos(videos, split=split, streaming=streaming, limit=limit)
+    run = Plan.of(steps, listed.features, batch_size=batch_size, export_clips=export_clips)
+    extent, rows = look_over(listed, sample, limit=limit, opt_out=OptOut.read(opt_out))
+    typer.echo(f"plan {videos}")
+    typer.echo("\n".join(f"  {described(step)}" for step in steps))
+    trial = run_trial(
+        run,
+        [run.row(row) for row in rows],
+        clips_per_video=clips or None,
+        rank=None if one_model_at_a_time or workers == 0 else 0,
+        one_model_at_a_time=one_model_at_a_time,
+        on_stage=lambda stage: typer.echo(f"trying {stage}", err=True),
+    )
+    groups = -(-extent.videos // videos_per_shard) if one_model_at_a_time else 1
+    found = forecast(trial, extent, count, loads=groups)
+    typer.echo("\n" + "\n".join(report(found, trial, extent)))
+    if json_file:
+        write_json(json_file, found)
+
+
+def report(found: Forecast, trial: Any, extent: Any) -> list[str]:
+    """What is printed: what was tried, a table of the stages, and the sums."""
+    from panda_hf.publishing.wording import length, plural, share
+
+    tried = trial.videos
+    minutes = sum(video.minutes or 0.0 for video in tried)
+    lines = [
+        f"tried {plural(len(tried), 'video')} of {extent.videos:,} ({length(60 * minutes)}), "
+        f"{sum(video.tried for video in tried)} of their {plural(sum(video.clips for video in tried), 'clip')}",
+        *_failures(tried),
+    ]
+    rows = [["stage", "measured", "loading", "predicted", "range", "share"]]
+    rows += [
+        [
+            stage.name,
+            f"{stage.seconds_per_unit:.3g} s per {stage.unit}",
+            length(stage.load_seconds),
+            length(stage.seconds),
+            _range(stage.low, stage.high),
+            share(stage.share, 1.0),
+        ]
+        for stage in found.stages
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines += [
+        "",
+        *("  ".join(cell.ljust(n) for cell, n in zip(row, widths, strict=True)).rstrip() for row in rows),
+        "",
+    ]
+    return [*lines, *_sums(found, extent)]
+
+
+def _sums(found: Forecast, extent: Any) -> list[str]:
+    import shutil
+
+    from panda_hf.publishing.wording import length, plural, share
+    from panda_hf.running.local import total_memory
+
+    total = extent.total_minutes
+    footage = f"{length(60 * total)} of video" if total is not None else "video of unknown length"
+    spread = "one video tells nothing of the spread" if found.low is None else f"{_range(found.low, found.high)}"
+    memory, there = found.workers * found.worker_bytes, total_memory()
+    lines = [
+        f"all      {plural(extent.videos, 'video')}, {footage}, about {found.clips:,.0f} clips",
+        f"time     {length(found.seconds)} with {plural(found.workers, 'worker')} ({spread})",
+        f"memory   {size(memory)}: {plural(found.workers, 'worker')} of {size(found.worker_bytes)}; "
+        f"this machine has {size(there)}",
+    ]
+    if memory > 0.9 * there:
+        lines.append(f"         too much: take --workers {max(1, int(0.9 * there // found.worker_bytes))}")
+    if found.gpu_bytes is not None:
+        lines.append(f"GPU      {size(found.gpu_bytes)} for each worker")
+    free = shutil.disk_usage(Path.cwd()).free
+    lines.append(f"disk     {size(found.output_bytes)} of output; {size(free)} are free here")
+    slowest = found.bottleneck
+    lines.append(f"slowest  {slowest.name}: {share(slowest.share, 1.0)} of the work")
+    return lines
+
+
+def _failures(tried: Any) -> list[str]:
+    failed = [video.video_id for video in tried if video.failed]
+    return [f"with errors: {', '.join(failed)}; run `panda-hf curate` on them to see which"] if failed else []
+
+
+def _range(low: float | None, high: float | None) -> str:
+    from panda_hf.publishing.wording import length
+
+    return "–" if low is None or high is None else f"{length(low)} to {length(high)}"
+
+
+def size(count: float) -> str:
+    """Bytes in the words of a report: ``1.5 GB``."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def write_json(path: Path, found: Forecast) -> None:
+    """Write all figures: seconds, bytes, shares 0 to 1."""
+    import dataclasses
+    import json
+
+    figures = {**dataclasses.asdict(found), "bottleneck": found.bottleneck.name}
+    path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    typer.echo(f"wrote {path}")
