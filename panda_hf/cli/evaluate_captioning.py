@@ -86,7 +86,7 @@ def captioning(
         "batch_size": batch_size,
     }
     captioners = [captioner_of(given, **drawn) for given in model or []]
-    sources = gathered(predictions or [], captioners, rows, out, select, num_frames, batch_size)
+    sources = gathered(predictions or [], captioners, rows, out, select, num_frames)
     benchmark = benchmark_of(dataset, rows, references, split)
     report = evaluate_captions(
         rows, references, benchmark, sources, choice=choice, missing=missing.value, samples=samples
@@ -101,7 +101,6 @@ def gathered(
     out: Path,
     select: str | None,
     num_frames: int,
-    batch_size: int,
 ) -> list[Source]:
     """The captions of every file, of every model, and selector's choice among them.
 
@@ -121,10 +120,10 @@ def gathered(
     selector = "selector's choice"
     names = [one.name for one in sources] + [one.name for one in captioners]
     check_names([*names, *([selector] if select is not None else [])])
-    settings = {"num_frames": num_frames, "batch_size": batch_size}
-    written = write_captions(rows, captioners, folder=out / PREDICTIONS, **settings) if captioners else {}
+    folder = out / PREDICTIONS
+    written = write_captions(rows, captioners, num_frames=num_frames, folder=folder) if captioners else {}
     sources += [
-        Source(name=one.name, sets=tuple(written[one.name]), settings={**one.provenance(), **settings})
+        Source(name=one.name, sets=tuple(written[one.name]), settings={**one.provenance(), "num_frames": num_frames})
         for one in captioners
     ]
     if select is not None:

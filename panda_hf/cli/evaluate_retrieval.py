@@ -82,7 +82,7 @@ def retrieval(
     paragraph, whose sentences are joined already.
     """
     from panda_hf.cli.evaluate_printing import print_retrieval
-    from panda_hf.evaluation.references import benchmark_of, load_benchmark, references_of
+    from panda_hf.evaluation.references import Videos, benchmark_of, load_benchmark, references_of
     from panda_hf.evaluation.retrieval import evaluate_retrieval, queries_of
     from panda_hf.evaluation.writing import write_report
 
@@ -94,14 +94,13 @@ def retrieval(
     queries = queries_of(references, texts.value)
     matrices = from_files(similarity or [], key, transpose)
     matrices += from_models(model or [], rows, queries, num_frames=num_frames, batch_size=batch_size)
-    videos = dict(zip(rows["video_id"], rows["video"], strict=True)) if "video" in rows.column_names else {}
     report = evaluate_retrieval(
         queries,
         benchmark_of(dataset, rows, references, split),
         matrices,
         ties=ties.value,
         missing=missing.value,
-        videos=videos,
+        videos=Videos(rows),
         samples=samples,
     )
     print_retrieval(report, write_report(report, out))

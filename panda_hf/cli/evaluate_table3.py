@@ -39,7 +39,7 @@ def table3(
     rows = load_benchmark(dataset)
     references = references_of(rows)
     encoder = bert_score_model or encoder_at_hand()
-    sources = gathered([], [captioner_of(name) for name in contestants()], rows, out, SELECTOR, 8, 8)
+    sources = gathered([], [captioner_of(name) for name in contestants()], rows, out, SELECTOR, 8)
     report = evaluate_captions(
         rows,
         references,

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from tqdm import tqdm
 from panda_hf import schema
 from panda_hf.captioning import Caption, SampleFrames
 from panda_hf.errors import SourceError, VideoError
-from panda_hf.evaluation.names import file_name
+from panda_hf.evaluation.names import called, file_name
 from panda_hf.evaluation.predictions import Predictions, read_predictions
 from panda_hf.models.release import release_models
 from panda_hf.publishing.card_parts import write_text
@@ -26,8 +26,8 @@ from panda_hf.video import probe
 
 log = logging.getLogger(__name__)
 
-SAVE_EVERY = 16
-"""Batches between two savings of the captions, so that a killed run goes on there."""
+SAVE_EVERY = 4
+"""Batches of rows between two savings of the captions, so that a killed run goes on there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +40,12 @@ class Captioner:
     """The model once, or once per seed of sampled captions."""
 
     def provenance(self) -> dict[str, Any]:
-        """Checkpoint and settings, for the results."""
+        """Checkpoint and settings, for the results; a folder is called by its name, not by its place."""
+        held = self.stages[0].provenance()
         seeds = [stage.card().decoding.seed for stage in self.stages]
-        return {**self.stages[0].provenance(), **({"seed": seeds} if len(seeds) > 1 else {})}
+        parts = {role: called(checkpoint) for role, checkpoint in held.get("parts", {}).items()}
+        own = {"checkpoint": called(held["checkpoint"]), "parts": parts}
+        return {**held, **own, **({"seed": seeds} if len(seeds) > 1 else {})}
 
 
 def write_captions(
@@ -50,7 +53,6 @@ def write_captions(
     captioners: Sequence[Captioner],
     *,
     num_frames: int = 8,
-    batch_size: int = 8,
     folder: str | os.PathLike[str] | None = None,
 ) -> dict[str, list[Predictions]]:
     """Captions by captioner and video id, one set per stage; one model after another is in memory.
@@ -62,7 +64,6 @@ def write_captions(
         rows: a benchmark (:func:`panda_hf.evaluation.references.load_benchmark`).
         captioners: with names that differ.
         num_frames: spread evenly over the whole video.
-        batch_size: videos that a model sees at once.
         folder: where the captions are kept as JSON, ``{id: caption}``; those of the same model, settings and
             benchmark are taken from there. ``None`` keeps nothing.
 
@@ -73,7 +74,7 @@ def write_captions(
     written = {}
     for captioner in captioners:
         kept = [_Kept.open(captioner.name, stage, content, num_frames, folder) for stage in captioner.stages]
-        _complete(kept, rows, SampleFrames(num_frames=num_frames), batch_size, captioner.name)
+        _complete(kept, rows, SampleFrames(num_frames=num_frames), captioner.name)
         written[captioner.name] = [one.captions for one in kept]
         release_models()
     return written
@@ -98,10 +99,13 @@ class _Kept:
         path = Path(folder) / f"{file_name(name)}{seed}.{stamp}.json"
         return cls(stage, read_predictions(path) if path.exists() else {}, path)
 
-    def write(self, batch: Batch) -> None:
-        """Caption a batch of frame packs."""
-        said = self.stage(batch)[schema.caption_column(self.stage.teacher)]
-        self.captions.update({n: text for n, text in zip(batch["video_id"], said, strict=True) if text is not None})
+    def write(self, batch: Batch) -> str | None:
+        """Caption a batch of frame packs; the first error of its rows, if any."""
+        done = self.stage(batch)
+        said = zip(batch["video_id"], done[schema.caption_column(self.stage.teacher)], strict=True)
+        self.captions.update({name: text for name, text in said if text is not None})
+        notes = [note for row in done.get(schema.CAPTION_ERRORS) or [] for note in row or []]
+        return next((error["message"] for error in [*done["error"], *notes] if error is not None), None)
 
     def save(self) -> None:
         """Write the captions, whole or not at all."""
@@ -111,24 +115,38 @@ class _Kept:
         write_text(self.path, json.dumps(self.captions, indent=1, ensure_ascii=False) + "\n")
 
 
-def _complete(kept: Sequence[_Kept], rows: Dataset, frames: SampleFrames, batch_size: int, name: str) -> None:
+def _complete(kept: Sequence[_Kept], rows: Dataset, frames: SampleFrames, name: str) -> None:
     """Caption the videos that any of the sets lacks."""
     videos = rows.select_columns(["video_id", "video"])
     open_rows = [i for i, one in enumerate(videos["video_id"]) if any(one not in run.captions for run in kept)]
-    starts, read = range(0, len(open_rows), batch_size), 0
+    size = max(run.stage.rows_at_once for run in kept)
+    starts, read, errors = range(0, len(open_rows), size), 0, []
     for number, start in enumerate(tqdm(starts, name, unit="batch", disable=None if open_rows else True), 1):
-        clips = [clip for i in open_rows[start : start + batch_size] if (clip := clip_row(videos[i])) is not None]
+        clips = [clip for i in open_rows[start : start + size] if (clip := clip_row(videos[i])) is not None]
         read += len(clips)
-        batch = {column: [clip[column] for clip in clips] for column in schema.CLIP_ROW}
-        packed = {**batch, **frames(batch)} if clips else batch
-        for run in kept if clips else ():
-            run.write(packed)
-            if number % SAVE_EVERY == 0:
-                run.save()
-    if open_rows and not read and not any(run.captions for run in kept):
-        raise SourceError("none of the benchmark's rows has a readable video file; build it with --videos FOLDER")
+        if clips:
+            batch = {column: [clip[column] for clip in clips] for column in schema.CLIP_ROW}
+            packed = {**batch, **frames(batch)}
+            errors += [error for run in kept if (error := run.write(packed)) is not None]
+        if number % SAVE_EVERY == 0:
+            _save(kept)
+    _save(kept)
+    _refuse_nothing(kept, name, len(open_rows), read, errors)
+
+
+def _save(kept: Sequence[_Kept]) -> None:
     for run in kept:
         run.save()
+
+
+def _refuse_nothing(kept: Sequence[_Kept], name: str, asked: int, read: int, errors: Sequence[str]) -> None:
+    """A model that wrote nothing has failed; of one that failed on some videos the rest is worth a table."""
+    if all(run.captions for run in kept) or not asked:
+        return
+    if not read:
+        raise SourceError("none of the benchmark's rows has a readable video file; build it with --videos FOLDER")
+    reason = f"the first error was: {errors[0]}" if errors else "it wrote nothing"
+    raise SourceError(f"{name} captioned none of {read:,} videos; {reason}")
 
 
 def clip_row(row: dict[str, Any]) -> dict[str, Any] | None:
@@ -152,7 +170,13 @@ def _content(rows: Dataset) -> list[Any]:
     if "video" not in rows.column_names:
         raise SourceError("the benchmark has no column `video`; models need the videos, or give --predictions FILE")
     videos = rows.select_columns(["video_id", "video"])
-    return [[row["video_id"], _stat((row["video"] or {}).get("path"))] for row in videos]
+    return [[row["video_id"], _size(row["video"])] for row in videos]
+
+
+def _size(video: Any) -> Any:
+    if isinstance(video, Mapping):
+        return _stat(video.get("path")) if video.get("bytes") is None else len(video["bytes"])
+    return _stat(video)
 
 
 def _content_of(checkpoint: str) -> list[Any]:

@@ -13,7 +13,7 @@ from panda_hf.errors import VideoError
 from panda_hf.evaluation.measured import Measured, differences, over_seeds
 from panda_hf.evaluation.page import Extremes, extremes
 from panda_hf.evaluation.predictions import Matched, Missing, Predictions, match
-from panda_hf.evaluation.references import References
+from panda_hf.evaluation.references import References, Videos
 from panda_hf.evaluation.results import Benchmark, Difference, Evaluation
 from panda_hf.evaluation.scoring import COMPARED, MetricChoice, Scorer
 from panda_hf.video import probe, sample_frames
@@ -69,7 +69,7 @@ def evaluate_captions(
     """
     matched = {one.name: [match(captions, references, missing) for captions in one.sets] for one in sources}
     scorer = Scorer(list(references.values()), choice)
-    videos = dict(zip(rows["video_id"], rows["video"], strict=True)) if "video" in rows.column_names else {}
+    videos = Videos(rows)
     measured = {name: _measured(scorer, sets, videos) for name, sets in matched.items()}
     evaluations = tuple(_evaluation(one, matched[one.name], benchmark, measured[one.name]) for one in sources)
     return Report(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import datasets
 from datasets import Dataset
@@ -55,6 +56,25 @@ def references_of(rows: Dataset) -> References:
             raise SourceError(f"the benchmark has no reference for {name!r}")
         found[name] = tuple(captions)
     return found
+
+
+class Videos(Mapping[str, Any]):
+    """A benchmark's videos by id, each read when it is asked for: they may be held as bytes, gigabytes in all."""
+
+    def __init__(self, rows: Dataset) -> None:
+        held = "video" in rows.column_names
+        self._rows = rows.select_columns(["video"]) if held else None
+        self._places = {name: i for i, name in enumerate(rows["video_id"])} if held else {}
+
+    def __getitem__(self, video_id: str) -> Any:
+        place = self._places[video_id]
+        return self._rows[place]["video"] if self._rows is not None else None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 def benchmark_of(name: str | os.PathLike[str], rows: Dataset, references: References, split: str) -> Benchmark:

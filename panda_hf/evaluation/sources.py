@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from panda_hf.captioning import Caption
@@ -13,7 +14,6 @@ from panda_hf.evaluation.captioner import Captioner
 from panda_hf.evaluation.captioning import Source
 from panda_hf.evaluation.names import called, check_names, named
 from panda_hf.evaluation.predictions import Predictions, read_predictions
-from panda_hf.evaluation.sampling import drawn
 from panda_hf.models.checkpoints import resolve
 
 
@@ -41,9 +41,8 @@ def captioner_of(
     else:
         stage = _own(checkpoint, batch_size)
     try:
-        stages = tuple(drawn(stage, seed, temperature, top_p) for seed in seeds) or (stage,)
-        for one in stages:
-            one.card()
+        drawn = replace(stage, sample=True, num_beams=1, temperature=temperature, top_p=top_p) if seeds else stage
+        stages = tuple(replace(drawn, seed=seed) for seed in seeds) or (stage,)
     except ValueError as error:
         raise SourceError(f"captions cannot be sampled so: {error}") from error
     return Captioner(name=name, stages=stages)

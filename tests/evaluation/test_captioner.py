@@ -13,8 +13,24 @@ from panda_hf.errors import SourceError
 from panda_hf.evaluation.captioner import write_captions
 from panda_hf.evaluation.captioning import Source
 from panda_hf.evaluation.choosing import chosen
-from panda_hf.evaluation.references import load_benchmark
+from panda_hf.evaluation.references import Videos, load_benchmark
 from panda_hf.evaluation.sources import captioner_of
+from panda_hf.models.checkpoints import mini_folder
+from panda_hf.stage import Failure
+
+
+def test_a_candidate_that_failed_is_missing_and_its_reason_is_told(
+    benchmark: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("panda_hf.captioning.caption.write_all", lambda teacher, clips, *_, **__: [""] * len(clips))
+    with pytest.raises(SourceError, match=r"captioned none of 2 videos; the first error was: \S"):
+        write_captions(load_benchmark(benchmark).select(range(2)), [captioner_of("mini/image")])
+
+
+def test_results_name_a_checkpoint_and_not_its_place() -> None:
+    folder = mini_folder() / "image"
+    assert captioner_of(str(folder)).provenance()["checkpoint"] == "image"
+    assert captioner_of("mini/image").provenance()["checkpoint"] == "mini/image"
 
 
 @pytest.fixture
@@ -56,10 +72,14 @@ def test_other_settings_are_captioned_anew(benchmark: Path, tmp_path: Path, seen
 
 def test_a_seed_draws_the_same_whatever_the_batch_and_seeds_draw_differently(benchmark: Path) -> None:
     rows = load_benchmark(benchmark).select(range(4))
-    captioner = captioner_of("mini/image", seeds=(0, 1), temperature=3.0)
-    one, other = write_captions(rows, [captioner], batch_size=4)["mini/image"]
+
+    def drawn(batch_size: int) -> list[dict[str, str]]:
+        captioner = captioner_of("mini/image", seeds=(0, 1), temperature=3.0, batch_size=batch_size)
+        return write_captions(rows, [captioner])["mini/image"]
+
+    one, other = drawn(4)
     assert one != other and set(one) == set(other) == set(rows["video_id"])
-    assert write_captions(rows, [captioner], batch_size=1)["mini/image"] == [one, other]
+    assert drawn(1) == [one, other]
 
 
 def test_the_selector_takes_one_of_the_captions(benchmark: Path) -> None:
@@ -73,3 +93,31 @@ def test_the_selector_takes_one_of_the_captions(benchmark: Path) -> None:
     assert taken.settings["selective_rate"] == {"bad": 0.0, "good": 1.0}
     with pytest.raises(SourceError, match="two or more"):
         chosen(rows, [Source(name="good", sets=(good,))], "mini/selector", name="s")
+
+
+def test_a_model_that_captions_nothing_is_an_error_with_its_reason(
+    benchmark: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Caption, batch: Any, rank: int | None) -> Any:
+        return {
+            column: [Failure("RuntimeError", "out of patience")] * len(batch["clip_id"]) for column in self.appends
+        }
+
+    monkeypatch.setattr(Caption, "transform", fail)
+    with pytest.raises(
+        SourceError, match="mini/image captioned none of 2 videos; the first error was: out of patience"
+    ):
+        write_captions(load_benchmark(benchmark).select(range(2)), [captioner_of("mini/image")])
+
+
+def test_videos_may_be_held_as_bytes(benchmark: Path, tmp_path: Path) -> None:
+    rows = load_benchmark(benchmark).select(range(2))
+    held = rows.map(
+        lambda row: {"video": {"path": None, "bytes": Path(row["video"]["path"]).read_bytes()}}, features=rows.features
+    )
+    videos = Videos(held)
+    assert list(videos) == rows["video_id"][:] and videos[rows["video_id"][0]]["bytes"]
+    assert write_captions(held, [captioner_of("mini/image")], folder=tmp_path) == write_captions(
+        rows, [captioner_of("mini/image")], folder=tmp_path
+    )
+    assert len(list(tmp_path.iterdir())) == 2
