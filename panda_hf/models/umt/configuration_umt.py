@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from transformers import BertConfig, PreTrainedConfig, VideoMAEConfig
 
@@ -15,11 +15,11 @@ _GENERAL |= {"use_cache"}
 
 
 class UMTConfig(PreTrainedConfig):
-    """Settings of a :class:`UMTModel`.
+    """Settings of a :class:`UMTModel` and of a :class:`UMTForVideoTextRetrieval`.
 
-    The defaults of the towers are the sizes of VideoMAE-B and BERT-B; UMT-L/16 is ``hidden_size=1024``,
-    ``intermediate_size=4096``, ``num_attention_heads=16`` in both, 24 vision layers, 19 text layers (the other five
-    of its BERT-large fuse text with video) and ``projection_dim=768``.
+    The defaults of the towers are the sizes of VideoMAE-B and BERT-B. :meth:`of_size` gives those of the published
+    models: UMT-L/16 has 24 layers of width 1024 in the vision tower and in its BERT-large, of which 19 read text
+    alone and five fuse it with the video.
 
     Raises:
         ValueError: for an unknown setting, or a vision tower that merges frames or has no final norm.
@@ -31,6 +31,11 @@ class UMTConfig(PreTrainedConfig):
     vision_config: Any = None
     text_config: Any = None
     projection_dim: int = 512
+    fusion_layers: int = 3
+    """Layers that read text and video together, on top of the text layers."""
+    position_frames: int | None = None
+    """Frames whose position table is stretched linearly over as many as there are, an option of the official code;
+    ``None``: the table is computed for the number of frames at hand."""
     temperature: float = 0.07
     """Start of the learned temperature that divides similarities in training."""
     temperature_min: float = 0.001
@@ -49,6 +54,24 @@ class UMTConfig(PreTrainedConfig):
             self.text_config = BertConfig(**(self.text_config or {}))
         _check_vision(self.vision_config)
         super().__post_init__(**kwargs)
+
+    @classmethod
+    def of_size(cls, size: Literal["base", "large"], num_frames: int = 4) -> UMTConfig:
+        """The sizes of UMT-B/16 or UMT-L/16, as published in OpenGVLab/UMT.
+
+        Args:
+            size: which.
+            num_frames: frames that the vision tower is described with; it takes any number.
+        """
+        large = size == "large"
+        width, heads = (1024, 16) if large else (768, 12)
+        tower = {"hidden_size": width, "intermediate_size": 4 * width, "num_attention_heads": heads}
+        return cls(
+            vision_config={**tower, "num_hidden_layers": 24 if large else 12, "num_frames": num_frames},
+            text_config={**tower, "num_hidden_layers": 19 if large else 9},
+            projection_dim=768 if large else 512,
+            fusion_layers=5 if large else 3,
+        )
 
 
 def _own_settings() -> set[str]:

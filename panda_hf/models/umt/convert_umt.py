@@ -1,7 +1,6 @@
-"""Read the towers of an official UMT checkpoint into :class:`UMTModel` (both layouts: retrieval and pre-training).
+"""Read an official UMT checkpoint, of the retrieval or the pre-training model.
 
-Converted here is what retrieval scores need: vision tower, text layers below the fusion layers, projections,
-temperature. Sources: the key lists of OpenGVLab/UMT's ``multi_modality`` checkpoints (retrieval and pre-training).
+Source: the key lists of OpenGVLab/UMT's ``multi_modality`` checkpoints.
 """
 
 from __future__ import annotations
@@ -9,11 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+import torch
 from torch import Tensor
 
 from panda_hf.errors import CheckpointError
 from panda_hf.models.umt.configuration_umt import UMTConfig
-from panda_hf.models.umt.modeling_umt import UMTModel
+from panda_hf.models.umt.modeling_umt import UMTModel, UMTPreTrainedModel
+from panda_hf.models.umt.retrieval_umt import UMTForVideoTextRetrieval
 
 # official name -> ours, after the tower's prefix was taken off; tried in order
 _VISION = (
@@ -28,58 +29,93 @@ _VISION = (
     (r"blocks\.(\d+)\.mlp\.fc2\.", r"encoder.layer.\1.output.dense."),
 )
 _QKV = re.compile(r"blocks\.(\d+)\.attn\.qkv\.weight")
+_LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
 _TOP = ("temp", "vision_proj.", "text_proj.")
+# tables that are computed, and parts that only pre-training needs
+_UNUSED = re.compile(
+    r"text_encoder\.(bert\.)?embeddings\.position_ids|text_encoder\.cls\.|clip_teacher\.|vision_encoder\.(encoder\.)?clip_"
+)
 
 
-def convert_state_dict(official: Mapping[str, Tensor], config: UMTConfig) -> dict[str, Tensor]:
-    """Rename the tensors of an official checkpoint.
+def convert_state_dict(
+    official: Mapping[str, Tensor], config: UMTConfig, model_class: type[UMTPreTrainedModel] = UMTModel
+) -> dict[str, Tensor]:
+    """Rename the tensors of an official checkpoint; every one of them is accounted for.
 
     Args:
         official: its state dict, with or without the ``model`` level, of the retrieval or the pre-training model.
         config: the sizes to convert to; text layers from ``text_config.num_hidden_layers`` on belong to the fusion.
+        model_class: :class:`UMTModel` takes the towers, :class:`UMTForVideoTextRetrieval` everything.
 
     Returns:
-        A state dict that :class:`UMTModel` loads strictly.
+        A state dict that the class loads strictly.
 
     Raises:
-        CheckpointError: naming every tensor that the model needs and the checkpoint lacks, or that has another shape.
+        CheckpointError: naming every tensor that the model needs and the checkpoint lacks, or that has another shape,
+            and every tensor of the checkpoint that has no place in a UMT of these sizes.
     """
     nested = official.get("model", official)
     source: Mapping[str, Tensor] = nested if isinstance(nested, Mapping) else official
-    converted = {name: value for old, tensor in source.items() for name, value in _renamed(old, tensor)}
-    needed = UMTModel(config).state_dict()
+    text_layers = config.text_config.num_hidden_layers
+    converted, unknown = {}, []
+    for old, tensor in source.items():
+        new = dict(_renamed(old, tensor, text_layers))
+        if not new and not _UNUSED.match(old):
+            unknown.append(old)
+        converted |= new
+    with torch.device("meta"):
+        whole, needed = UMTForVideoTextRetrieval(config).state_dict(), model_class(config).state_dict()
+    prefix = "" if model_class is UMTForVideoTextRetrieval else "umt."
+    unknown += [name for name in converted if name not in whole]
     wrong = [
         f"{name} {tuple(tensor.shape)}"
         for name, tensor in needed.items()
-        if name not in converted or converted[name].shape != tensor.shape
+        if prefix + name not in converted or converted[prefix + name].shape != tensor.shape
     ]
+    if wrong or unknown:
+        raise CheckpointError(_refusal(wrong, unknown, len(needed)))
+    return {name: converted[prefix + name] for name in needed}
+
+
+def _refusal(wrong: list[str], unknown: list[str], needed: int) -> str:
+    faults = []
     if wrong:
-        raise CheckpointError(
-            f"the checkpoint lacks {len(wrong)} of the {len(needed)} tensors of this UMT, or has them in another "
-            f"shape: {wrong[:8]}{' ...' if len(wrong) > 8 else ''}. Check the sizes in the configuration."
+        faults.append(
+            f"lacks {len(wrong)} of the {needed} tensors of this UMT, or has them in another shape: {wrong[:8]}"
         )
-    return {name: converted[name] for name in needed}
+    if unknown:
+        faults.append(f"holds {len(unknown)} tensors that have no place in it: {unknown[:8]}")
+    return f"the checkpoint {'; it '.join(faults)}. Check the sizes in the configuration."
 
 
-def _renamed(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Our name(s) for one official tensor; nothing for what retrieval does not use."""
+def _renamed(name: str, tensor: Tensor, text_layers: int) -> Iterator[tuple[str, Tensor]]:
+    """The name(s) in :class:`UMTForVideoTextRetrieval` of one official tensor; nothing for an unknown one."""
     if name.startswith(_TOP):
+        yield f"umt.{name}", tensor
+    elif name.startswith("itm_head."):
         yield name, tensor
     elif name.startswith("vision_encoder.pool_norm."):
-        yield name.removeprefix("vision_encoder."), tensor
+        yield "umt." + name.removeprefix("vision_encoder."), tensor
     elif name.startswith("vision_encoder.encoder."):
         yield from _renamed_vision(name.removeprefix("vision_encoder.encoder."), tensor)
-    elif name.startswith("text_encoder."):
-        yield "text_model." + name.removeprefix("text_encoder.").removeprefix("bert."), tensor
+    elif name.startswith("text_encoder.") and not _UNUSED.match(name):
+        yield _renamed_text(name.removeprefix("text_encoder.").removeprefix("bert."), text_layers), tensor
+
+
+def _renamed_text(name: str, text_layers: int) -> str:
+    layer = _LAYER.match(name)
+    if layer is None or int(layer[1]) < text_layers:
+        return f"umt.text_model.{name}"
+    return f"fusion.layer.{int(layer[1]) - text_layers}.{name[layer.end() :]}"
 
 
 def _renamed_vision(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
     if qkv := _QKV.fullmatch(name):
         parts = zip(("query", "key", "value"), tensor.chunk(3), strict=True)
         for part, weight in parts:
-            yield f"vision_model.encoder.layer.{qkv[1]}.attention.attention.{part}.weight", weight
+            yield f"umt.vision_model.encoder.layer.{qkv[1]}.attention.attention.{part}.weight", weight
         return
     for pattern, replacement in _VISION:
         if match := re.match(pattern, name):
-            yield f"vision_model.{match.expand(replacement)}{name[match.end() :]}", tensor
+            yield f"umt.vision_model.{match.expand(replacement)}{name[match.end() :]}", tensor
             return

@@ -2,7 +2,7 @@
 
 Shape of OpenGVLab's Unmasked Teacher retrieval model, built from stock transformers parts: ``VideoMAEModel`` with
 one frame per token and no class token, ``BertModel`` without pooler. The fusion layers and the matching head of the
-full model stand beside the towers and read ``UMTModel.encode_video``'s tokens; retrieval scores need neither.
+full model (``retrieval_umt.py``) read the towers' tokens; matching scores need neither.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class UMTModel(UMTPreTrainedModel):
         super().__init__(config)
         self.vision_model = VideoMAEModel(config.vision_config)
         patches = self.vision_model.embeddings.patch_embeddings
-        self.vision_model.embeddings = cast(Any, _FrameEmbeddings(patches))
+        self.vision_model.embeddings = cast(Any, _FrameEmbeddings(patches, config.position_frames))
         self.pool_norm = nn.LayerNorm(config.vision_config.hidden_size, eps=config.vision_config.layer_norm_eps)
         self.text_model = BertModel(config.text_config, add_pooling_layer=False)
         self.vision_proj = nn.Linear(config.vision_config.hidden_size, config.projection_dim)
@@ -156,16 +156,23 @@ class UMTModel(UMTPreTrainedModel):
 class _FrameEmbeddings(nn.Module):
     """Patches plus sinusoid positions for as many frames as there are; VideoMAE's own table has a fixed length."""
 
-    def __init__(self, patch_embeddings: nn.Module) -> None:
+    def __init__(self, patch_embeddings: nn.Module, position_frames: int | None = None) -> None:
         super().__init__()
         self.patch_embeddings = patch_embeddings
+        self.position_frames = position_frames
 
     def forward(self, pixel_values: Tensor, bool_masked_pos: Tensor | None = None) -> Tensor:
         patches = self.patch_embeddings(pixel_values)
-        patches = patches + sinusoid_table(patches.shape[1], patches.shape[2]).to(patches)
+        patches = patches + self._positions(pixel_values.shape[1], *patches.shape[1:]).to(patches)
         if bool_masked_pos is None:
             return patches
         return patches[~bool_masked_pos].unflatten(0, (len(patches), -1))
+
+    def _positions(self, frames: int, tokens: int, width: int) -> Tensor:
+        known = self.position_frames
+        if known is None or known == frames or frames == 1:
+            return sinusoid_table(tokens, width)
+        return stretched_table(sinusoid_table(tokens // frames * known, width), known, frames)
 
 
 def similarity(video_embeds: Tensor, text_embeds: Tensor) -> Tensor:
@@ -204,3 +211,10 @@ def sinusoid_table(positions: int, width: int) -> Tensor:
     angle = np.arange(positions)[:, None] / np.power(10000, 2 * (column // 2) / width)
     table = np.where(column % 2 == 0, np.sin(angle), np.cos(angle))
     return torch.tensor(table, dtype=torch.float32, device="cpu").unsqueeze(0)
+
+
+def stretched_table(table: Tensor, known: int, wanted: int) -> Tensor:
+    """The position table (1, known * patches, width) of ``known`` frames, linear between them, for ``wanted``."""
+    per_frame = table.unflatten(1, (known, -1)).permute(0, 2, 3, 1).flatten(1, 2)
+    stretched = F.interpolate(per_frame, size=wanted, mode="linear", align_corners=False)
+    return stretched.unflatten(1, (-1, table.shape[-1])).permute(0, 3, 1, 2).flatten(1, 2)

@@ -1,0 +1,173 @@
+"""The whole UMT retrieval model: two towers, layers that read text and video together, a matching head.
+
+Retrieval compares all videos with all texts by cosine, then looks closer at the nearest ones by the matching head.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import BlipTextConfig
+from transformers.models.blip.modeling_blip_text import BlipTextEncoder
+from transformers.utils import ModelOutput
+
+from panda_hf.models.umt.configuration_umt import UMTConfig
+from panda_hf.models.umt.modeling_umt import UMTModel, UMTPreTrainedModel, contrastive_loss, similarity
+
+MATCH = 1
+"""Column of the matching logits that speaks for a match."""
+
+
+@dataclass
+class UMTRetrievalOutput(ModelOutput):
+    """What a forward pass returns.
+
+    Attributes:
+        loss: sum of the two losses, only where asked for.
+        contrastive_loss, matching_loss: its parts.
+        similarity: (videos, texts), cosine in [-1, 1], without temperature.
+        matching_logits: (3 n, 2) of the pairs that the matching loss looked at: the n given ones, then each text with
+            another video, then each video with another text; only with a loss.
+        video_embeds: (videos, frames, projection_dim), each of length 1.
+        text_embeds: (texts, projection_dim), each of length 1.
+    """
+
+    loss: Tensor | None = None
+    contrastive_loss: Tensor | None = None
+    matching_loss: Tensor | None = None
+    similarity: Tensor | None = None
+    matching_logits: Tensor | None = None
+    video_embeds: Tensor | None = None
+    text_embeds: Tensor | None = None
+
+
+class UMTForVideoTextRetrieval(UMTPreTrainedModel):
+    """Towers, fusion layers and matching head; :class:`UMTModel` is the part that scores captions alone."""
+
+    _no_split_modules = ["VideoMAELayer", "BertLayer", "BlipTextLayer"]
+
+    def __init__(self, config: UMTConfig) -> None:
+        super().__init__(config)
+        self.umt = UMTModel(config)
+        self.fusion = BlipTextEncoder(fusion_config(config))
+        self.itm_head = nn.Linear(config.text_config.hidden_size, 2)
+        self.post_init()
+
+    def fuse(self, text_hidden: Tensor, attention_mask: Tensor | None, video_tokens: Tensor) -> Tensor:
+        """Hidden states (pairs, tokens, hidden) of text ``i`` that has looked at video ``i``.
+
+        Args:
+            text_hidden: (pairs, tokens, hidden) from ``UMTModel.encode_text``.
+            attention_mask: (pairs, tokens), 1 for real tokens; ``None``: all are.
+            video_tokens: (pairs, frames * patches, hidden) from ``UMTModel.encode_video``.
+        """
+        mask = _additive(attention_mask, text_hidden.dtype)
+        found = self.fusion(text_hidden, attention_mask=mask, encoder_hidden_states=video_tokens, use_cache=False)
+        return cast(Tensor, found.last_hidden_state)
+
+    def matching_logits(self, text_hidden: Tensor, attention_mask: Tensor | None, video_tokens: Tensor) -> Tensor:
+        """Logits (pairs, 2) of "no match" and "match"; arguments as for :meth:`fuse`."""
+        return cast(Tensor, self.itm_head(self.fuse(text_hidden, attention_mask, video_tokens)[:, 0]))
+
+    def forward(
+        self,
+        pixel_values: Tensor,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        video_ids: Tensor | None = None,
+        return_loss: bool = False,
+        generator: torch.Generator | None = None,
+        **kwargs: Any,
+    ) -> UMTRetrievalOutput:
+        """Compare every video with every text; with ``return_loss`` text ``i`` describes video ``i``.
+
+        Args:
+            pixel_values: (videos, frames, 3, height, width).
+            input_ids: (texts, tokens).
+            attention_mask: (texts, tokens), 1 for real tokens; ``None``: all are.
+            video_ids: (videos,), equal where two rows show one video; only the losses use it. ``None``: all differ.
+            return_loss: also compute both losses (OpenGVLab/UMT's VTC and VTM).
+            generator: draws the negatives of the matching loss; ``None``: torch's own.
+            kwargs: taken and ignored, since ``Trainer`` passes its own.
+        """
+        tokens, frame_vectors = self.umt.encode_video(pixel_values)
+        hidden = self.umt.encode_text(input_ids, attention_mask)
+        video_embeds = self.umt.project_video(frame_vectors)
+        text_embeds = F.normalize(self.umt.text_proj(hidden[:, 0]).float(), dim=-1)
+        scores = similarity(video_embeds, text_embeds)
+        found = UMTRetrievalOutput(similarity=scores, video_embeds=video_embeds, text_embeds=text_embeds)
+        if return_loss:
+            logits = scores / self.umt.clamped_temperature()
+            found.contrastive_loss = contrastive_loss(logits, video_ids)
+            videos, texts = hard_negatives(logits, video_ids, generator)
+            found.matching_logits = self._matching(tokens, hidden, attention_mask, videos, texts)
+            labels = torch.zeros(len(found.matching_logits), dtype=torch.long, device=scores.device)
+            labels[: len(scores)] = MATCH
+            found.matching_loss = F.cross_entropy(found.matching_logits.float(), labels)
+            found.loss = found.contrastive_loss + found.matching_loss
+        return found
+
+    def _matching(self, tokens: Tensor, hidden: Tensor, mask: Tensor | None, videos: Tensor, texts: Tensor) -> Tensor:
+        """Logits of the given pairs, of texts with other videos, of videos with other texts."""
+        own = torch.arange(len(tokens), device=tokens.device)
+        which_video, which_text = torch.cat([own, videos, own]), torch.cat([own, own, texts])
+        return self.matching_logits(
+            hidden[which_text], None if mask is None else mask[which_text], tokens[which_video]
+        )
+
+
+def fusion_config(config: UMTConfig) -> BlipTextConfig:
+    """The fusion layers as BLIP's text layers: the width of the text, looking at tokens of the vision tower."""
+    text = config.text_config
+    return BlipTextConfig(
+        hidden_size=text.hidden_size,
+        encoder_hidden_size=config.vision_config.hidden_size,
+        intermediate_size=text.intermediate_size,
+        num_hidden_layers=config.fusion_layers,
+        num_attention_heads=text.num_attention_heads,
+        hidden_act=text.hidden_act,
+        hidden_dropout_prob=text.hidden_dropout_prob,
+        attention_probs_dropout_prob=text.attention_probs_dropout_prob,
+        layer_norm_eps=text.layer_norm_eps,
+        max_position_embeddings=text.max_position_embeddings,
+        is_decoder=True,  # BLIP builds the layers that look at the video only then
+        use_cache=False,
+    )
+
+
+@torch.no_grad()
+def hard_negatives(
+    logits: Tensor, video_ids: Tensor | None = None, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    """For each text another video and for each video another text, likelier the more similar they are.
+
+    Args:
+        logits: (n, n), video ``i`` against text ``j``, divided by the temperature.
+        video_ids: (n,); pairs with equal ids are never negatives of each other. ``None``: all differ.
+        generator: ``None``: torch's own.
+
+    Returns:
+        Two (n,) tensors of indices.
+
+    Raises:
+        ValueError: when all pairs show one video, so that there are no negatives.
+    """
+    ids = torch.arange(len(logits), device=logits.device) if video_ids is None else video_ids
+    same = ids[:, None] == ids[None, :]
+    if same.all(dim=1).any():
+        raise ValueError("the matching loss needs other videos in the batch: it has only one")
+    scores = logits.float()
+    to_text = scores.masked_fill(same, -torch.inf).softmax(dim=1)
+    to_video = scores.T.masked_fill(same, -torch.inf).softmax(dim=1)
+    videos = torch.multinomial(to_video, 1, generator=generator)[:, 0]
+    return videos, torch.multinomial(to_text, 1, generator=generator)[:, 0]
+
+
+def _additive(mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    if mask is None:
+        return None
+    return (1.0 - mask[:, None, None, :].to(dtype)) * torch.finfo(dtype).min
