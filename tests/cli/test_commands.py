@@ -15,8 +15,8 @@ from panda_hf.cli import app
 from panda_hf.errors import OutputError
 from tests.publishing.synthetic import film, write_output
 
-COMMANDS = ("curate", "demo", "report", "calibrate", "score-shots", "subset", "mini")
-MINI_COMMANDS = ("films", "train", "score")
+COMMANDS = ("curate", "plan", "shortlist", "demo", "report", "calibrate", "score-shots", "subset", "mini")
+MINI_COMMANDS = ("films", "train", "score", "coverage")
 HEAVY = {"torch", "datasets", "transformers", "numpy", "pyarrow", "av", "cv2", "jinja2", "scenedetect"}
 
 runner = CliRunner()
