@@ -103,6 +103,10 @@ def build(
         )
     if listed.channels:
         typer.echo("The release does not name channels, so those of the opt-out list could not be left out.")
+    if summary.unmatched_opt_outs:
+        typer.echo(
+            f"{summary.unmatched_opt_outs:,} of {len(listed.videos):,} videos of the opt-out list are in no file."
+        )
     typer.echo("\n".join(closing(out, summary)))
 
 

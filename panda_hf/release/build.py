@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -20,6 +18,7 @@ from panda_hf.release.duplicates import remove_duplicates
 from panda_hf.release.shards import Place, ShardResult, write_shard
 from panda_hf.release.source import BLOCK_BYTES, Block, Header, ReleaseCSV, ReleaseFile
 from panda_hf.release.summary import BuildSummary, PartSummary, add_counts
+from panda_hf.release.unfinished import move, unfinished
 from panda_hf.rights import OptOut
 
 RECORD = "build.json"
@@ -61,28 +60,25 @@ def build_release(
 
     Raises:
         SourceError: a file cannot be read or is not of the release, or two are of the same part.
-        OutputError: ``out`` is there and may not be replaced.
+        OutputError: ``out`` is there and may not be replaced, or cannot be written.
     """
     began = time.monotonic()
     target = Path(out)
-    _check(sources, target, overwrite)
-    count = workers or min(MAX_WORKERS, _cores())
     listed = opt_out or OptOut()
-    unfinished = target.absolute().with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.building")
     versions = {"panda_hf": __version__, "pyarrow": pa.__version__}
     summary = BuildSummary(target, opt_out_digest=listed.digest if listed else None, versions=versions)
     try:
-        unfinished.mkdir(parents=True)
-        for source in sources:
-            with ReleaseFile(source) as file:
-                summary.parts.append(_build_part(file, unfinished, count, listed, progress))
-        summary.rejected_files = _number_rejects(unfinished)
-        summary.wall_seconds = round(time.monotonic() - began, 3)
-        if finish is not None:
-            finish(unfinished, summary)
-        _move(unfinished, target)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        _check(sources, target, overwrite)
+        with unfinished(target) as folder:
+            _build_parts(sources, folder, summary, workers or min(MAX_WORKERS, _cores()), listed, progress)
+            summary.wall_seconds = round(time.monotonic() - began, 3)
+            if finish is not None:
+                finish(folder, summary)
+            move(folder, target, replace=overwrite)
+    except OSError as error:
+        raise OutputError(
+            f"{target} cannot be written: {error}. Give another --out, or make room"
+        ) from error
     return summary
 
 
@@ -108,9 +104,28 @@ def _check(sources: Sequence[ReleaseCSV], target: Path, overwrite: bool) -> None
         raise OutputError(f"{target} is there already; give another --out, or --overwrite to replace it")
 
 
+def _build_parts(
+    sources: Sequence[ReleaseCSV],
+    folder: Path,
+    summary: BuildSummary,
+    workers: int,
+    opt_out: OptOut,
+    progress: Progress | None,
+) -> None:
+    matched: set[str] = set()
+    for source in sources:
+        with ReleaseFile(source) as file:
+            part, named = _build_part(file, folder, workers, opt_out, progress)
+        summary.parts.append(part)
+        matched |= named
+    summary.unmatched_opt_outs = len(opt_out.videos - matched)
+    summary.rejected_files = _number_rejects(folder)
+
+
 def _build_part(
     file: ReleaseFile, folder: Path, workers: int, opt_out: OptOut, progress: Progress | None
-) -> PartSummary:
+) -> tuple[PartSummary, set[str]]:
+    """Write the shards of one file; what came of it, and which entries of the opt-out list named a record."""
     source, header = file.source, file.header
     summary = PartSummary(source.part, source.name, Path(source.path).stat().st_size)
     summary.late_columns, summary.extra_columns = header.has_late_columns, header.extra
@@ -133,7 +148,7 @@ def _build_part(
     summary.files = _number_shards(folder, results)
     summary.parquet_bytes = sum((folder / name).stat().st_size for name in summary.files)
     summary.check()
-    return summary
+    return summary, set().union(*(result.opt_outs for result in results))
 
 
 def _shards(
@@ -184,8 +199,11 @@ def _grouped(blocks: Iterator[Block], size: int) -> Iterator[list[Block]]:
 
 
 def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error}") from error
 
 
 def _number_shards(folder: Path, results: Sequence[ShardResult]) -> list[str]:
@@ -207,13 +225,3 @@ def _number_rejects(folder: Path) -> list[str]:
         os.replace(path, folder / name)
         names.append(name)
     return names
-
-
-def _move(unfinished: Path, target: Path) -> None:
-    if target.exists():
-        old = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.old")
-        os.replace(target, old)
-        os.replace(unfinished, target)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        os.replace(unfinished, target)

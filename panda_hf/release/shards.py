@@ -69,6 +69,8 @@ class ShardResult:
     videos_read: int = 0
     causes: list[str] = field(default_factory=list)
     opted_out: int = 0
+    opt_outs: set[str] = field(default_factory=set)
+    """Entries of the opt-out list that named a record."""
     empty_lines: int = 0
     seconds: float = 0.0
 
@@ -88,6 +90,7 @@ def write_shard(place: Place, blocks: Sequence[Block], header: Header, opt_out: 
             result.clips += rows.table.num_rows
             result.videos_read += rows.videos
             result.opted_out += rows.opted_out
+            result.opt_outs |= rows.opt_outs
             result.empty_lines += rows.empty_lines
             result.seconds += rows.seconds
             waiting.append(rows.table)

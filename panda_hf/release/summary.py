@@ -58,6 +58,8 @@ class BuildSummary:
     parts: list[PartSummary] = field(default_factory=list)
     rejected_files: list[str] = field(default_factory=list)
     opt_out_digest: str | None = None
+    unmatched_opt_outs: int = 0
+    """Videos of the opt-out list that no file has."""
     wall_seconds: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
 

@@ -33,6 +33,8 @@ class Rows:
     videos: int = 0
     """Records read: those of ``table``, the rejects and the opted out."""
     opted_out: int = 0
+    opt_outs: frozenset[str] = frozenset()
+    """Entries of the opt-out list that named a record."""
     empty_lines: int = 0
     seconds: float = 0.0
     """Footage in ``table``."""
@@ -42,11 +44,12 @@ def to_rows(records: Records, opt_out: OptOut) -> Rows:
     """Clip rows of every record in which all lists fit together; the others with their cause."""
     columns = _parsed(records)
     causes = _problems(records, columns)
-    out = _opted_out(records, opt_out)
+    out, named = _opted_out(records, opt_out)
     good = np.ones(len(records), bool)
     good[[row for row in causes if row not in out]] = False
     good[list(out)] = False
-    unread = [reject for reject in records.rejects if not _mentions(reject, opt_out)]
+    mentioned = [_mentioned(reject, opt_out) for reject in records.rejects]
+    unread = [reject for reject, entries in zip(records.rejects, mentioned, strict=True) if not entries]
     rejects = [*unread, *(records.reject(row, causes[row]) for row in sorted(causes) if row not in out)]
     ids = pc.filter(records.columns["videoID"], pa.array(good))
     table, seconds = _table(records, columns, good, ids)
@@ -57,6 +60,7 @@ def to_rows(records: Records, opt_out: OptOut) -> Rows:
         rejects=rejects,
         videos=len(records) + len(records.rejects),
         opted_out=len(out) + len(records.rejects) - len(unread),
+        opt_outs=named.union(*mentioned),
         empty_lines=records.empty_lines,
         seconds=seconds,
     )
@@ -130,19 +134,24 @@ def _bad_ids(ids: pa.Array) -> np.ndarray:
     return np.flatnonzero((lengths == 0) | (lengths > MAX_ID_BYTES) | odd.astype(bool))
 
 
-def _opted_out(records: Records, opt_out: OptOut) -> set[int]:
+def _opted_out(records: Records, opt_out: OptOut) -> tuple[set[int], frozenset[str]]:
+    """The records that the list names, and by which of its entries."""
     if not opt_out:
-        return set()
+        return set(), frozenset()
     listed = pa.array(sorted(opt_out.videos), pa.string())
     ids, urls = records.columns["videoID"], records.columns["url"]
     known = pc.extract_regex(urls, r"[?&]v=(?P<id>[A-Za-z0-9_-]{11})(?:&|$)").field("id")
-    named = pc.or_(pc.is_in(ids, listed), pc.or_(pc.is_in(urls, listed), pc.is_in(known, listed)))
-    return set(np.flatnonzero(_numbers(named)).tolist())
+    rows, entries = set[int](), set[str]()
+    for column in (ids, urls, known):
+        is_listed = pc.is_in(column, listed)
+        rows.update(np.flatnonzero(_numbers(is_listed)).tolist())
+        entries.update(pc.filter(column, is_listed).to_pylist())
+    return rows, frozenset(entries)
 
 
-def _mentions(reject: Reject, opt_out: OptOut) -> bool:
-    """Whether a record that could not be taken apart holds a listed video's id, in whichever cell."""
-    return bool(opt_out.videos) and not opt_out.videos.isdisjoint(_WORD.findall(reject.text))
+def _mentioned(reject: Reject, opt_out: OptOut) -> frozenset[str]:
+    """Of the listed videos those whose id stands in a record that could not be taken apart, in whichever cell."""
+    return opt_out.videos.intersection(_WORD.findall(reject.text)) if opt_out.videos else frozenset()
 
 
 def _table(records: Records, columns: dict[str, Lists], good: np.ndarray, ids: pa.Array) -> tuple[pa.Table, float]:

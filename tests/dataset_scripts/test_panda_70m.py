@@ -249,16 +249,17 @@ def test_files_without_a_usable_row_make_no_folder(tmp_path: Path) -> None:
 def test_those_who_opted_out_are_not_in_it_and_not_named(tmp_path: Path) -> None:
     source = made_csv(tmp_path / "panda70m_validation.csv", True)
     listed = tmp_path / "opt-out.txt"
-    listed.write_text("video_00003\nhttps://youtu.be/video_00004\nchannel:some body\n")
+    listed.write_text("video_00003\nhttps://youtu.be/video_00004\nchannel:some body\nnowhere_123\n")
     output = built(source, "--out", tmp_path / "out", "--opt-out", listed)
     assert "30 videos read = 28 written + 0 rejected + 2 opted out" in output and "channels" in output
+    assert "1 of 3 videos of the opt-out list are in no file." in output
     kept = [row for row in plain_rows(source) if row["video_id"] not in ("video_00003", "video_00004")]
     assert loaded(tmp_path / "out", "2m", "validation").to_list() == kept
     card, record = ((tmp_path / "out" / name).read_text(encoding="utf-8") for name in ("README.md", "build.json"))
     assert "2 rows of the CSV files left out" in card
     for text in (card, record):
         assert "video_0000" not in text and "some body" not in text
-    assert json.loads(record)["opt_out"]["entries"] == 3
+    assert json.loads(record)["opt_out"]["entries"] == 4
 
 
 def test_the_record_says_what_was_built_of_what(tmp_path: Path) -> None:

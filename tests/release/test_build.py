@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -63,6 +66,16 @@ def test_made_rows_are_read_value_for_value_whatever_the_workers(tmp_path: Path,
         one, three = ((tmp_path / f"out{n}" / "full" / name).read_bytes() for n in (1, 3))
         assert one == three
     assert Features.from_arrow_schema(pq.read_schema(tmp_path / "out1" / part.files[0])) == schema.RELEASE_ROW
+
+
+def test_the_summary_holds_the_digest_of_each_source(tmp_path: Path) -> None:
+    source = csv_file(tmp_path / "x.csv", [("v1", *GOOD)])
+    packed = tmp_path / "x.csv.gz"
+    packed.write_bytes(gzip.compress(source.read_bytes()))
+    for path in (source, packed):
+        (part,) = built(path, tmp_path / f"out-{path.name}").parts
+        assert part.source_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert part.source_bytes == len(path.read_bytes())
 
 
 def test_archives_are_read_as_they_are(tmp_path: Path) -> None:
@@ -196,7 +209,19 @@ def test_a_video_that_opted_out_is_only_counted(tmp_path: Path) -> None:
     assert [row["video_id"] for row in rows_of(tmp_path / "out")] == ["v2"]
     assert rejects_of(tmp_path / "out") == []
     assert (summary.parts[0].videos_read, summary.parts[0].opted_out) == (3, 2)
+    assert summary.unmatched_opt_outs == 0
     assert "v3" not in str(summary.as_dict())
+
+
+def test_opt_outs_that_no_file_has_are_counted(tmp_path: Path) -> None:
+    watch = "https://www.youtube.com/watch?v="
+    rows = [("v2", *GOOD), ("v3", watch + "-2yHu5qgTzM", *GOOD[1:]), ("v4", *GOOD), ("broken", "x")]
+    sources = [csv_file(tmp_path / f"{part}.csv", rows[start::2]) for part, start in (("full", 0), ("2m", 1))]
+    listed = OptOut.of(["v2", "-2yHu5qgTzM", "broken", "nowhere", "https://example.org/no", "channel:x"])
+    parts = [ReleaseCSV(path, f"{path.stem}/train") for path in sources]
+    summary = build_release(parts, tmp_path / "out", opt_out=listed)
+    assert sum(part.opted_out for part in summary.parts) == 3
+    assert summary.unmatched_opt_outs == 2
 
 
 def test_no_text_of_a_video_that_opted_out_is_kept_among_the_rejects(tmp_path: Path) -> None:
@@ -282,9 +307,70 @@ def test_when_the_end_fails_no_folder_appears(tmp_path: Path) -> None:
     def fail(folder: Path, summary: BuildSummary) -> None:
         raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OutputError, match="out cannot be written: disk full"):
         built(source, tmp_path / "out", finish=fail)
     assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
+
+
+@pytest.mark.parametrize("place", ["file.txt/out", "file.txt/deep/er/out", "/proc/nothing/out", "x" * 300])
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, place: str) -> None:
+    source = csv_file(tmp_path / "x.csv", [("v1", *GOOD)])
+    (tmp_path / "file.txt").write_text("in the way")
+    with pytest.raises(OutputError, match="out cannot be written|File name too long"):
+        built(source, tmp_path / place)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file.txt", "x.csv"]
+
+
+def test_a_disk_that_fills_up_is_told_and_nothing_is_left(tmp_path: Path) -> None:
+    source = write_release_csv(tmp_path / "made.csv", 3_000, mean_clips=6)
+    code = (
+        "import resource, signal; from panda_hf.release import ReleaseCSV, build_release\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (9999, 9999))\n"
+        f"build_release([ReleaseCSV({str(source)!r}, 'full/train')], {str(tmp_path / 'out')!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "OutputError" in done.stderr.splitlines()[-1] and "out cannot be written" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["made.csv"]
+
+
+def test_what_a_killed_build_left_goes_with_the_next_and_a_running_one_keeps_its_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = csv_file(tmp_path / "x.csv", [("v1", *GOOD)])
+    code = (
+        "import os; from panda_hf.release import ReleaseCSV, build_release\n"
+        f"sources = [ReleaseCSV({str(source)!r}, 'full/train')]\n"
+        f"build_release(sources, {str(tmp_path / 'out')!r}, finish=lambda *_: os._exit(9))"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 9
+    (left,) = tmp_path.glob(".out.*.building")
+    others = tmp_path / ".out.txt", tmp_path / ".outer.01234567.building"
+    for path in others:
+        path.mkdir()
+
+    def beside(folder: Path, summary: BuildSummary) -> None:
+        assert not left.exists() and "left by a build that was killed" in caplog.text
+        built(source, tmp_path / "out")
+        assert folder.exists()
+        (tmp_path / "out" / "build.json").write_text("{}")
+
+    with pytest.raises(OutputError, match="out cannot be written"):
+        built(source, tmp_path / "out", finish=beside)
+    assert (tmp_path / "out" / "build.json").exists(), "what was made meanwhile is not replaced unasked"
+    assert sorted(path for path in tmp_path.iterdir() if path.name.startswith(".")) == sorted(others)
+
+
+def test_what_a_killed_build_had_put_aside_is_kept_until_something_took_its_place(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = csv_file(tmp_path / "x.csv", [("v1", *GOOD)])
+    aside = tmp_path / ".out.01234567.old"
+    aside.mkdir()
+    built(source, tmp_path / "out")
+    assert aside.exists() and "put aside" in caplog.text
+    (tmp_path / "out" / "build.json").write_text("{}")
+    built(source, tmp_path / "out", overwrite=True)
+    assert not aside.exists()
 
 
 def test_two_files_of_one_part_are_refused(tmp_path: Path) -> None:
