@@ -11,21 +11,41 @@ if TYPE_CHECKING:
 
     from panda_hf.captioning.registry.card import Decoding
 
+_GOLDEN, _MIX_1, _MIX_2 = (word - 2**64 for word in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+"""Odd constants of SplitMix64, as signed numbers: a product keeps its low 64 bits."""
+
 
 def row_key(decoding: Decoding, teacher: str, clip_id: str) -> str:
     """What decides the draws of one teacher for one clip."""
     return f"{decoding.seed}/{teacher}/{clip_id}"
 
 
-def uniform(key: str, step: int) -> float:
-    """A number in [0, 1) for each key and step, always the same one: 53 bits of a SHA-256.
+def gumbel(keys: Sequence[str], step: int, words: torch.Tensor) -> torch.Tensor:
+    """Gumbel noise, float64 (keys, words): a number for each key, step and word, always the same one.
 
-    Example:
-        >>> uniform("0/blip/v.1", 0) == uniform("0/blip/v.1", 0) != uniform("0/blip/v.1", 1)
-        True
+    Whoever adds it to log-probabilities and takes the largest draws by these probabilities (Gumbel-max). Where two
+    runs differ in the last bits, as batches of 16-bit models do, they still draw the same word as often as any
+    method can make them; a draw along the summed probabilities would soon fall apart.
+
+    Args:
+        keys: one per row.
+        step: of the words written so far.
+        words: their numbers in the vocabulary, int64 (words,).
     """
-    digest = hashlib.sha256(f"{key}/{step}".encode()).digest()
-    return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
+    import torch
+
+    digests = [hashlib.sha256(f"{key}/{step}".encode()).digest() for key in keys]
+    roots = [int.from_bytes(digest[:8], "big", signed=True) for digest in digests]
+    bits = _mixed(torch.tensor(roots, device=words.device)[:, None] + words * _GOLDEN)
+    uniform = (((bits >> 12) & (2**52 - 1)).double() + 0.5) / 2**52
+    return -(-uniform.log()).log()
+
+
+def _mixed(bits: torch.Tensor) -> torch.Tensor:
+    """Each int64 as another that looks random: the finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
+    bits = (bits ^ ((bits >> 30) & (2**34 - 1))) * _MIX_1
+    bits = (bits ^ ((bits >> 27) & (2**37 - 1))) * _MIX_2
+    return bits ^ ((bits >> 31) & (2**33 - 1))
 
 
 def request_seed(key: str) -> int:
@@ -90,10 +110,11 @@ class DrawnWords:
 
         if len(scores) != len(self.keys):
             raise ValueError(f"{len(scores)} rows of scores for {len(self.keys)} clips: sampling takes one row a clip")
-        chances = likeliest(scores.float() / self.decoding.temperature, self.decoding.top_p).double().cumsum(dim=-1)
-        draws = torch.tensor([uniform(key, step) for key in self.keys], dtype=torch.float64, device=scores.device)
-        words = torch.searchsorted(chances, (draws * chances[:, -1])[:, None], right=True)
-        return torch.full_like(scores, -torch.inf).scatter(1, words.clamp(max=scores.shape[1] - 1), 0.0)
+        chances = likeliest(scores.float() / self.decoding.temperature, self.decoding.top_p)
+        possible = (chances > 0).any(dim=0).nonzero()[:, 0]
+        noise = gumbel(self.keys, step, possible)
+        words = possible[(chances[:, possible].double().log() + noise).argmax(dim=-1)]
+        return torch.full_like(scores, -torch.inf).scatter(1, words[:, None], 0.0)
 
 
 def likeliest(scores: torch.Tensor, top_p: float) -> torch.Tensor:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import email.utils
+import functools
 import io
 import logging
 import os
@@ -26,7 +27,6 @@ from panda_hf.captioning.prompts import build_prompt
 from panda_hf.captioning.registry.endpoint import Endpoint
 from panda_hf.captioning.seeds import request_seed
 from panda_hf.errors import EndpointError
-from panda_hf.models.release import release_models
 from panda_hf.stage import apply
 from panda_hf.video import pack_frames
 from tests.captioning import chat_server
@@ -37,9 +37,10 @@ KEY = "sk-very-secret-0123456789"
 
 
 @pytest.fixture(autouse=True)
-def short_pauses(monkeypatch):
+def fresh_servers(monkeypatch):
+    """No memory of another test's server, and short pauses."""
     monkeypatch.setattr(server, "FIRST_PAUSE_SECONDS", 0.02)
-    release_models()
+    monkeypatch.setattr(server, "_server", functools.cache(lambda endpoint, process: server.Server(endpoint)))
 
 
 @pytest.fixture
@@ -369,6 +370,17 @@ def test_while_a_server_stays_away_clips_fail_fast_with_the_cause_and_none_is_lo
     assert all("does not answer" in notes[0]["message"] for notes in done["caption_errors"])
     with chat_server.running(port=port):
         assert captions(rows_of(3), stage) == [said(i) for i in range(3)]
+
+
+def ask(rows: Dataset, url: str) -> list[str | None]:
+    done = rows.map(stage_of(url), batched=True, batch_size=2, num_proc=2)
+    return done["caption_served"][:]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_forked_workers_have_connections_of_their_own(chat):
+    assert captions(rows_of(4), stage_of(chat.url)) == [said(i) for i in range(4)]
+    assert ask(rows_of(8), chat.url) == [said(i) for i in range(8)]
 
 
 def test_ctrl_c_does_not_wait_for_a_server_that_is_away():

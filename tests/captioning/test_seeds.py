@@ -8,7 +8,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, T5Config, T5ForConditionalGeneration
 
 from panda_hf.captioning.registry.card import Decoding
-from panda_hf.captioning.seeds import DrawnWords, generate_settings, likeliest, request_seed, row_key, uniform
+from panda_hf.captioning.seeds import DrawnWords, generate_settings, gumbel, likeliest, request_seed, row_key
 
 SAMPLING = Decoding(max_new_tokens=12, sample=True, temperature=1.0, top_p=0.95, seed=3)
 PROMPTS = {"v.0": [5, 6, 7], "v.1": [8], "v.2": [5, 6, 7], "w.0": [9, 10, 11, 12, 13]}
@@ -106,9 +106,36 @@ def test_another_number_of_rows_than_of_clips_is_refused():
         draw(torch.zeros(2, 1, dtype=torch.long), torch.zeros(2, 4))
 
 
-def test_uniform_numbers_are_uniform():
-    numbers = np.array([uniform("k", step) for step in range(10_000)])
-    assert ((numbers >= 0) & (numbers < 1)).all()
-    assert np.allclose(np.histogram(numbers, bins=10, range=(0, 1))[0] / 10_000, 0.1, atol=0.015)
+def test_the_noise_is_gumbel_noise_and_its_own_for_each_key_step_and_word():
+    words = torch.arange(1000)
+    noise = torch.stack([gumbel(["a", "b"], step, words) for step in range(10)])
+    assert len(noise.unique()) == noise.numel()
+    # The mean of Gumbel noise is Euler's constant, its variance pi^2 / 6; of 20,000 the standard errors are
+    # 1.28 / 141 = 0.009 and, from the fourth moment, 0.025: four of them.
+    assert abs(float(noise.mean()) - 0.5772) < 0.036
+    assert abs(float(noise.var()) - np.pi**2 / 6) < 0.1
+    series = noise[:, 0].flatten().numpy()
+    assert abs(np.corrcoef(series[1:], series[:-1])[0, 1]) < 0.04
+    assert abs(np.corrcoef(noise[:, 0].flatten(), noise[:, 1].flatten())[0, 1]) < 0.04
+
+
+def test_a_word_s_noise_does_not_depend_on_which_others_may_be_drawn():
+    alone = gumbel(["a"], 3, torch.tensor([7, 400]))
+    assert torch.equal(gumbel(["z", "a"], 3, torch.arange(500))[1:, [7, 400]], alone)
+
+
+def test_scores_that_differ_in_the_last_bits_of_16_draw_the_same_word_nearly_always():
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randn(1000, 1500, generator=generator) * 2.5
+    noisy = scores + torch.randn(1000, 1500, generator=generator) * 0.02
+    keys = [f"0/t/v.{i}" for i in range(1000)]
+    ids = torch.zeros(1000, 1, dtype=torch.long)
+    drawn = [DrawnWords(Decoding(sample=True), keys)(ids, s).argmax(dim=-1) for s in (scores, noisy)]
+    total_variation = float((scores.softmax(-1) - noisy.softmax(-1)).abs().sum(dim=-1).mean() / 2)
+    # No two draws can differ more rarely than by the total variation; Gumbel-max does by at most twice that.
+    assert float((drawn[0] != drawn[1]).float().mean()) < 2 * total_variation + 0.01
+
+
+def test_a_server_is_given_a_seed_of_its_own_for_each_clip():
     seeds = {request_seed(row_key(SAMPLING, "t", f"v.{i}")) for i in range(1000)}
     assert len(seeds) == 1000 and all(0 <= seed < 2**31 for seed in seeds)
