@@ -25,6 +25,17 @@ Family = Literal[
 PromptKind = Literal["none", "ask", "conversation", "task"]
 """none: pixels only; ask: the four-part prompt, in the processor's chat template where it has one; conversation: the
 four-part prompt between the turns ``card.turns``; task: the words ``card.task``, as the checkpoint was trained."""
+_WORDS: frozenset[Modality] = frozenset(("text", "subtitle", "metadata"))
+TAKES: dict[str, frozenset[Modality]] = {
+    "blip2": _WORDS | {"image"},
+    "florence2": frozenset({"image"}),
+    "git": frozenset(("image", "video")),
+    "instructblip": _WORDS | {"image", "video"},
+    "text_only": _WORDS,
+    "video_llama": _WORDS | {"video"},
+    "videochat_text": _WORDS | {"video"},
+}
+"""What a family can be shown; those that are not here take anything."""
 Fidelity = Literal["exact", "assembled", "substitute"]
 """exact: the very model; assembled: the original from parts that transformers has; substitute: another model in its
 place. Always with respect to the teacher of that name, and ``exact`` for a teacher that stands for itself."""
@@ -85,6 +96,14 @@ class TeacherCard:
     licence: str = ""  # of the weights
     billions: float | None = None  # of parameters, all parts together; None: unknown
     source: str = ""  # where inputs and generation settings come from
+
+    def __post_init__(self) -> None:
+        taken = TAKES.get(self.family)
+        if taken is not None and not taken.issuperset(self.sees):
+            raise ValueError(
+                f"teacher {self.name!r}: sees={self.sees}, but the family {self.family!r} can be shown only "
+                f"{sorted(taken)}; take another family, or change sees"
+            )
 
     def part(self, role: str) -> str:
         """The checkpoint of a role of a pipeline; ``""`` where it has none."""

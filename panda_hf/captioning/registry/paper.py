@@ -8,7 +8,6 @@ _LAVIS = Decoding(max_new_tokens=30, num_beams=5)
 _LAVIS_SOURCE = "LAVIS generate defaults for pretrain_* checkpoints: empty prompt, beams 5, length 30"
 _CHAT = Decoding(max_new_tokens=300, sample=True, top_p=0.9, stop=("###",))
 _VIDEO_LLAMA_SOURCE = "Video-LLaMA demo: 8 uniform frames, sampling at temperature 1, top-p 0.9, 300 new tokens"
-_VIDEO_TURNS = ("###Human: <Video><ImageHere></Video> ", "###Assistant:")
 
 
 def _blip2(name: str, checkpoint: str, billions: float) -> TeacherCard:
@@ -35,7 +34,6 @@ CARDS = (
         ("video",),
         _CHAT,
         "conversation",
-        turns=_VIDEO_TURNS,
         num_frames=8,
         model_class="VideoLlamaForConditionalGeneration",
         sets=("paper",),
@@ -54,7 +52,6 @@ CARDS = (
         ("video", "subtitle"),
         _CHAT,
         "conversation",
-        turns=_VIDEO_TURNS,
         num_frames=8,
         model_class="VideoLlamaForConditionalGeneration",
         sets=("paper",),

@@ -9,6 +9,7 @@ from typing import Any
 from panda_hf.captioning.prompts import build_prompt
 from panda_hf.captioning.registry.card import Decoding, TeacherCard
 from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frame, pick_frames, words_of
+from panda_hf.captioning.teachers.chat import one_turn, starts_itself
 from panda_hf.captioning.teachers.generating import decode, generate, pad_for_generation
 from panda_hf.models.loading import Loading
 
@@ -41,11 +42,13 @@ class ImageTextToTextTeacher:
             chat_prompt(processor, self._words(clip, processor), 1 if as_video else len(view), as_video)
             for clip, view in zip(clips, views, strict=True)
         ]
-        pixels: dict[str, Any] = {"images": [list(view) for view in views]}
+        more: dict[str, Any] = {"images": [list(view) for view in views]}
         if as_video:
             when = [metadata_of(clip, len(view)) for clip, view in zip(clips, views, strict=True)]
-            pixels = {"videos": views, "video_metadata": when, "do_sample_frames": False}
-        return processor(text=prompts, padding=True, return_tensors="pt", **pixels)
+            more = {"videos": views, "video_metadata": when, "do_sample_frames": False}
+        if starts_itself(processor.tokenizer, prompts[0]):
+            more["add_special_tokens"] = False
+        return processor(text=prompts, padding=True, return_tensors="pt", **more)
 
     def write(self, clips: Sequence[ClipInput], inputs: Any, decoding: Decoding) -> list[str]:
         """One string per prepared clip."""
@@ -79,17 +82,16 @@ def metadata_of(clip: ClipInput, frames: int) -> Any:
 def chat_prompt(processor: Any, words: str, count: int, as_video: bool) -> str:
     """One user turn by the processor's chat template: ``count`` images or videos, then ``words``.
 
-    Without a template the pictures' tokens are put before the words.
+    A template that was written for texts alone, or none at all, gets the pictures' tokens before the words.
     """
     kind = "video" if as_video else "image"
-    template = getattr(processor, "chat_template", None) or getattr(processor.tokenizer, "chat_template", None)
-    if not template:
-        return f"{getattr(processor, f'{kind}_token', '') * count}{words}"
-    pictures: list[dict[str, str]] = [{"type": kind}] * count
-    turn = {"role": "user", "content": [*pictures, {"type": "text", "text": words}]}
-    # Transformers warns at every call of an option that the template does not know.
-    thinking = {"enable_thinking": False} if "enable_thinking" in str(template) else {}
-    return str(processor.apply_chat_template([turn], add_generation_prompt=True, tokenize=False, **thinking))
+    plain = f"{getattr(processor, f'{kind}_token', '') * count}{words}"
+    if getattr(processor, "chat_template", None):
+        picture = {"type": kind}
+        prompt = one_turn(processor, [*[picture] * count, {"type": "text", "text": words}])
+        written_out = str(picture) in prompt  # the template took the parts for a text
+        return one_turn(processor, plain) if written_out else prompt
+    return one_turn(processor.tokenizer, plain) if processor.tokenizer.chat_template else plain
 
 
 def load(card: TeacherCard, device: str, loading: Loading) -> ImageTextToTextTeacher:

@@ -18,6 +18,7 @@ import numpy as np
 from panda_hf.captioning.prompts import ASK, build_prompt, cut_tokens, neutral
 from panda_hf.captioning.registry.card import Decoding, TeacherCard
 from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frames, words_of
+from panda_hf.captioning.teachers.chat import one_turn
 from panda_hf.captioning.teachers.generating import decode, generate, pad_for_generation
 from panda_hf.errors import CheckpointError
 from panda_hf.models.loading import Loading
@@ -132,10 +133,7 @@ def in_template(tokenizer: Any, prompt: str) -> str:
     """One user turn by the tokenizer's chat template; the prompt as it is where there is none."""
     if not tokenizer.chat_template:
         return f"{tokenizer.bos_token or ''}{prompt}\n"
-    turn = {"role": "user", "content": prompt}
-    return str(
-        tokenizer.apply_chat_template([turn], add_generation_prompt=True, tokenize=False, enable_thinking=False)
-    )
+    return one_turn(tokenizer, prompt)
 
 
 def _changes(captions: Sequence[str]) -> Iterable[tuple[int, str]]:
