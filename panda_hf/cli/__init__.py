@@ -23,6 +23,7 @@ from panda_hf.cli.push import push
 from panda_hf.cli.report import report
 from panda_hf.cli.score_mini import score
 from panda_hf.cli.score_shots import score_shots
+from panda_hf.cli.selector import selector
 from panda_hf.cli.shortlist import shortlist
 from panda_hf.cli.subset import subset
 from panda_hf.cli.teachers import teachers
@@ -70,6 +71,7 @@ app.command()(shortlist)
 app.command()(subset)
 
 app.add_typer(build, name="build")
+app.add_typer(selector, name="selector")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(teachers, name="teachers")
 mini = typer.Typer(no_args_is_help=True, help="The miniature: a made-up world of films, and small models of it.")

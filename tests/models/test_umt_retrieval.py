@@ -13,10 +13,11 @@ from transformers import BertConfig
 
 from panda_hf.errors import CheckpointError
 from panda_hf.models.umt import UMTConfig, UMTForVideoTextRetrieval, UMTModel
-from panda_hf.models.umt.convert_umt import convert_state_dict
+from panda_hf.models.umt.convert_umt import convert, convert_state_dict
 from panda_hf.models.umt.modeling_umt import sinusoid_table, stretched_table
 from panda_hf.models.umt.retrieval_umt import hard_negatives
-from tests.models.umt_sizes import tiny_config
+from panda_hf.selection.scorer import load_scorer
+from tests.models.umt_sizes import tiny_config, tiny_processor
 
 
 @pytest.fixture(scope="module")
@@ -196,3 +197,28 @@ def test_a_missing_fusion_tensor_is_refused_by_name(golden: dict[str, Any], conv
     with pytest.raises(CheckpointError, match=r"fusion\.layer\.1\.crossattention\.self\.key\.weight"):
         convert_state_dict(state, converted.config, UMTForVideoTextRetrieval)
     assert convert_state_dict(state, converted.config, UMTModel)  # the towers alone do not need it
+
+
+def test_an_official_file_becomes_a_folder_that_selects(
+    golden: dict[str, Any], converted: Any, tmp_path: Path
+) -> None:
+    tiny_processor().tokenizer.save_pretrained(tmp_path / "words")
+    torch.save({"model": golden["state_dict"]}, tmp_path / "tiny.pth")
+    convert(tmp_path / "tiny.pth", tmp_path / "words", tmp_path / "out", converted.config, num_frames=4, max_length=8)
+    again = UMTForVideoTextRetrieval.from_pretrained(tmp_path / "out")
+    assert all(torch.equal(t, again.state_dict()[n]) for n, t in converted.state_dict().items())
+    frames = np.random.default_rng(0).integers(0, 256, (6, 40, 60, 3), dtype=np.uint8)
+    scores = load_scorer(str(tmp_path / "out"), None, None, None)(frames, ["a red ball", "a blue cube"])
+    assert len(scores) == 2 and all(-1 <= score <= 1 for score in scores)
+    with pytest.raises(CheckpointError, match="already there"):
+        convert(tmp_path / "tiny.pth", tmp_path / "words", tmp_path / "out", converted.config)
+
+
+def test_files_that_hold_code_or_nothing_are_refused(tmp_path: Path) -> None:
+    torch.save({"model": Path}, tmp_path / "code.pth")
+    (tmp_path / "empty.pth").touch()
+    tiny_processor().tokenizer.save_pretrained(tmp_path / "words")
+    for name in ("code.pth", "empty.pth"):
+        with pytest.raises(CheckpointError, match=name):
+            convert(tmp_path / name, tmp_path / "words", tmp_path / "out", tiny_config())
+    assert not (tmp_path / "out").exists()

@@ -5,8 +5,12 @@ Source: the key lists of OpenGVLab/UMT's ``multi_modality`` checkpoints.
 
 from __future__ import annotations
 
+import os
+import pickle
 import re
+import shutil
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -14,6 +18,7 @@ from torch import Tensor
 from panda_hf.errors import CheckpointError
 from panda_hf.models.umt.configuration_umt import UMTConfig
 from panda_hf.models.umt.modeling_umt import UMTModel, UMTPreTrainedModel
+from panda_hf.models.umt.processing_umt import UMTProcessor
 from panda_hf.models.umt.retrieval_umt import UMTForVideoTextRetrieval
 
 # official name -> ours, after the tower's prefix was taken off; tried in order
@@ -57,7 +62,8 @@ def convert_state_dict(
     nested = official.get("model", official)
     source: Mapping[str, Tensor] = nested if isinstance(nested, Mapping) else official
     text_layers = config.text_config.num_hidden_layers
-    converted, unknown = {}, []
+    converted: dict[str, Tensor] = {}
+    unknown: list[str] = []
     for old, tensor in source.items():
         new = dict(_renamed(old, tensor, text_layers))
         if not new and not _UNUSED.match(old):
@@ -119,3 +125,53 @@ def _renamed_vision(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
         if match := re.match(pattern, name):
             yield f"umt.vision_model.{match.expand(replacement)}{name[match.end() :]}", tensor
             return
+
+
+def convert(
+    official: str | os.PathLike[str],
+    tokenizer: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    config: UMTConfig,
+    num_frames: int = 12,
+    max_length: int = 32,
+) -> UMTForVideoTextRetrieval:
+    """Write an official checkpoint as a folder that every ``from_pretrained`` here takes.
+
+    Args:
+        official: such as ``l16_25m.pth``; read with ``weights_only``.
+        tokenizer: folder or Hub id of its BERT tokenizer.
+        out: the folder; appears whole or not at all.
+        config: its sizes, mostly ``UMTConfig.of_size(...)``.
+        num_frames: that the processor hands to the model (12 for the paper's selection, 4 for zero-shot retrieval).
+        max_length: tokens per caption (32 for MSR-VTT, 64 for MSVD and DiDeMo).
+
+    Raises:
+        CheckpointError: when the file or the tokenizer cannot be read, or a tensor is missing or left over.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        state = torch.load(official, map_location="cpu", mmap=True, weights_only=True)
+        words = AutoTokenizer.from_pretrained(tokenizer)
+    except (OSError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"{official} with the tokenizer {tokenizer} cannot be read: {error}") from error
+    if not isinstance(state, Mapping):
+        raise CheckpointError(f"{official} holds a {type(state).__name__}, no state dict")
+    renamed = convert_state_dict(state, config, UMTForVideoTextRetrieval)
+    with torch.device("meta"):
+        model = UMTForVideoTextRetrieval(config)
+    model.load_state_dict({name: tensor.float() for name, tensor in renamed.items()}, strict=True, assign=True)
+    _write(model, UMTProcessor(words, config.vision_config.image_size, num_frames, max_length), Path(out))
+    return model
+
+
+def _write(model: UMTForVideoTextRetrieval, processor: UMTProcessor, out: Path) -> None:
+    if out.exists():
+        raise CheckpointError(f"{out} is already there; remove it or name another folder")
+    unfinished = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        model.save_pretrained(unfinished)
+        processor.save_pretrained(unfinished)
+        unfinished.replace(out)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
