@@ -161,6 +161,9 @@ def closing(folder: Path, record: SubsetRecord) -> list[str]:
     if videos["kept"] is not None:
         footage = f", {length(seconds)} of footage" if seconds is not None else ""
         lines.append(f"{plural(clips['kept'], 'clip')} of {plural(videos['kept'], 'video')}{footage}")
+    if unmatched := record.data.get("unmatched_opt_outs"):
+        entries = record.data["rule"]["opt_out"]["entries"]
+        lines.append(f"{unmatched:,} of {entries:,} entries of the opt-out list name no clip here.")
     renamed = source["split"] != "train"
     load = f'clips = load_dataset("{folder.as_posix()}", "{record.name}", split="train")'
     return [

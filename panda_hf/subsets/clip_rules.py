@@ -107,12 +107,22 @@ def _keyword_tests(rule: Subset, captions: pa.ChunkedArray, codes: Codes) -> Ite
 def opted_out(opt_out: OptOut, table: pa.Table) -> np.ndarray:
     """Which rows an opt-out list names, by whichever of the columns it knows are there; each value is asked once."""
     named = np.zeros(table.num_rows, bool)
-    for name in _OPT_OUT_COLUMNS:
-        if name in table.column_names and pa.types.is_string(table.schema.field(name).type):
-            column = table[name].combine_chunks().dictionary_encode()
-            asked = [opt_out.names({name: value}) for value in column.dictionary.to_pylist()]
-            named |= _flags(pc.take(pa.array(asked, pa.bool_()), column.indices))
+    for name, column in _asked_columns(table):
+        asked = [opt_out.names({name: value}) for value in column.dictionary.to_pylist()]
+        named |= _flags(pc.take(pa.array(asked, pa.bool_()), column.indices))
     return named
+
+
+def opt_out_entries(opt_out: OptOut, table: pa.Table) -> frozenset[str]:
+    """The entries of an opt-out list that name any of these rows."""
+    values = ((name, value) for name, column in _asked_columns(table) for value in column.dictionary.to_pylist())
+    return frozenset().union(*(opt_out.entries({name: value}) for name, value in values))
+
+
+def _asked_columns(table: pa.Table) -> Iterable[tuple[str, pa.DictionaryArray]]:
+    for name in opt_out_columns(table.column_names):
+        if pa.types.is_string(table.schema.field(name).type):
+            yield name, table[name].combine_chunks().dictionary_encode()
 
 
 def opt_out_columns(columns: Iterable[str]) -> list[str]:

@@ -20,6 +20,8 @@ class Funnel:
     """By index of ``REASONS``."""
     seconds: float | None = 0.0
     """Of the clips that are kept; ``None`` where a clip's times are not known."""
+    opt_outs: set[str] = field(default_factory=set)
+    """Entries of the rule's opt-out list that named a clip."""
     _videos: list[Hashes] = field(default_factory=list)
     _kept_videos: list[Hashes] = field(default_factory=list)
     _has_videos: bool = True

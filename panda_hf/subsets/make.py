@@ -19,6 +19,7 @@ from panda_hf.errors import OutputError, SourceError
 from panda_hf.publishing.card_parts import CARD, listed_configs, read_text, update_card
 from panda_hf.publishing.curated_splits import FOLDER, RECORD, SAFE_NAME, card_parts, lost_names, read_records
 from panda_hf.subsets.blocks import blocks
+from panda_hf.subsets.clip_rules import opt_out_entries
 from panda_hf.subsets.funnel import Funnel
 from panda_hf.subsets.limits import all_codes, find_limits
 from panda_hf.subsets.rule import Subset
@@ -162,6 +163,8 @@ def _written(source: Source, rule: Subset, head: dict[str, Any]) -> dict[str, An
         funnel.check(head["source"]["rows"])
         _check_result(funnel, rule, source)
         data = {**head, **_counts(funnel), "files": files}
+        if rule.opt_out:
+            data["unmatched_opt_outs"] = len(rule.opt_out) - len(funnel.opt_outs)
         _write_synced(unfinished / RECORD, data)
         if target.exists():
             os.replace(target, old)
@@ -202,6 +205,7 @@ def _write_files(source: Source, rule: Subset, folder: Path) -> tuple[Funnel, di
         for block in blocks(source.tables(), whole_videos=whole_videos):
             codes = all_codes(rule, limits, block)
             funnel.add(block, codes)
+            funnel.opt_outs |= opt_out_entries(rule.opt_out, block.table) if rule.opt_out else frozenset()
             yield block.table.filter(pa.array(codes == 0))
 
     return funnel, write_shards(kept(), source.schema, folder)

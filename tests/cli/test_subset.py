@@ -29,7 +29,7 @@ def subset(*arguments: str | Path) -> Any:
 def test_the_funnel_is_printed_and_the_line_that_loads_works(folder: Path, tmp_path: Path) -> None:
     listed, left_out = tmp_path / "listed.txt", sorted({row["video_id"] for row in ROWS})
     listed.write_text("\n".join(left_out[:5]) + "\n")
-    (tmp_path / "opted.txt").write_text(left_out[7] + "\n")
+    (tmp_path / "opted.txt").write_text(left_out[7] + "\nnobody_1234\n@nobody\n")
     options = (
         "--name calm --desirable --single-shot --min-seconds 2 --max-per-video 2 --pick best --keyword man --keyword a"
     )
@@ -48,6 +48,7 @@ def test_the_funnel_is_printed_and_the_line_that_loads_works(folder: Path, tmp_p
     assert f"{len(ROWS):,}  full, train" in lines["in"]
     assert len(ROWS) + sum(count for count in counts.values() if count < 0) == len(wanted)
     assert f'load_dataset("{folder.as_posix()}", "calm", split="train")' in result.output
+    assert "2 of 3 entries of the opt-out list name no clip here." in result.output
     loaded = load_dataset(str(folder), "calm", split="train", cache_dir=str(tmp_path / "cache"))
     assert loaded["clip_id"][:] == wanted
     again = subset(folder, *options.split(), "--disjoint-from", listed, "--opt-out", tmp_path / "opted.txt")
