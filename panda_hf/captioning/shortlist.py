@@ -12,7 +12,9 @@ TIE_RULE = (
     "name comes first in the alphabet."
 )
 MAX_NODES = 200_000
-"""So many partial choices the search for the exact optimum looks at before it gives up (some seconds)."""
+"""So many partial choices the search for the exact optimum looks at before it gives up, after some seconds."""
+MANY_CLIPS = 5_000
+"""Of more judged clips it looks at proportionally fewer."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ def best_cover(judgements: Judgements, count: int, *, max_nodes: int = MAX_NODES
     Branch and bound: a partial choice is given up when even the largest gains of the models left cannot beat the best
     choice known. Models that are good only where another one is, too, are never tried.
     """
+    max_nodes = int(max_nodes * min(1.0, MANY_CLIPS / len(judgements.clips)))
     bits = _undominated(_as_bits(judgements))
     names = sorted(bits, key=lambda name: (-bits[name].bit_count(), name))
     greedy = greedy_cover(judgements, count)
@@ -166,14 +169,14 @@ class _Search:
 
 def _as_bits(judgements: Judgements) -> dict[str, int]:
     place = {clip: i for i, clip in enumerate(judgements.clips)}
-    return {model: _number(place[clip] for clip in clips) for model, clips in judgements.good.items()}
+    return {model: _number((place[clip] for clip in clips), len(place)) for model, clips in judgements.good.items()}
 
 
-def _number(places: Iterable[int]) -> int:
-    number = 0
+def _number(places: Iterable[int], size: int) -> int:
+    bits = bytearray(size // 8 + 1)
     for place in places:
-        number |= 1 << place
-    return number
+        bits[place // 8] |= 1 << place % 8
+    return int.from_bytes(bits, "little")
 
 
 def _undominated(bits: Mapping[str, int]) -> dict[str, int]:

@@ -123,18 +123,23 @@ def _sums(found: Forecast, extent: Any) -> list[str]:
 
     total = extent.total_minutes
     footage = f"{length(60 * total)} of video" if total is not None else "video of unknown length"
-    spread = "one video tells nothing of the spread" if found.low is None else f"{_range(found.low, found.high)}"
+    spread = "one video tells nothing of the spread" if found.low is None else _range(found.low, found.high)
     memory, there = found.workers * found.worker_bytes, total_memory()
     lines = [
         f"all      {plural(extent.videos, 'video')}, {footage}, about {found.clips:,.0f} clips",
-        f"time     {length(found.seconds)} with {plural(found.workers, 'worker')} ({spread})",
+        f"time     {length(found.seconds)} ({spread}) with {plural(found.workers, 'worker')}"
+        f"{', if they do not slow each other down' if found.workers > 1 else ''}",
         f"memory   {size(memory)}: {plural(found.workers, 'worker')} of {size(found.worker_bytes)}; "
         f"this machine has {size(there)}",
     ]
     if memory > 0.9 * there:
         lines.append(f"         too much: take --workers {max(1, int(0.9 * there // found.worker_bytes))}")
-    if found.gpu_bytes is not None:
-        lines.append(f"GPU      {size(found.gpu_bytes)} for each worker")
+    if found.gpu_bytes is not None and found.gpu_total_bytes is not None:
+        lines.append(
+            f"GPU      {size(found.gpu_bytes)} for the workers that share one of {size(found.gpu_total_bytes)}"
+        )
+        if found.gpu_bytes > 0.9 * found.gpu_total_bytes:
+            lines.append("         too much: take fewer --workers, or --one-model-at-a-time")
     free = shutil.disk_usage(Path.cwd()).free
     lines.append(f"disk     {size(found.output_bytes)} of output; {size(free)} are free here")
     slowest = found.bottleneck

@@ -65,7 +65,9 @@ class Forecast:
     worker_bytes: int
     """Memory of one worker."""
     gpu_bytes: int | None
-    """Memory of the GPU for one worker; ``None`` without one."""
+    """Memory of a GPU for the workers that share it; ``None`` without one."""
+    gpu_total_bytes: int | None
+    """Memory of a GPU."""
 
     @property
     def bottleneck(self) -> StageForecast:
@@ -120,7 +122,8 @@ def forecast(trial: Trial, extent: Extent, workers: int, *, loads: int = 1) -> F
         clips=whole.clips,
         output_bytes=whole.output_bytes,
         worker_bytes=trial.peak_bytes,
-        gpu_bytes=trial.gpu_bytes,
+        gpu_bytes=None if trial.gpu_bytes is None else trial.gpu_bytes * -(-side_by_side // max(1, trial.gpus)),
+        gpu_total_bytes=trial.gpu_total_bytes,
     )
 
 

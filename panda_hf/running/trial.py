@@ -57,6 +57,9 @@ class Trial:
     """Most memory that this process held."""
     gpu_bytes: int | None
     """Most memory that was taken of a GPU; ``None`` without one."""
+    gpu_total_bytes: int | None = None
+    """Memory of a GPU."""
+    gpus: int = 0
 
 
 def run_trial(
@@ -106,7 +109,7 @@ def run_trial(
         clip_stages=(*(stage.name for stage in plan.clip_stages), *([THUMBNAILS] if plan.thumbnails else [])),
         load_seconds=runner.load_seconds,
         peak_bytes=_peak_bytes(),
-        gpu_bytes=_gpu_bytes(),
+        **_gpu_memory(),  # type: ignore[arg-type]
     )
 
 
@@ -230,8 +233,12 @@ def _reset_gpu() -> None:
         torch.cuda.reset_peak_memory_stats(device)
 
 
-def _gpu_bytes() -> int | None:
+def _gpu_memory() -> dict[str, int | None]:
     import torch
 
-    count = torch.cuda.device_count()
-    return max(torch.cuda.max_memory_reserved(device) for device in range(count)) if count else None
+    gpus = range(torch.cuda.device_count())
+    return {
+        "gpus": len(gpus),
+        "gpu_bytes": max((torch.cuda.max_memory_reserved(gpu) for gpu in gpus), default=None),
+        "gpu_total_bytes": min((torch.cuda.get_device_properties(gpu).total_memory for gpu in gpus), default=None),
+    }

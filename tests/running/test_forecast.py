@@ -13,8 +13,8 @@ def video(name="a", minutes=1.0, clips=4, tried=2, failed=0, split=6.0, caption=
     return VideoTrial(name, minutes, clips, tried, failed, {"Split": split, "Caption": caption}, size)
 
 
-def trial(*videos: VideoTrial, load=None, gpu=None) -> Trial:
-    return Trial(videos, ("Split",), ("Caption",), load or {}, 10**9, gpu)
+def trial(*videos: VideoTrial, load=None, gpu=(None, None, 0)) -> Trial:
+    return Trial(videos, ("Split",), ("Caption",), load or {}, 10**9, *gpu)
 
 
 def test_one_video_is_scaled_by_minutes_and_by_clips():
@@ -91,3 +91,9 @@ def test_a_video_that_failed_counts_with_its_time_and_without_clips():
 def test_nothing_is_predicted_when_everything_failed():
     with pytest.raises(SourceError, match="all 1 videos"):
         forecast(trial(VideoTrial("b", None, 0, 0, 1, {"Split": 2.0}, 0)), Extent(2, (), 2), 1)
+
+
+def test_workers_share_the_gpus():
+    found = forecast(trial(video(), gpu=(5, 24, 2)), Extent(10, (1.0,) * 10, 10), workers=5)
+    assert (found.gpu_bytes, found.gpu_total_bytes) == (15, 24)  # three of the five workers on one of two
+    assert forecast(trial(video()), Extent(10, (1.0,) * 10, 10), workers=5).gpu_bytes is None
