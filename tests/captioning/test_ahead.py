@@ -77,11 +77,11 @@ def test_frames_of_one_size_go_together():
 
 
 def test_batches_are_prepared_in_threads_while_the_model_writes():
-    teacher = Slow(seconds=0.1)
+    teacher = Slow(seconds=0.2)
     started = time.perf_counter()
     write_all(teacher, clips_of(*"abcdefgh"), DECODING, batch_size=1)
-    # One after the other it would take 8 * (0.1 + 0.1) s; the model alone takes 0.8 s, the first batch 0.1 s more.
-    assert time.perf_counter() - started < 1.4
+    # One after the other it would take 8 * (0.2 + 0.2) s; the model alone takes 1.6 s, the first batch 0.2 s more.
+    assert time.perf_counter() - started < 2.8
     assert all(name.startswith("prepare") for name, _ in teacher.prepared)
 
 
@@ -138,10 +138,10 @@ def test_a_teacher_that_only_captions_is_called_with_batches():
 
 def test_the_clock_tells_preparing_waiting_and_writing_apart():
     with timed() as timings:
-        write_all(Slow(seconds=0.05), clips_of("a", "b", "c", "d"), DECODING, batch_size=1)
+        write_all(Slow(seconds=0.1), clips_of("a", "b", "c", "d"), DECODING, batch_size=1)
     assert (timings.clips, timings.batches) == (4, 4)
-    assert timings.prepare_seconds >= 0.2 and timings.write_seconds >= 0.2
-    assert 0.04 < timings.wait_seconds < 0.2  # for the first batch only
+    assert timings.prepare_seconds >= 0.4 and timings.write_seconds >= 0.4
+    assert 0.08 < timings.wait_seconds < 0.35  # for the first batch, not for all four
     with timed() as untouched:
         pass
     assert untouched.batches == 0

@@ -13,7 +13,9 @@ from datasets import Features, Value
 from panda_hf.clips import explode_clips
 from panda_hf.errors import CheckpointError, SourceError
 from panda_hf.rights import OptOut
+from panda_hf.running.curate import curate
 from panda_hf.running.extent import look_over
+from panda_hf.running.forecast import forecast
 from panda_hf.running.inputs import list_videos
 from panda_hf.running.plan import Plan
 from panda_hf.running.trial import run_trial
@@ -21,7 +23,7 @@ from panda_hf.stage import Batch, Stage
 from tests.running.fakes import FakeCaption, FakeFrames, FakeSplit, fake_steps, write_videos
 from tests.stages import write_film
 
-LOAD = 0.3
+LOAD = 0.5
 
 
 @functools.cache
@@ -72,8 +74,8 @@ def test_clips_are_counted_and_only_some_are_tried(tmp_path):
 def test_loading_is_told_apart_from_the_work(tmp_path):
     steps = [FakeSplit(), explode_clips, FakeFrames(), Loads(key=str(tmp_path))]
     trial = tried(write_videos(tmp_path, a=10), steps, clips_per_video=None)
-    assert trial.load_seconds["Loads"] == pytest.approx(LOAD, abs=0.15)
-    assert trial.videos[0].seconds["Loads"] == pytest.approx(0.2, abs=0.1)
+    assert trial.load_seconds["Loads"] == pytest.approx(LOAD, abs=0.25)
+    assert trial.videos[0].seconds["Loads"] == pytest.approx(0.2, abs=0.2)
 
 
 def test_pictures_and_exported_clips_count_as_output(tmp_path):
@@ -138,3 +140,18 @@ def test_a_stream_must_be_told_how_long_it_is(tmp_path):
         look_over(list_videos(rows), 1)
     extent, chosen = look_over(list_videos(rows, limit=2), 1, limit=2)
     assert extent.videos == 2 and len(chosen) == 1
+
+
+def test_the_prediction_comes_true_in_a_run_of_all_videos(tmp_path):
+    folder = write_videos(tmp_path / "films", **{name: 10 for name in "abcdef"})
+    planned = [FakeSplit(seconds=0.1), explode_clips, FakeFrames(), Loads(key=f"{tmp_path} plan")]
+    videos = list_videos(folder)
+    extent, rows = look_over(videos, 2)
+    predicted = forecast(run_trial(Plan.of(planned, videos.features, thumbnails=False), rows), extent, 1)
+    # 6 videos of 0.1 s, 60 clips of 0.02 s, loading once
+    assert predicted.seconds == pytest.approx(6 * 0.1 + 60 * 0.02 + LOAD, rel=0.4)
+
+    fresh = [*planned[:-1], Loads(key=f"{tmp_path} run")]
+    summary = curate(folder, tmp_path / "out", steps=fresh, num_workers=0, thumbnails=False, progress=False)
+    assert 0.4 * summary.seconds < predicted.seconds < 1.3 * summary.seconds
+    assert predicted.clips == summary.clips.kept == 60
