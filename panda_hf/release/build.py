@@ -76,9 +76,7 @@ def build_release(
                 finish(folder, summary)
             move(folder, target, replace=overwrite)
     except OSError as error:
-        raise OutputError(
-            f"{target} cannot be written: {error}. Give another --out, or make room"
-        ) from error
+        raise OutputError(f"{target} cannot be written: {error}. Give another --out, or make room") from error
     return summary
 
 

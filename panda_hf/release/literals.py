@@ -11,6 +11,7 @@ MAX_BYTES = 2**20
 """A longer cell is refused: the parser needs some hundred times the memory of its text."""
 _ITEM = re.compile(r"""'(?:[^'\\\n\r\0]|\\[^\n\r\0])*'|"(?:[^"\\\n\r\0]|\\[^\n\r\0])*\"""")
 """One string as ``repr`` writes it."""
+_OBJECT = re.compile(r"<ast\.(\w+) object at 0x[0-9A-Fa-f]+>")
 _TIME = re.compile(r"(\d{1,4}):([0-5]\d):([0-5]\d)(?:\.(\d{1,3}))?", re.ASCII)
 
 
@@ -27,7 +28,7 @@ def string(item: bytes) -> str:
         value = ast.literal_eval(text)
         value.encode("utf-8")
     except (ValueError, SyntaxError, MemoryError) as error:
-        raise ValueError(f"broken literal: {getattr(error, 'msg', None) or error}") from None
+        raise ValueError(f"broken literal: {_said(error)}") from None
     return value
 
 
@@ -92,11 +93,16 @@ def _list(cell: bytes) -> list[Any]:
     try:
         value = ast.literal_eval(cell.decode("utf-8"))
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        said = getattr(error, "msg", None) or str(error).split("\n")[0][:80] or type(error).__name__
-        raise ValueError(f"broken literal: {said}") from None
+        raise ValueError(f"broken literal: {_said(error)}") from None
     if not isinstance(value, list):
         raise ValueError(f"expected a list, found {_kind(value)}")
     return value
+
+
+def _said(error: Exception) -> str:
+    """What Python says of a literal; without addresses in memory, so that the same file has the same causes."""
+    said = getattr(error, "msg", None) or str(error).split("\n")[0] or type(error).__name__
+    return _OBJECT.sub(r"\1", said)[:80]
 
 
 def _span(value: Any) -> tuple[int, int]:

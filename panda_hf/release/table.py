@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,8 @@ from panda_hf.rights import OptOut
 
 SCHEMA: pa.Schema = schema.RELEASE_ROW.arrow_schema
 MAX_ID_BYTES = 200
+SHOT_TOLERANCE = 1000
+"""Milliseconds: shots were found in clips as they were cut, whose ends lie on frames; what ends later is of another."""
 _WORD = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -95,10 +98,37 @@ def _problems(records: Records, columns: dict[str, Lists]) -> dict[int, str]:
     _note(found, _rows_of(scores, ~np.isfinite(_numbers(scores.items))), "matching_score: not a finite number")
     if "shot_boundary_detection" in columns:
         shots = columns["shot_boundary_detection"]
-        late = np.zeros(len(shots.items.counts), bool)
-        late[np.repeat(np.arange(len(late)), shots.items.counts)[_backwards(shots.items.items)]] = True
-        _note(found, _rows_of(shots, late), "shot_boundary_detection: a shot ends before it starts")
+        for what, wrong in _wrong_shots(shots, times):
+            _note(found, _rows_of(shots, wrong), f"shot_boundary_detection: {what}")
     return found
+
+
+def _wrong_shots(shots: Lists, times: Lists) -> Iterator[tuple[str, np.ndarray]]:
+    """What can be wrong with the shots of a clip, and whether it is, for each clip that ``shots`` speaks of."""
+    of_clips: Lists = shots.items
+    clip = np.repeat(np.arange(len(of_clips.counts)), of_clips.counts)
+
+    def clips_with(wrong: np.ndarray) -> np.ndarray:
+        found = np.zeros(len(of_clips.counts), bool)
+        found[clip[wrong]] = True
+        return found
+
+    yield "a shot ends before it starts", clips_with(_backwards(of_clips.items))
+    yield "a shot starts before the one before it", clips_with(_unordered(of_clips))
+    beyond = of_clips.items[:, 1] > _clip_lengths(shots, times)[clip] + SHOT_TOLERANCE
+    yield "a shot ends after its clip", clips_with(beyond)
+
+
+def _clip_lengths(shots: Lists, times: Lists) -> np.ndarray:
+    """How long each clip is that ``shots`` speaks of; without end where ``times`` has other clips for its record."""
+    counts = np.maximum(shots.counts, 0)
+    owner = np.repeat(np.arange(len(counts)), counts)
+    first = np.cumsum(np.maximum(times.counts, 0)) - np.maximum(times.counts, 0)
+    known = (shots.counts == times.counts)[owner]
+    places = (first[owner] + stretches(np.zeros(len(counts), np.int64), counts))[known]
+    lengths = np.full(len(owner), np.iinfo(np.int64).max - SHOT_TOLERANCE)
+    lengths[known] = times.items[places, 1] - times.items[places, 0]
+    return lengths
 
 
 def _note(found: dict[int, str], rows: np.ndarray, cause: str) -> None:

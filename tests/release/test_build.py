@@ -116,7 +116,7 @@ MALFORMED = {
     "score": (GOOD[0], GOOD[1], GOOD[2], "['high']", "matching_score: expected numbers"),
     "infinite": (GOOD[0], GOOD[1], GOOD[2], "[1e999]", "matching_score: the score inf is not a finite number"),
     "none": (GOOD[0], "[]", "[]", "[]", "no clips"),
-    "code": (GOOD[0], GOOD[1], "[open('x')]", GOOD[3], "caption: broken literal"),
+    "code": (GOOD[0], GOOD[1], "[open('x')]", GOOD[3], "caption: broken literal: malformed node or string on line 1: Call"),
 }  # fmt: skip
 
 
@@ -128,9 +128,46 @@ def test_a_malformed_row_is_kept_aside_with_its_line_and_cause(tmp_path: Path, n
     assert [row["clip_id"] for row in rows_of(tmp_path / "out")] == ["before.0", "after.0"]
     (reject,) = rejects_of(tmp_path / "out")
     assert (reject["file"], reject["part"], reject["line"], reject["video_id"]) == ("x.csv", "full/train", 3, "bad")
-    assert reject["cause"].startswith(cause)
+    assert reject["cause"].startswith(cause) and "0x" not in reject["cause"]
     assert reject["text"] == source.read_text().splitlines()[2]
     assert (summary.videos_read, summary.videos, summary.rejected_videos) == (3, 2, 1)
+
+
+WRONG_SHOTS = {
+    "[[['0:00:01.000', '0:00:00.500']]]": "a shot ends before it starts",
+    "[[['0:00:00.500', '0:00:00.500']]]": "a shot ends before it starts",
+    "[[['0:00:00.000', '0:00:00.500'], ['0:00:01.000', '0:00:00.500']]]": "a shot ends before it starts",
+    "[[['0:00:00.500', '0:00:01.000'], ['0:00:00.000', '0:00:00.500']]]": "a shot starts before the one before it",
+    "[[['0:00:00.000', '0:00:02.501']]]": "a shot ends after its clip",
+    "[[['0:00:00.000', '0:00:01.000'], ['0:00:01.000', '0:01:01.500']]]": "a shot ends after its clip",
+}
+RIGHT_SHOTS = [
+    "[[]]",
+    "[[['0:00:00.000', '0:00:02.500']]]",
+    "[[['0:00:00.000', '0:00:01.000'], ['0:00:00.966', '0:00:01.500']]]",
+]
+
+
+@pytest.mark.parametrize("shots", [*WRONG_SHOTS, *RIGHT_SHOTS])
+def test_shots_that_cannot_be_of_their_clip_are_noticed(tmp_path: Path, shots: str) -> None:
+    columns, label = (*COLUMNS, *LATE_COLUMNS), "['desirable']"
+    two = (GOOD[0], "[['0:00:01.000', '0:00:09.000'], ['0:00:10.000', '0:00:11.500']]", "['a', 'b']", "[0.5, 0.5]",
+           "['desirable', 'desirable']")  # fmt: skip
+    long = "[['0:00:07.000', '0:00:08.000']]"
+    rows = [
+        ("unequal", *GOOD, label, f"[{long}, {long}]"),
+        ("v3", *two, f"[{long}, {shots[1:-1]}]"),
+        ("literal", *GOOD, label, "x"),
+        ("v5", *GOOD, label, shots),
+        ("v6", *two, f"[{long}, [['0:00:00.000', '0:00:01.500']]]"),
+    ]
+    built(csv_file(tmp_path / "x.csv", rows, columns), tmp_path / "out")
+    kept = sorted({row["video_id"] for row in rows_of(tmp_path / "out")})
+    causes = {row["video_id"]: row["cause"] for row in rejects_of(tmp_path / "out")}
+    assert causes.pop("unequal").startswith("unequal lists") and causes.pop("literal").startswith("shot_boundary")
+    wrong = WRONG_SHOTS.get(shots)
+    assert kept == (["v3", "v5", "v6"] if wrong is None else ["v6"])
+    assert causes == ({} if wrong is None else dict.fromkeys(("v3", "v5"), f"shot_boundary_detection: {wrong}"))
 
 
 @pytest.mark.parametrize("name", [name for name in (*COLUMNS, *LATE_COLUMNS) if name != "url"])
