@@ -124,8 +124,11 @@ class Caption(Stage):
 
     @property
     def rows_at_once(self) -> int:
-        """Several of the model's batches, so that the next ones are prepared while it writes."""
-        return 4 * self.model_batch_size
+        """Several of the model's batches, so that the next ones are prepared while it writes.
+
+        Of a server, so many that the slowest answers of a batch are seldom waited for.
+        """
+        return 4 * self.model_batch_size if self.endpoint is None else 8 * self.endpoint.concurrency
 
     @property
     def _notes(self) -> Features:

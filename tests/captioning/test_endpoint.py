@@ -127,10 +127,8 @@ def test_decoding_travels_with_the_request(chat):
 
 def test_no_more_requests_are_under_way_than_allowed(chat):
     chat.seconds = 0.05
-    started = time.monotonic()
-    apply(rows_of(12), stage_of(chat.url, endpoint={"concurrency": 4}), batch_size=12)
+    apply(rows_of(12), stage_of(chat.url, endpoint={"concurrency": 4}))
     assert chat.log.most_at_once == 4
-    assert time.monotonic() - started < 12 * 0.05 + 2.0
 
 
 @pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504])
