@@ -15,6 +15,8 @@ from .meteor_data import WordLists
 from .paraphrases import Paraphrases
 
 EXACT, STEM, SYNONYM, PARAPHRASE = range(4)
+WEIGHTS = (1.0, 0.6, 0.8, 0.6)
+"""What a matched word counts, by how it was matched."""
 _LONGEST = 7
 
 
@@ -33,14 +35,19 @@ class Match(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Matches from one place of a reference, words of the prediction in any of them, and words in several of them."""
+    """Matches from one place of a reference, with bits for words of the prediction: those in any match, in several, in
+    exact and in synonym matches; the largest weight of a match; and the largest number of words of the reference."""
 
     matches: Sequence[Match]
     seen: int
     several: int
+    exact: int
+    synonym: int
+    weight: float
+    reach: int
 
 
-NOTHING = Found((), 0, 0)
+NOTHING = Found((), 0, 0, 0, 0, 0.0, 1)
 
 
 @dataclass(frozen=True)
@@ -155,17 +162,32 @@ class Prediction:
             for phrase, match in phrases
             if match.length == 1 or reference[place : place + match.length] == phrase
         ]
-        return _found([*found.matches, *fitting]) if fitting else found
+        return _joined(found, _found(fitting)) if fitting else found
+
+
+def _joined(first: Found, second: Found) -> Found:
+    return Found(
+        [*first.matches, *second.matches],
+        first.seen | second.seen,
+        first.several | second.several | (first.seen & second.seen),
+        first.exact | second.exact,
+        first.synonym | second.synonym,
+        max(first.weight, second.weight),
+        max(first.reach, second.reach),
+    )
 
 
 def _found(matches: list[Match]) -> Found:
     if not matches:
         return NOTHING
     seen = several = 0
+    kinds = [0, 0, 0, 0]
     for match in matches:
         several |= seen & match.mask
         seen |= match.mask
-    return Found(matches, seen, several)
+        kinds[match.module] |= match.mask
+    weight = max(weight for weight, kind in zip(WEIGHTS, kinds, strict=True) if kind)
+    return Found(matches, seen, several, kinds[EXACT], kinds[SYNONYM], weight, max(match.length for match in matches))
 
 
 def _phrases(
@@ -183,10 +205,10 @@ def _phrases(
             for side, known in enumerate((table.sources.get(own, {}), table.targets.get(own, {}))):
                 for first in vocabulary.intersection(known):
                     for number, phrase in known[first]:
-                        order = (1, start, end, number) if side else (0, len(phrase), number, start)
-                        entries.setdefault(first, []).append(
-                            (order, list(phrase), _paraphrase(start, end, len(phrase)))
-                        )
+                        if vocabulary.issuperset(phrase):
+                            order = (1, start, end, number) if side else (0, len(phrase), number, start)
+                            match = _paraphrase(start, end, len(phrase))
+                            entries.setdefault(first, []).append((order, list(phrase), match))
     return {
         first: [(phrase, match) for _, phrase, match in sorted(several, key=lambda entry: entry[0])]
         for first, several in entries.items()

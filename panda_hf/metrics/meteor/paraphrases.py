@@ -19,7 +19,7 @@ import numpy as np
 
 Phrase = tuple[str, ...]
 _VERSION = 1
-_PIECE = 1 << 22
+_PIECE = 1 << 18
 _LONGEST = 7
 # Any odd number has an inverse modulo 2**64, so a sum of bytes times powers can be shifted to begin at power 0.
 _BASE = 0x9E3779B97F4A7C15
@@ -166,7 +166,7 @@ def _powers(base: int, count: int) -> np.ndarray:
 
 
 def _ngram_hashes(lines: Iterable[Sequence[str]]) -> Iterable[np.ndarray]:
-    """Hashes of all n-grams of the lines, unique for each length."""
+    """Hashes of all n-grams of the lines, sorted for each length, so that look-ups go through memory in order."""
     text = np.frombuffer("\n".join(map(" ".join, lines)).encode("utf-8", "replace") + b"\n", dtype=np.uint8)
     ends = np.flatnonzero((text == 32) | (text == 10))
     starts = np.concatenate([[0], ends[:-1] + 1])
@@ -176,4 +176,4 @@ def _ngram_hashes(lines: Iterable[Sequence[str]]) -> Iterable[np.ndarray]:
             return
         together = line[: len(line) - length + 1] == line[length - 1 :]
         own = starts[: len(starts) - length + 1][together], ends[length - 1 :][together]
-        yield np.unique(_hashes(text, *own))
+        yield np.sort(_hashes(text, *own))

@@ -15,7 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from .matching import Lexicon
 from .scoring import Item, score_items
 
-_PAIRS_THAT_PAY = 4_000
+# Half a second of work: twice what a process takes to start.
+_PAIRS_THAT_PAY = 15_000
 
 
 def score_in_processes(items: Sequence[Item], lexicon: Lexicon, workers: int | None) -> list[list[float]]:
