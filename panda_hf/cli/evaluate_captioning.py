@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from panda_hf.cli import evaluate_options as options
 from panda_hf.errors import SourceError
@@ -19,43 +17,18 @@ if TYPE_CHECKING:
 
 def captioning(
     dataset: options.DatasetName,
-    predictions: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[NAME=]FILE",
-            help="Captions by video id: JSON, JSON lines, CSV, Parquet. Repeat it for several models; the same NAME "
-            "again is another seed of one model.",
-            show_default=False,
-        ),
-    ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[NAME=]MODEL",
-            help="A captioner by path or Hub id, or a miniature such as mini/image. Repeat it for several.",
-            show_default=False,
-        ),
-    ] = None,
+    predictions: options.PredictionFiles = None,
+    model: options.Captioners = None,
     config: options.Config = None,
     split: options.Split = "test",
-    missing: Annotated[
-        options.Missing, typer.Option(help="A video without a prediction: an error, or scored as empty and counted.")
-    ] = options.Missing.error,
+    missing: options.MissingCaption = options.Missing.error,
     out: options.Out = Path("evaluation"),
     samples: options.Samples = 6,
     metrics: options.MetricNames = None,
     bert_score_model: options.BertScoreModel = None,
     bert_score_layer: options.BertScoreLayer = None,
     clip_score_model: options.ClipScoreModel = None,
-    select: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SELECTOR",
-            help="Also score this retrieval model's choice among the captions of all models, such as mini/selector.",
-            show_default=False,
-            rich_help_panel=options.MODELS,
-        ),
-    ] = None,
+    select: options.Selector = None,
     seeds: options.Seeds = "",
     temperature: options.Temperature = 1.0,
     top_p: options.TopP = 0.9,

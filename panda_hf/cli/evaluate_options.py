@@ -21,6 +21,29 @@ class Missing(StrEnum):
     empty = "empty"
 
 
+class Ties(StrEnum):
+    """The place of a video that is level with others."""
+
+    average = "average"
+    optimistic = "optimistic"
+    pessimistic = "pessimistic"
+
+
+class Texts(StrEnum):
+    """Which captions of a video ask."""
+
+    all = "all"
+    first = "first"
+    joined = "joined"
+
+
+class Unread(StrEnum):
+    """What becomes of a video that cannot be read."""
+
+    error = "error"
+    drop = "drop"
+
+
 DatasetName = Annotated[
     str,
     typer.Option(
@@ -68,6 +91,60 @@ Seeds = Annotated[
 ]  # fmt: skip
 Temperature = Annotated[float, typer.Option(help="Of sampled captions.", rich_help_panel=MODELS)]
 TopP = Annotated[float, typer.Option(help="Of sampled captions.", rich_help_panel=MODELS)]
+PredictionFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME=]FILE",
+        help="Captions by video id: JSON, JSON lines, CSV, Parquet. Repeat it for several models; the same NAME "
+        "again is another seed of one model.",
+        show_default=False,
+    ),
+]
+Captioners = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME=]MODEL",
+        help="A captioner by path or Hub id, or a miniature such as mini/image. Repeat it for several.",
+        show_default=False,
+    ),
+]
+MissingCaption = Annotated[
+    Missing, typer.Option(help="A video without a prediction: an error, or scored as empty and counted.")
+]
+Selector = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SELECTOR",
+        help="Also score this retrieval model's choice among the captions of all models, such as mini/selector.",
+        show_default=False,
+        rich_help_panel=MODELS,
+    ),
+]
+RetrievalModels = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME=]MODEL",
+        help="A UMT or a dual encoder such as CLIP or SigLIP, by path or Hub id, or mini/selector. Repeatable.",
+        show_default=False,
+    ),
+]
+SimilarityFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME=]FILE",
+        help="Similarities, texts x videos in the order of the benchmark: .npy, .npz, .safetensors. Repeatable.",
+        show_default=False,
+    ),
+]
+TextChoice = Annotated[
+    Texts, typer.Option(help="Which captions of a video ask: all, the first, or all joined to one paragraph.")
+]
+TieRule = Annotated[Ties, typer.Option(help="The place of a video that is level with others.")]
+UnreadVideo = Annotated[
+    Unread, typer.Option(help="A video that cannot be read: an error, or left out with its texts and counted.")
+]
+ArrayKey = Annotated[str | None, typer.Option(help="The array of a similarity file with several.", show_default=False)]
+Transpose = Annotated[bool, typer.Option("--transpose", help="The similarity files are videos x texts.")]
 
 
 def numbers(text: str) -> tuple[int, ...]:

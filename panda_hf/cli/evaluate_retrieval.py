@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from panda_hf.cli import evaluate_options as options
 from panda_hf.errors import SourceError
@@ -17,62 +14,19 @@ if TYPE_CHECKING:
     from panda_hf.evaluation.retrieval import Matrix, Queries
 
 
-class Ties(StrEnum):
-    """The place of a video that is level with others."""
-
-    average = "average"
-    optimistic = "optimistic"
-    pessimistic = "pessimistic"
-
-
-class Texts(StrEnum):
-    """Which captions of a video ask."""
-
-    all = "all"
-    first = "first"
-    joined = "joined"
-
-
-class Unread(StrEnum):
-    """What becomes of a video that cannot be read."""
-
-    error = "error"
-    drop = "drop"
-
-
 def retrieval(
     dataset: options.DatasetName,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[NAME=]MODEL",
-            help="A UMT or a dual encoder such as CLIP or SigLIP, by path or Hub id, or mini/selector. Repeatable.",
-            show_default=False,
-        ),
-    ] = None,
-    similarity: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[NAME=]FILE",
-            help="Similarities, texts x videos in the order of the benchmark: .npy, .npz, .safetensors. Repeatable.",
-            show_default=False,
-        ),
-    ] = None,
+    model: options.RetrievalModels = None,
+    similarity: options.SimilarityFiles = None,
     config: options.Config = None,
     split: options.Split = "test",
-    texts: Annotated[
-        Texts, typer.Option(help="Which captions of a video ask: all, the first, or all joined to one paragraph.")
-    ] = Texts.all,
-    ties: Annotated[Ties, typer.Option(help="The place of a video that is level with others.")] = Ties.average,
-    missing: Annotated[
-        Unread, typer.Option(help="A video that cannot be read: an error, or left out with its texts and counted.")
-    ] = Unread.error,
+    texts: options.TextChoice = options.Texts.all,
+    ties: options.TieRule = options.Ties.average,
+    missing: options.UnreadVideo = options.Unread.error,
     out: options.Out = Path("evaluation"),
     samples: options.Samples = 6,
-    key: Annotated[
-        str | None, typer.Option(help="The array of a similarity file with several.", show_default=False)
-    ] = None,
-    transpose: Annotated[bool, typer.Option("--transpose", help="The similarity files are videos x texts.")] = False,
+    key: options.ArrayKey = None,
+    transpose: options.Transpose = False,
     num_frames: options.NumFrames = 12,
     batch_size: options.BatchSize = 32,
 ) -> None:

@@ -54,6 +54,8 @@ def references_of(rows: Dataset) -> References:
             raise SourceError(f"the benchmark has {name!r} twice; its references cannot be matched by id")
         if not captions:
             raise SourceError(f"the benchmark has no reference for {name!r}")
+        if any(not isinstance(text, str) for text in captions):
+            raise SourceError(f"the benchmark has something else than texts for {name!r}: {str(captions)[:80]!r}")
         found[name] = tuple(captions)
     return found
 

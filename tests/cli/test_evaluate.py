@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +56,17 @@ def error_of(result: Result) -> str:
     assert result.exit_code == 1, result.output
     assert result.stderr.count("Error:") == 1 and "Traceback" not in result.stderr
     return result.stderr
+
+
+@pytest.mark.parametrize("command", ["evaluate captioning", "evaluate retrieval", "mini table3"])
+def test_each_command_has_help_that_loads_nothing_heavy(command: str) -> None:
+    code = (
+        f"import atexit, sys; atexit.register(lambda: print('\\n', *sys.modules)); "
+        f"sys.argv = ['panda-hf', *{command.split()!r}, '--help']; from panda_hf.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert f"Usage: panda-hf {command}" in done.stdout
+    assert not {"torch", "datasets", "transformers", "evaluate", "numpy"} & set(done.stdout.splitlines()[-1].split())
 
 
 def test_a_file_of_predictions_becomes_a_table_and_results_for_the_hub(dataset: Path, tmp_path: Path) -> None:

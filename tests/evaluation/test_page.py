@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from datasets import load_dataset
+from datasets import Dataset, load_dataset
 from PIL import Image
 
 from panda_hf.errors import MissingColumnError, SourceError
@@ -76,6 +76,10 @@ def test_references_are_matched_by_id(benchmark: Path, tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match="twice"):
         references_of(concatenate_datasets([rows, rows]))
+    with pytest.raises(SourceError, match="no reference for 'v'"):
+        references_of(Dataset.from_list([{"video_id": "v", "captions": []}]))
+    with pytest.raises(SourceError, match="something else than texts for 'v'"):
+        references_of(Dataset.from_list([{"video_id": "v", "captions": ["a", None]}]))
     (tmp_path / "t.csv").write_text("video_id,text\na,b\n")
     with pytest.raises(MissingColumnError, match="captions"):
         load_benchmark(tmp_path, split="train")
