@@ -7,6 +7,7 @@ import html
 import re
 import unicodedata
 from typing import Any
+from weakref import WeakKeyDictionary
 
 ANNOUNCE = "Here is what is known about a video."
 SPOKEN = 'Spoken: "{subtitle}"'
@@ -26,6 +27,9 @@ _CHARACTERS_PER_TOKEN = 64
 
 _QUOTES = str.maketrans({c: "'" for c in '"“”„‟«»`´‘’‚‛′″＂「」『』'})
 _BRACKETS = str.maketrans("<>[]{}|\\‹›〈〉⟨⟩", "()()()//()()()")
+_NEVER = frozenset('<>[]{}|\\"\n')
+"""Characters that neutral text never holds."""
+_SPECIAL: WeakKeyDictionary[Any, re.Pattern[str] | None] = WeakKeyDictionary()
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>|<[\d:. ]{1,40}>|\{\\[^{}]{0,100}\}")
 """Markup of HTML, the times inside WebVTT cues, the overrides of ASS."""
 _LINK = re.compile(r"\[([^\[\]]{0,200})\]\([^()\s]{0,500}\)")
@@ -97,20 +101,23 @@ def neutral(text: str) -> str:
 
 def without_special_tokens(tokenizer: Any, text: str) -> str:
     """``text`` without the strings that the tokenizer takes for special tokens, whatever they look like."""
-    special = _special_strings(tokenizer)
-    before = None
+    if tokenizer not in _SPECIAL:
+        _SPECIAL[tokenizer] = _special_pattern(tokenizer)
+    special, before = _SPECIAL[tokenizer], None
     while special and text != before:  # taking one out may put another together
         before = text
-        text = " ".join(re.sub("|".join(map(re.escape, special)), " ", text, flags=re.IGNORECASE).split())
+        text = " ".join(special.sub(" ", text).split())
     return text
 
 
-def _special_strings(tokenizer: Any) -> list[str]:
-    """Longest first. Plain letters are no mark of a conversation: some tokenizers list whole words."""
+def _special_pattern(tokenizer: Any) -> re.Pattern[str] | None:
+    """The special tokens that neutral text can still hold: of thousands with brackets none is left to look for."""
     added = getattr(tokenizer, "added_tokens_decoder", {}).values()
     strings = {str(token).strip() for token in added if getattr(token, "special", False)}
     strings |= {str(token).strip() for token in getattr(tokenizer, "all_special_tokens", ())}
-    return sorted((text for text in strings if len(text) > 1), key=len, reverse=True)
+    open_to_text = [text for text in strings if len(text) > 1 and not _NEVER.intersection(text)]
+    ordered = sorted(open_to_text, key=len, reverse=True)  # of one that begins another the longer is taken
+    return re.compile("|".join(map(re.escape, ordered)), re.IGNORECASE) if ordered else None
 
 
 def cut_tokens(tokenizer: Any, text: str, max_tokens: int) -> str:

@@ -181,6 +181,15 @@ def test_a_book_in_the_description_takes_no_time(piece):
     assert time.perf_counter() - started < 1.0
 
 
+def test_thousands_of_special_tokens_take_no_time():
+    tokenizer = byte_tokenizer([f"<unused{i}>" for i in range(6000)])
+    prompts.build_prompt(tokenizer, title="once")
+    started = time.perf_counter()
+    for i in range(20):
+        prompts.build_prompt(tokenizer, title=f"film {i}", description="a b <unused7> " * 500, subtitle="c d " * 500)
+    assert time.perf_counter() - started < 1.0
+
+
 def test_the_hash_is_that_of_the_template(monkeypatch):
     before = prompts.template_hash()
     assert len(before) == len(hashlib.sha256().hexdigest()) and before == prompts.template_hash()
