@@ -19,7 +19,7 @@ from panda_hf.rights import OptOut
 SCHEMA: pa.Schema = schema.RELEASE_ROW.arrow_schema
 MAX_ID_BYTES = 200
 SHOT_TOLERANCE = 1000
-"""Milliseconds: shots were found in clips as they were cut, whose ends lie on frames; what ends later is of another."""
+"""Milliseconds: shots were found in clips already cut, whose ends lie on frames; what ends later is of another."""
 _WORD = re.compile(r"[A-Za-z0-9_-]+")
 
 

@@ -116,7 +116,8 @@ MALFORMED = {
     "score": (GOOD[0], GOOD[1], GOOD[2], "['high']", "matching_score: expected numbers"),
     "infinite": (GOOD[0], GOOD[1], GOOD[2], "[1e999]", "matching_score: the score inf is not a finite number"),
     "none": (GOOD[0], "[]", "[]", "[]", "no clips"),
-    "code": (GOOD[0], GOOD[1], "[open('x')]", GOOD[3], "caption: broken literal: malformed node or string on line 1: Call"),
+    "code": (GOOD[0], GOOD[1], "[open('x')]", GOOD[3],
+             "caption: broken literal: malformed node or string on line 1: Call"),
 }  # fmt: skip
 
 
