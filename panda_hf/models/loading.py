@@ -29,6 +29,9 @@ class Loading:
     ``(("quant_method", "hqq"), ("nbits", 4))``; the library that does it must be installed."""
     attention: str | None = None
     """Implementation of attention, such as ``sdpa`` or ``flash_attention_2``; ``None``: what transformers takes."""
+    unexpected: Literal["refuse", "ignore"] = "refuse"
+    """What to do with a checkpoint that holds weights for which the model has no place. Missing ones are refused
+    always."""
     trust_remote_code: bool = False
     """Run the Python code that a Hub repository brings. It can do anything that you can: only for repositories that
     you trust, and then pin ``revision``."""

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from panda_hf.captioning.registry import Decoding, TeacherCard, cards
 from panda_hf.captioning.teachers import base
 from panda_hf.errors import CheckpointError
+from panda_hf.models.loading import Loading
 from tests.captioning import tiny
 
 SHORT = Decoding(max_new_tokens=6, num_beams=2)
@@ -112,6 +113,17 @@ def test_weights_that_do_not_fill_the_model_are_refused(change, word, tmp_path):
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(CheckpointError, match=word):
         base.load_teacher(TeacherCard("mine", "blip2", str(folder), ("image",)), "cpu")
+
+
+def test_weights_without_a_place_are_let_pass_if_the_user_says_so(tmp_path):
+    folder = tiny.blip2_without_encoder(tmp_path / "opt")
+    weights = load_file(folder / "model.safetensors")
+    weights["qformer.of_another_model"] = weights["query_tokens"].clone()
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    card = TeacherCard("mine", "blip2", str(folder), ("image",))
+    assert base.load_teacher(card, "cpu", Loading(unexpected="ignore")).caption([tiny.clip(0)], SHORT)
+    with pytest.raises(CheckpointError, match="unexpected='ignore'"):
+        base.load_teacher(card, "cpu")
 
 
 def test_weights_of_another_shape_are_refused(tmp_path):

@@ -110,11 +110,13 @@ def _load_pair(
             )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise CheckpointError(f"{where!r} cannot be loaded: {error}") from error
-    wrong = {kind: keys for kind in info if (keys := _not_tables(info[kind]))}
+    kinds = [kind for kind in info if kind != "unexpected_keys" or loading.unexpected == "refuse"]
+    wrong = {kind: keys for kind in kinds if (keys := _not_tables(info[kind]))}
     if wrong:
         raise CheckpointError(
             f"the weights of {where!r} do not fit {model_class.__name__}: "
-            f"{ {kind: keys[:5] for kind, keys in wrong.items()} }. Is it a complete checkpoint of that class?"
+            f"{ {kind: keys[:5] for kind, keys in wrong.items()} }. Is it a complete checkpoint of that class? "
+            f"Weights that are only unexpected are let pass by Loading(unexpected='ignore')."
         )
     return (model.eval() if loading.placed else model.eval().to(device)), processor
 

@@ -40,7 +40,9 @@ class Blip2Teacher:
 
     def write(self, clips: Sequence[ClipInput], inputs: Any, decoding: Decoding) -> list[str]:
         """One string per prepared clip."""
-        return decode(self.processor, generate(self.model, inputs, self.card.name, clips, decoding))
+        words = self.processor.tokenizer
+        ids = generate(self.model, inputs, self.card.name, clips, decoding, tokenizer=words)
+        return decode(self.processor, ids)
 
     def _prompt(self, clip: ClipInput, processor: Any) -> str:
         if not reads_words(self.card):

@@ -11,7 +11,13 @@ from panda_hf.captioning.teachers.base import ClipInput
 
 
 def generate(
-    model: Any, inputs: Any, teacher: str, clips: Sequence[ClipInput], decoding: Decoding, **more: Any
+    model: Any,
+    inputs: Any,
+    teacher: str,
+    clips: Sequence[ClipInput],
+    decoding: Decoding,
+    *,
+    tokenizer: Any = None,
 ) -> Any:
     """Token ids (rows, length) of what ``model`` writes; the prompt is left out.
 
@@ -21,16 +27,43 @@ def generate(
         teacher: its name, so that two teachers draw differently.
         clips: whose rows they are.
         decoding: how words are drawn.
-        more: further arguments of ``generate``.
+        tokenizer: ends the rows at ``decoding.stop``; ``None``: they go on, and are cut later.
     """
     import torch
     from transformers import BatchFeature
 
     inputs = BatchFeature(dict(inputs)).to(model.device, model.dtype)  # a tokenizer's result takes no number format
     settings = generate_settings(decoding, teacher, [clip.clip_id for clip in clips])
+    if decoding.stop and tokenizer is not None:
+        settings["stopping_criteria"] = [StopsAt(decoding.stop, tokenizer)]
     with torch.inference_mode():
-        ids = model.generate(**inputs, **settings, **more)
+        ids = model.generate(**inputs, **settings)
     return without_prompt(ids, inputs.get("input_ids"))
+
+
+class StopsAt:
+    """A stopping criterion for one call of ``generate``: a row ends when one of some strings is in its last words.
+
+    That of transformers works on the pieces of a vocabulary and refuses tokenizers that change what they are given,
+    such as those that write everything in lower case.
+    """
+
+    def __init__(self, strings: Sequence[str], tokenizer: Any) -> None:
+        self.strings = tuple(strings)
+        self.tokenizer = tokenizer
+        self.window = 2 + 2 * max(len(text) for text in strings)  # tokens; a character is seldom more than one
+        self.start: int | None = None
+
+    def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
+        """Whether each row ends, bool (rows,)."""
+        import torch
+
+        if self.start is None:
+            self.start = input_ids.shape[1] - 1  # the first word is written
+        recent = input_ids[:, max(self.start, input_ids.shape[1] - self.window) :]
+        texts = self.tokenizer.batch_decode(recent, skip_special_tokens=True)
+        ends = [any(text in written for text in self.strings) for written in texts]
+        return torch.tensor(ends, device=input_ids.device)
 
 
 def without_prompt(ids: Any, prompt: Any) -> Any:

@@ -52,7 +52,9 @@ class ImageTextToTextTeacher:
 
     def write(self, clips: Sequence[ClipInput], inputs: Any, decoding: Decoding) -> list[str]:
         """One string per prepared clip."""
-        return decode(self.processor, generate(self.model, inputs, self.card.name, clips, decoding))
+        words = self.processor.tokenizer
+        ids = generate(self.model, inputs, self.card.name, clips, decoding, tokenizer=words)
+        return decode(self.processor, ids)
 
     def _view(self, clip: ClipInput) -> Any:
         if "video" in self.card.sees:

@@ -47,7 +47,9 @@ class InstructBlipTeacher:
 
     def write(self, clips: Sequence[ClipInput], inputs: Any, decoding: Decoding) -> list[str]:
         """One string per prepared clip."""
-        return decode(self.processor, generate(self.model, inputs, self.card.name, clips, decoding))
+        words = self.processor.tokenizer
+        ids = generate(self.model, inputs, self.card.name, clips, decoding, tokenizer=words)
+        return decode(self.processor, ids)
 
     def _view(self, clip: ClipInput) -> np.ndarray:
         return pick_frames(clip, VIDEO_FRAMES) if shows_video(self.card) else pick_frame(clip, self.card.name)

@@ -42,14 +42,17 @@ class VideoLlamaTeacher:
         count = self.card.num_frames or processor.num_frames
         return processor(
             videos=[pick_frames(clip, count) for clip in clips],
-            text=[self._prompt(clip, count, processor) for clip in clips],
+            text=[self.prompt(clip, count, processor) for clip in clips],
         )
 
     def write(self, clips: Sequence[ClipInput], inputs: Any, decoding: Decoding) -> list[str]:
         """One string per prepared clip."""
-        return decode(self.processor, generate(self.model, inputs, self.card.name, clips, decoding))
+        words = self.processor.tokenizer
+        ids = generate(self.model, inputs, self.card.name, clips, decoding, tokenizer=words)
+        return decode(self.processor, ids)
 
-    def _prompt(self, clip: ClipInput, count: int, processor: Any) -> str:
+    def prompt(self, clip: ClipInput, count: int, processor: Any) -> str:
+        """What the model is asked about a clip of which it is shown ``count`` frames."""
         before, after = self.card.turns if any(self.card.turns) else TURNS
         asked = build_prompt(processor.tokenizer, **words_of(self.card, clip))
         return f"{before}{_when(clip, count)}{asked}{after}"

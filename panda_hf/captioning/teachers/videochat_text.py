@@ -1,8 +1,8 @@
 """VideoChat Text as a pipeline: models look at the frames and at the motion, a language model writes the sentence.
 
 The original's parts (VideoChat, arXiv 2305.06355, section 3.1) are not in transformers; the roles are filled by
-Florence-2 (a caption and tags per frame, regions of the middle one), a video classifier (the action) and any causal
-language model.
+Florence-2 (a caption and tags per frame, regions of the middle one) or any captioner of images (a caption per frame), a
+video classifier (the action) and any causal language model.
 """
 
 from __future__ import annotations
@@ -70,19 +70,23 @@ class VideoChatTextTeacher:
         prompts = [self.prompt(clip, self.see(clip)) for clip in clips]
         turns = [in_template(self.processor, prompt) for prompt in prompts]
         inputs = self.processor(turns, padding=True, add_special_tokens=False, return_tensors="pt")
-        return decode(self.processor, generate(self.model, inputs, self.card.name, clips, decoding))
+        ids = generate(self.model, inputs, self.card.name, clips, decoding, tokenizer=self.processor)
+        return decode(self.processor, ids)
 
     def see(self, clip: ClipInput) -> Seen:
         """Look at the frames of a clip, all of them in one batch, and at its motion."""
         frames = pick_frames(clip, self.card.num_frames or FRAMES)
-        captions = [neutral(text) for text in self._look(clip, frames, CAPTION)]
+        captions = tuple(neutral(text) for text in self._look(clip, frames, CAPTION))
+        tags, regions = self._things(clip, frames) if has_tasks(self.sight[0]) else ((), ())
+        return Seen(captions, tags, regions, self._action(clip))
+
+    def _things(self, clip: ClipInput, frames: np.ndarray) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Tags of all frames and regions of the middle one."""
         tags = Counter(neutral(tag) for labels in self._look(clip, frames, TAGS) for tag in set(labels))
         (regions,) = self._look(clip, frames[len(frames) // 2 :][:1], REGIONS)
-        return Seen(
-            captions=tuple(captions),
-            tags=tuple(_said(tag for tag, _ in tags.most_common(MAX_TAGS))),
-            regions=tuple(_said(neutral(region) for region in regions[:MAX_REGIONS])),
-            action=self._action(clip),
+        return (
+            tuple(_said(tag for tag, _ in tags.most_common(MAX_TAGS))),
+            tuple(_said(neutral(region) for region in regions[:MAX_REGIONS])),
         )
 
     def prompt(self, clip: ClipInput, seen: Seen) -> str:
@@ -98,7 +102,8 @@ class VideoChatTextTeacher:
     def _look(self, clip: ClipInput, frames: np.ndarray, task: str) -> list[Any]:
         """What the frames' model says to a task: a string per frame, or a list of labels per frame."""
         model, processor = self.sight
-        inputs = processor(images=list(frames), text=[task] * len(frames), return_tensors="pt")
+        asked = task if has_tasks(model) else ""
+        inputs = processor(images=list(frames), text=[asked] * len(frames), return_tensors="pt")
         ids = generate(model, inputs, self.card.name, [clip] * len(frames), SIGHT)
         if task == CAPTION:
             return decode(processor, ids)
@@ -107,15 +112,24 @@ class VideoChatTextTeacher:
     def _action(self, clip: ClipInput) -> str | None:
         if self.motion is None:
             return None
-        import torch
-
         model, processor = self.motion
-        frames = pick_frames(clip, model.config.num_frames)
-        pixels = processor(list(frames), return_tensors="pt").to(model.device, model.dtype)
-        with torch.inference_mode():
-            chances = model(**pixels).logits[0].float().softmax(dim=-1)
-        best = int(chances.argmax())
-        return neutral(str(model.config.id2label[best])) if chances[best] >= ACTION_CHANCE else None
+        return likely_action(model, processor, pick_frames(clip, model.config.num_frames))
+
+
+def likely_action(model: Any, processor: Any, frames: np.ndarray) -> str | None:
+    """What a video classifier calls the frames; ``None`` where it is not sure enough (``ACTION_CHANCE``)."""
+    import torch
+
+    pixels = processor(list(frames), return_tensors="pt").to(model.device, model.dtype)
+    with torch.inference_mode():
+        chances = model(**pixels).logits[0].float().softmax(dim=-1)
+    best = int(chances.argmax())
+    return neutral(str(model.config.id2label[best])) if chances[best] >= ACTION_CHANCE else None
+
+
+def has_tasks(model: Any) -> bool:
+    """Whether the model of the frames knows Florence-2's tasks; any other only writes captions."""
+    return str(model.config.model_type) == "florence2"
 
 
 def labels_of(text: str) -> list[str]:
@@ -154,9 +168,9 @@ def load(card: TeacherCard, device: str, loading: Loading) -> VideoChatTextTeach
     from transformers import (
         AutoImageProcessor,
         AutoModelForCausalLM,
+        AutoModelForImageTextToText,
         AutoModelForVideoClassification,
         AutoTokenizer,
-        Florence2ForConditionalGeneration,
     )
 
     def part(role: str, model_class: Any, processor_class: Any = None) -> tuple[Any, Any]:
@@ -169,6 +183,7 @@ def load(card: TeacherCard, device: str, loading: Loading) -> VideoChatTextTeach
     pad_for_generation(writer, tokenizer)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    sight = part("frames", Florence2ForConditionalGeneration)
+    sight = part("frames", AutoModelForImageTextToText)
+    pad_for_generation(sight[0], sight[1].tokenizer)
     motion = part("action", AutoModelForVideoClassification, AutoImageProcessor) if card.part("action") else None
     return VideoChatTextTeacher(card, writer, tokenizer, sight, motion)
