@@ -30,6 +30,7 @@ TRIES = 4
 REFUSALS = 16
 """So many requests may fail before the first answer; more than that, and it is not the clips' fault."""
 
+_HERE = ("localhost", "127.0.0.1", "::1")
 _AWAY = frozenset({408, 425, 429, 502, 503, 504, 529})
 """The server is overloaded or not there: patience helps."""
 _REFUSED = frozenset({401, 402, 403, 404, 405})
@@ -66,9 +67,15 @@ class Server:
         self.endpoint = endpoint
         self._key = _key(endpoint.key_variable)
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        url = httpx.URL(endpoint.url)
+        if self._key and url.scheme == "http" and url.host not in _HERE:
+            log.warning("the key in %s is sent unencrypted to %s; use https", endpoint.key_variable, url.host)
         timeout = httpx.Timeout(endpoint.timeout_seconds, connect=min(endpoint.timeout_seconds, 10.0), pool=None)
         self._client = httpx.Client(
-            headers=headers, timeout=timeout, limits=httpx.Limits(max_connections=endpoint.concurrency)
+            headers=headers,
+            timeout=timeout,
+            limits=httpx.Limits(max_connections=endpoint.concurrency),
+            trust_env=url.host not in _HERE,  # no proxy leads back to this machine
         )
         self._address = endpoint.url.rstrip("/") + "/chat/completions"
         self._lock = threading.Lock()

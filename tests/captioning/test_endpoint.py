@@ -140,9 +140,12 @@ def test_a_passing_weakness_is_waited_out(chat, code):
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_the_server_says_how_long_to_wait(chat, form):
-    # A date has whole seconds: two of them are at least one.
-    wait = "1" if form == "seconds" else email.utils.formatdate(time.time() + 2, usegmt=True)
-    chat.misbehaviour.append(first(1, status(429, Retry_After=wait)))
+    def busy(handler, body) -> bool:
+        # A date has whole seconds: two of them from now are at least one.
+        date = email.utils.formatdate(time.time() + 2, usegmt=True)
+        return status(429, Retry_After="1" if form == "seconds" else date)(handler, body)
+
+    chat.misbehaviour.append(first(1, busy))
     assert captions(rows_of(1), stage_of(chat.url)) == [said(0)]
     assert chat.log.times[1] - chat.log.times[0] >= 0.95
 
@@ -289,6 +292,22 @@ def test_the_key_comes_from_the_environment_and_is_seen_nowhere_else(chat, monke
     assert KEY.encode() not in pickle.dumps(stage)
     monkeypatch.setenv("MY_KEY", "another")
     assert Hasher.hash(stage_of(chat.url, endpoint={"key_variable": "MY_KEY"})) == other
+
+
+def test_a_key_that_would_travel_in_the_open_is_warned_of(chat, monkeypatch, caplog):
+    monkeypatch.setenv("MY_KEY", KEY)
+    server.Server(Endpoint(url="http://models.example/v1", key_variable="MY_KEY"))
+    assert "unencrypted to models.example" in caplog.text and KEY not in caplog.text
+    caplog.clear()
+    server.Server(Endpoint(url="https://models.example/v1", key_variable="MY_KEY"))
+    server.Server(Endpoint(url=chat.url, key_variable="MY_KEY"))
+    assert not caplog.text
+
+
+def test_a_proxy_of_this_machine_is_not_asked_for_a_server_on_it(chat, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert captions(rows_of(1), stage_of(chat.url)) == [said(0)]
 
 
 @pytest.mark.parametrize("value", [None, "  ", "schlüssel", "two\nlines"])
