@@ -25,7 +25,7 @@ def panda_70m(
     *,
     split: SplitSettings | None = None,
     embedder: str = "descriptor",
-    teachers: Sequence[str] = MINI_TEACHERS,
+    teachers: Sequence[str | Caption] = MINI_TEACHERS,
     selector: str = "mini/selector",
     backend: Literal["pyav", "decord", "torchcodec"] = "pyav",
 ) -> list[Step]:
@@ -35,7 +35,8 @@ def panda_70m(
         preset: which set of checkpoints. ``mini`` is shipped in the package and runs on two CPU cores.
         split: thresholds of the splitting; ``None`` takes those that suit the embedder.
         embedder: what stitches shots: ``descriptor``, or a transformers vision model by Hub id or path.
-        teachers: names of the teachers whose captions compete, or of sets of them: ``paper``, ``modern``, ``laptop``.
+        teachers: names of the teachers whose captions compete, or of sets of them: ``paper``, ``modern``, ``laptop``;
+            for a model of your own, or one that is served, its ``Caption`` stage.
         selector: checkpoint of the retrieval model that chooses.
         backend: decoder of the sampled frames.
 
@@ -44,14 +45,25 @@ def panda_70m(
     """
     if preset != "mini":
         raise ValueError(f"preset={preset!r}: only 'mini' has checkpoints so far")
-    names = expanded(teachers)
+    captions = _caption_stages(teachers)
     return [
         Split(settings=split, embedder=embedder),
         explode_clips,
         SampleFrames(backend=backend),
-        *(Caption(teacher=name) for name in names),
-        Select(teachers=names, selector=selector),
+        *captions,
+        Select(teachers=tuple(stage.teacher for stage in captions), selector=selector),
     ]
+
+
+def _caption_stages(teachers: Sequence[str | Caption]) -> list[Caption]:
+    """One stage for each teacher, in order; a name that comes again, alone or in a set, adds none."""
+    stages: dict[str, Caption] = {}
+    for one in teachers:
+        new = (one,) if isinstance(one, Caption) else (Caption(teacher=name) for name in expanded([one]))
+        for stage in new:
+            if stages.setdefault(stage.teacher, stage) != stage:
+                raise ValueError(f"two different teachers are called {stage.teacher!r}; give one another name")
+    return list(stages.values())
 
 
 def run_steps(dataset: AnyDataset, steps: Sequence[Step], *, batch_size: int | None = None) -> AnyDataset:

@@ -9,10 +9,13 @@ from panda_hf import schema
 from panda_hf.captioning import Caption, SampleFrames, prompts
 from panda_hf.captioning.registry.endpoint import Endpoint
 from panda_hf.clips import explode_clips
+from panda_hf.pipeline import panda_70m
 from panda_hf.running import manifest
 from panda_hf.running.plan import Plan
 from panda_hf.selection import Select
 from tests.running.fakes import FakeSplit
+
+MIXED = ("mini_video", "served", "mini_image", "mini_text")
 
 
 def head_of(**endpoint) -> dict:
@@ -38,6 +41,17 @@ def test_where_a_model_is_served_is_not_recorded_and_may_change_between_a_run_an
     assert "secret-host" not in json.dumps(before) and "KEY" not in json.dumps(before)
     after = head_of(url="https://elsewhere/v1", concurrency=64, timeout_seconds=5.0, patience_seconds=1.0)
     assert manifest.differences(before, after) == []
+
+
+def test_a_served_teacher_competes_with_registered_ones():
+    served = Caption(teacher="served", family="endpoint", checkpoint="m", endpoint=Endpoint(url="http://localhost/v1"))
+    steps = panda_70m(teachers=("mini_video", served, "mini_image", "mini_video", "mini_text"))
+    assert [step.teacher for step in steps if isinstance(step, Caption)] == [*MIXED]
+    assert steps[-1].teachers == MIXED
+    plan = Plan.of(steps, Features(schema.VIDEO_ROW))
+    assert {"caption_served", "caption_errors", "caption_tokens"} < set(plan.clip_features)
+    with pytest.raises(ValueError, match="called 'mini_video'"):
+        panda_70m(teachers=("mini_video", Caption(teacher="mini_video", num_beams=1)))
 
 
 @pytest.mark.parametrize(
