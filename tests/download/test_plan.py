@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -57,10 +58,54 @@ def test_rows_that_make_no_clip_are_named(tmp_path: Path, row: dict, message: st
         planned(tmp_path / "t.jsonl", json.dumps({"video_id": "v", "url": "u", **row}))
 
 
-def test_two_clips_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_of_two_clips_of_one_name_the_second_is_left_out_and_told(tmp_path: Path) -> None:
     row = {"video_id": "v", "url": "u", "clip_id": "v.0", "start": 0, "end": 1}
-    with pytest.raises(SourceError, match="two clips named 'v.0'"):
-        planned(tmp_path / "t.jsonl", "\n".join([json.dumps(row)] * 2))
+    (one,) = planned(tmp_path / "t.jsonl", "\n".join([json.dumps(row), json.dumps({**row, "start": 0.5})]))
+    assert [clip["start"] for clip in one.clips] == [0.0]
+    (problem,) = Plan(str(tmp_path / "t.jsonl")).problems()
+    assert problem.startswith("line 2: a second clip named 'v.0'")
+
+
+def test_a_bad_line_of_a_list_costs_itself_only_and_is_named(tmp_path: Path) -> None:
+    text = "# ids\n  # indented\nabcdefghijk  # the first\n\ntoo short\nhttps://example.org/a#part.mp4\n"
+    path = tmp_path / "ids.txt"
+    assert [one.video_id for one in planned(path, text)] == ["abcdefghijk", "https://example.org/a#part.mp4"]
+    assert Plan(str(path)).problems() == [
+        "line 5: 'too short' is neither an address (https://…) nor a YouTube id"
+    ]  # fmt: skip
+    path.write_text("abcdefghijk # one\n # none\n")
+    assert read_ids(path) == {"abcdefghijk"}
+
+
+def test_bad_rows_of_a_table_cost_themselves_only_and_the_others_keep_their_names(tmp_path: Path) -> None:
+    text = (
+        "video_id,url,start,end\n"
+        "v,http://example.org/v.mp4,0,1\n"
+        "v,http://example.org/v.mp4,5,4\n"
+        "v,,6,7\n"
+        ",,0,1\n"
+        "w,,0,1\n"
+    )
+    (v,) = planned(tmp_path / "t.csv", text)
+    assert [(clip["clip_id"], clip["start"]) for clip in v.clips] == [("v.0", 0.0), ("v.2", 6.0)]
+    problems = Plan(str(tmp_path / "t.csv")).problems()
+    assert [problem.split(":")[0] for problem in problems] == ["line 3", "line 5", "line 6"]
+    assert "runs from 5.0 s to 4.0 s" in problems[0] and "where is the video 'w'" in problems[2]
+    (one,) = planned(tmp_path / "t.jsonl", '{"video_id": "abcdefghijk"}\n{"video_id": \n3\n')
+    assert one.video_id == "abcdefghijk"
+    assert [p.split(":")[0] for p in Plan(str(tmp_path / "t.jsonl")).problems()] == ["line 2", "line 3"]
+
+
+@pytest.mark.parametrize("name", ["nope.csv", "nope.txt", "folder/nope.parquet"])
+def test_a_file_that_is_not_there_is_told_at_once_and_nobody_else_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    began = time.monotonic()
+    for ask in (Plan(name).problems, lambda: list(Plan(name))):
+        with pytest.raises(SourceError, match=f"there is no file {name}"):
+            ask()
+    assert time.monotonic() - began < 1
 
 
 def test_the_official_csv_is_pointed_to_the_build_command(tmp_path: Path) -> None:

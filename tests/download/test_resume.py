@@ -201,5 +201,6 @@ def test_a_source_that_could_not_be_read_does_not_bind_the_folder(server: Server
     with pytest.raises(Exception, match="neither video_id nor url"):
         run(str(bad), tmp_path / "out", server)
     assert run(str(good), tmp_path / "out", server).ok_now == 1
+    bad.write_text("video_id\nabcdefghijk\n")
     with pytest.raises(OutputError, match="another download"):
         run(str(bad), tmp_path / "out", server)

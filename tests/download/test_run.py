@@ -255,7 +255,7 @@ def test_plans_come_from_lists_tables_and_datasets(tmp_path: Path) -> None:
     (tmp_path / "bad.jsonl").write_text('{"video_id": "a", "url": "u", "start": 3, "end": 2}')
     with pytest.raises(SourceError, match="runs from 3.0 s to 2.0 s"):
         list(Plan(str(tmp_path / "bad.jsonl")))
-    with pytest.raises(SourceError, match="no YouTube id"):
+    with pytest.raises(SourceError, match="line 1: 'short' is neither an address .* nor a YouTube id"):
         (tmp_path / "x.txt").write_text("short")
         list(Plan(str(tmp_path / "x.txt")))
 
