@@ -15,6 +15,8 @@ NOTHING_FETCHED = 3
 """Exit code of a run after which no video is there."""
 FETCHING: dict[str, Any] = {"rich_help_panel": "Fetching"}
 RUNNING: dict[str, Any] = {"rich_help_panel": "Running"}
+_SHOWN = 10
+"""Lines that cannot be used of which a run tells before it starts."""
 _SIZES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 
 
@@ -75,6 +77,12 @@ def download(
     time_limit: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="A video that takes longer is a timeout.", **RUNNING)
     ] = 600.0,
+    give_up_after: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="N", help="Stop when no server can be reached for N videos in a row; 0: never.", **RUNNING
+        ),
+    ] = 20,
     retry: Annotated[
         list[str] | None,
         typer.Option(metavar="REASON", help="Try videos of this reason again; `failed` for all.", **RUNNING),
@@ -91,6 +99,7 @@ def download(
     from panda_hf.download.plan import Plan, read_ids
     from panda_hf.download.run import Making, check_reasons
     from panda_hf.download.run import download as run
+    from panda_hf.errors import SourceError
     from panda_hf.rights import OptOut
 
     options = FetchOptions(
@@ -112,6 +121,8 @@ def download(
         check_reasons(retry or ())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    for line in told(plan.problems()):
+        typer.echo(line, err=True)
     with DownloadProgress(plan.expected()) as progress:
         summary = run(
             plan,
@@ -122,9 +133,12 @@ def download(
             retry=tuple(retry or ()),
             workers=workers,
             time_limit=time_limit,
+            give_up_after=give_up_after or None,
             watch=progress.video,
         )
     typer.echo("\n".join(closing(summary)))
+    if summary.stopped:
+        raise SourceError(summary.stopped)
     if not summary.ok:
         raise typer.Exit(NOTHING_FETCHED)
 
@@ -139,14 +153,34 @@ def size(text: str) -> int:
 
 def closing(summary: DownloadSummary) -> list[str]:
     """The lines that end a run."""
+    from panda_hf.publishing.wording import plural
+
     found = summary.availability
-    lines = [*(line.replace("**", "") for line in found.table()), found.equation(), found.verdict()]
+    lines = [*found.table(), found.equation(), found.verdict()]
     if found.clips_made or found.clips_failed:
-        lines.append(f"{found.clips_made:,} clips made, {found.clips_failed:,} could not be cut")
-    lines.append(f"{summary.fetched_now:,} videos tried in this run, {summary.wall_seconds:.0f} s")
-    if summary.ok:
+        lines.append(found.of_clips())
+    lines.append(f"{plural(summary.fetched_now, 'video')} tried in this run, {summary.wall_seconds:.0f} s")
+    if summary.otherwise:
+        lines.append(
+            f"{plural(summary.otherwise, 'video')} there already with another --height or sound than asked for now; "
+            f"they stay as they are. Give another --out to fetch them anew"
+        )
+    if summary.unusable_lines:
+        lines.append(
+            f"{plural(len(summary.unusable_lines), 'line')} of the list named no video, see availability.json"
+        )
+    if found.whole:
         lines += ["Next:", f"  panda-hf curate {summary.out} --out DATASET"]
     return [*lines, f"Dataset: {summary.out}"]
+
+
+def told(problems: list[str]) -> list[str]:
+    """The first of the lines that cannot be used, and how many more there are."""
+    more = len(problems) - _SHOWN
+    return [
+        *(f"left out: {line}" for line in problems[:_SHOWN]),
+        *([f"and {more:,} more such lines"] if more > 0 else []),
+    ]
 
 
 def _names(text: str) -> tuple[str, ...]:

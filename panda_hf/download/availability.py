@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from panda_hf.download.reasons import TEMPORARY
+from panda_hf.publishing import wording
 
 NOT_TRIED = "not tried"
 _Z_95 = 1.959963984540054
@@ -26,6 +27,10 @@ class Availability:
     clips_made: int = 0
     clips_failed: int = 0
     """Of videos that are there, but this clip could not be cut."""
+    clips_short: int = 0
+    """Made, but the video ends before the clip should."""
+    whole: int = 0
+    """Videos that are there as files of their own, not their clips only."""
     bytes: int = 0
     limited: bool = False
     """Whether only the first videos of the list were wanted."""
@@ -68,7 +73,7 @@ class Availability:
     def equation(self) -> str:
         """The account in words."""
         parts = [f"{count:,} {reason}" for reason, count in self._ordered()]
-        return f"{self.wanted:,} videos wanted = " + " + ".join(parts or ["0"])
+        return f"{wording.plural(self.wanted, 'video')} wanted = " + " + ".join(parts or ["0"])
 
     def as_dict(self) -> dict[str, Any]:
         """For a JSON file."""
@@ -90,17 +95,26 @@ class Availability:
             "limited": self.limited,
             "clips_made": self.clips_made,
             "clips_failed": self.clips_failed,
+            "clips_shorter_than_listed": self.clips_short,
+            "videos_kept_whole": self.whole,
             "bytes": self.bytes,
         }
 
-    def table(self) -> list[str]:
-        """Lines for a terminal or a Markdown table."""
+    def of_clips(self) -> str:
+        """The account of the clips in words."""
+        text = f"{wording.plural(self.clips_made, 'clip')} made, {self.clips_failed:,} could not be cut"
+        return text + (
+            f"; {self.clips_short:,} shorter than listed: the video ends before" if self.clips_short else ""
+        )
+
+    def table(self, *, markdown: bool = False) -> list[str]:
+        """Lines for a terminal, or for Markdown with the sum in bold."""
         rows = [("reason", "videos", "share", "clips")]
         rows += [
             (reason, f"{count:,}", f"{count / self.wanted:.1%}", f"{self.clips[reason]:,}")
             for reason, count in self._ordered()
         ]
-        rows.append(("**all**", f"{self.wanted:,}", "100.0%", f"{sum(self.clips.values()):,}"))
+        rows.append(("**all**" if markdown else "all", f"{self.wanted:,}", "100.0%", f"{sum(self.clips.values()):,}"))
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         lines = [
             "| " + " | ".join(_cell(cell, n, i) for i, (cell, n) in enumerate(zip(row, widths, strict=True))) + " |"

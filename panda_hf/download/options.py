@@ -72,6 +72,8 @@ class Fetched:
     there (or nothing). ``None`` in it: this section could not be cut."""
     section_details: tuple[str | None, ...] = ()
     """For each section why it could not be cut, or a reservation about it."""
+    section_seconds: tuple[float | None, ...] = ()
+    """How long each section came out; ``None``: it could not be cut."""
     info: Row = field(default_factory=dict)
     """Of :data:`INFO_KEYS`, what the site says; unknown ones are ``None``. Empty: nothing was learned."""
     subtitles: list[Row] | None = None

@@ -22,8 +22,9 @@ from panda_hf.clips import spoken_between
 from panda_hf.download.availability import NOT_TRIED, Availability
 from panda_hf.download.journal import Journal
 from panda_hf.download.plan import Planned
+from panda_hf.download.terms import terms_of
 from panda_hf.publishing import wording
-from panda_hf.publishing.card import size_category
+from panda_hf.publishing.card import FOOTAGE_LICENSE, size_category
 from panda_hf.publishing.card_parts import edited, seal, write_text
 from panda_hf.stage import Row
 
@@ -79,6 +80,7 @@ _CLIP_EXTRA = {
     "description": Value("string"),
     "subtitle": Value("string"),
     "clip_path": Value("string"),
+    "warning": Value("string"),
     "error": schema.ERROR,
 }
 _RELEASED = tuple(schema.RELEASE_ROW)
@@ -102,10 +104,11 @@ def write_outputs(out: Path, plan: Iterable[Planned], journal: Journal, head: Ro
         found.add(reason, len(planned.clips), seconds)
         tables.add(planned, entry, reason, found)
     made = tables.finish()
+    terms = terms_of(head["source"], out)
     source = Path(head["source"])
     head = {**head, "source": source.name if source.exists() else head["source"]}  # no path of this machine
     write_text(out / REPORT, json.dumps({**head, **found.as_dict()}, indent=2, ensure_ascii=False) + "\n")
-    _write_card(out, made, found, head)
+    _write_card(out, made, found, head, terms)
     return found
 
 
@@ -125,12 +128,15 @@ class _Tables:
         self._writer("status/train", STATUS).add(_status(planned, entry, reason, made))
         if entry and reason == "ok" and entry.get("path"):
             self._writer("videos/train", VIDEOS).add(_video(planned, entry))
+            found.whole += 1
         found.bytes += (entry or {}).get("bytes") or 0 if reason == "ok" else 0
         if self.clips:
+            planned_ends = {clip["clip_id"]: clip["end"] for clip in planned.clips}
             for row in _clips(planned, entry, reason, made):
                 there = row["error"] is None
                 found.clips_made += there
                 found.clips_failed += not there and reason == "ok"
+                found.clips_short += row["end"] != planned_ends[row["clip_id"]]
                 self._writer(f"clips/{'train' if there else 'failed'}", _clip_features()).add(row)
 
     def finish(self) -> list[str]:
@@ -211,6 +217,7 @@ def _clips(planned: Planned, entry: Row | None, reason: str, made: list[Row]) ->
     by_id = {result["clip_id"]: result for result in made} if reason == "ok" else {}
     for clip in planned.clips:
         result = by_id.get(clip["clip_id"], lost)
+        end = result.get("end") or clip["end"]
         yield {
             **{name: clip.get(name) for name in _RELEASED},
             "clip_id": clip["clip_id"],
@@ -218,8 +225,10 @@ def _clips(planned: Planned, entry: Row | None, reason: str, made: list[Row]) ->
             "url": planned.url,
             "title": info.get("title"),
             "description": info.get("description"),
-            "subtitle": spoken_between(cues, clip["start"], clip["end"]) if cues else None,
+            "subtitle": spoken_between(cues, clip["start"], end) if cues else None,
+            "warning": None,
             **result,
+            "end": end,
         }
 
 
@@ -234,14 +243,14 @@ def _clip_features() -> Features:
     return Features({**schema.RELEASE_ROW, **_CLIP_EXTRA})
 
 
-def _write_card(out: Path, made: list[str], found: Availability, head: Row) -> None:
+def _write_card(out: Path, made: list[str], found: Availability, head: Row, terms: Row) -> None:
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
     environment.filters.update(code=wording.code, markdown=wording.markdown, number="{:,}".format)
     template = (files("panda_hf.download") / "card.md.j2").read_text(encoding="utf-8")
     body = environment.from_string(template).render(
-        name=out.resolve().name, found=found, head=head, made=made, version=__version__
+        name=out.resolve().name, found=found, head=head, made=made, terms=terms, version=__version__
     )
-    front = yaml.safe_dump(_front_matter(out, made, found), sort_keys=False, allow_unicode=True)
+    front = yaml.safe_dump(_front_matter(out, made, found, terms), sort_keys=False, allow_unicode=True)
     text = f"---\n{front}---\n\n{body}"
     path = out / (NEW_CARD if edited(out / CARD) else CARD)
     write_text(path, text + seal(text))
@@ -257,7 +266,7 @@ def _digest(out: Path, made: list[str]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _front_matter(out: Path, made: list[str], found: Availability) -> dict[str, Any]:
+def _front_matter(out: Path, made: list[str], found: Availability, terms: Row) -> dict[str, Any]:
     configs: dict[str, list[str]] = {}
     for name in made:
         configs.setdefault(name.split("/")[0], []).append(name.split("/")[1])
@@ -265,7 +274,8 @@ def _front_matter(out: Path, made: list[str], found: Availability) -> dict[str, 
     stamp = f"{found.equation()}; tables {_digest(out, made)}"
     return {
         "pretty_name": wording.clean(out.resolve().name, 100),
-        "license": "unknown",
+        **terms,
+        FOOTAGE_LICENSE: "unknown",
         "task_categories": ["video-text-to-text", "text-to-video"],
         "tags": ["video", "panda_hf"],
         "size_categories": [size_category(found.videos["ok"])],

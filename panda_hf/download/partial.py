@@ -16,6 +16,7 @@ from panda_hf.download.sections import cut_sections
 from panda_hf.download.verdict import clean_detail
 from panda_hf.download.whole import flush
 from panda_hf.errors import VideoError
+from panda_hf.video import CutClip
 
 _PLAIN = ("http", "https")
 
@@ -26,6 +27,7 @@ class CutOut:
 
     paths: tuple[str | None, ...] = ()
     details: tuple[str | None, ...] = ()
+    seconds: tuple[float | None, ...] = ()
     note: str | None = None
 
 
@@ -71,7 +73,8 @@ def _cut(files: list[RemoteFile], sections: Sequence[tuple[float, float]], part:
             raise failure
     made = [_moved(draft, section_path(stem, number)) for number, draft in enumerate(drafts)]
     details = [str(found) if isinstance(found, VideoError) else found.note for found in results]
-    return CutOut(tuple(made), tuple(None if said is None else clean_detail(said) for said in details))
+    seconds = tuple(found.duration if isinstance(found, CutClip) else None for found in results)
+    return CutOut(tuple(made), tuple(None if said is None else clean_detail(said) for said in details), seconds)
 
 
 def _moved(draft: Path, final: Path) -> str | None:

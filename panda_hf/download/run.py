@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -37,6 +37,12 @@ class DownloadSummary:
     fetched_now: int = 0
     """Videos tried in this run."""
     ok_now: int = 0
+    otherwise: int = 0
+    """Videos that are there as an earlier run asked for them, in another height or with or without sound."""
+    unusable_lines: list[str] = field(default_factory=list)
+    """Lines of the list that name no video, each with its number and the cause."""
+    stopped: str | None = None
+    """Why the run ended before the end of the list; ``None``: it did not."""
     wall_seconds: float = 0.0
 
     @property
@@ -55,6 +61,7 @@ def download(
     retry: Collection[str] = (),
     workers: int = 4,
     time_limit: float | None = 600.0,
+    give_up_after: int | None = 20,
     watch: Watch | None = None,
 ) -> DownloadSummary:
     """Fetch videos into ``out/media``, cut their clips into ``out/clips_media``, write tables, card and report.
@@ -72,6 +79,8 @@ def download(
         retry: reasons to try again (:data:`panda_hf.download.REASONS`), or ``"failed"`` for all of them.
         workers: processes that fetch.
         time_limit: seconds for one video; ``None``: no limit.
+        give_up_after: stop after so many videos in a row for which there was no connection at all, of whatever site:
+            this machine is then not online, and a list of millions would be gone through for nothing. ``None``: never.
         watch: told of each video.
 
     Raises:
@@ -84,7 +93,7 @@ def download(
     plan = Plan(plan) if isinstance(plan, str) else plan
     making, options, folder = making or Making(), options or FetchOptions(), Path(out)
     head: Row = {"source": str(plan.source), "config": plan.config, "split": plan.split}
-    summary = DownloadSummary(folder, Availability())
+    summary = DownloadSummary(folder, Availability(), unusable_lines=plan.problems())
     with locked(folder):
         _check_folder(folder)
         for unfinished in (folder / FOLDER).glob(".*.tmp"):
@@ -94,12 +103,11 @@ def download(
                 folder, plan, journal, making, options, opt_out or OptOut(), retry, watch or (lambda *_: None)
             )
             results = fetch_all(settling.wanted(), options, folder / MEDIA, workers=workers, time_limit=time_limit)
+            head["unusable_lines"] = summary.unusable_lines
             head["clips"] = making.any_clips or (folder / FOLDER).exists()
             try:
                 with closing(cast(Generator[Fetched, None, None], results)):
-                    for fetched in results:
-                        summary.fetched_now += 1
-                        summary.ok_now += settling.settle(fetched) == "ok"
+                    _settle_all(results, settling, summary, give_up_after)
                 settling.finish()
             except KeyboardInterrupt:
                 settling.stop()
@@ -108,8 +116,26 @@ def download(
             finally:
                 settling.stop()
             summary.availability = write_outputs(folder, plan, journal, head, plan.limit is not None)
+            summary.otherwise = settling.otherwise
     summary.wall_seconds = time.monotonic() - began
     return summary
+
+
+def _settle_all(
+    results: Iterable[Fetched], settling: Settling, summary: DownloadSummary, give_up_after: int | None
+) -> None:
+    """Take what comes, until nothing more does or the network seems to be gone."""
+    unreached = 0
+    for fetched in results:
+        summary.fetched_now += 1
+        summary.ok_now += settling.settle(fetched) == "ok"
+        unreached = unreached + 1 if fetched.reason == "network" and fetched.http_status is None else 0
+        if give_up_after is not None and unreached >= give_up_after:
+            summary.stopped = (
+                f"stopped: no server could be reached for {unreached} videos in a row ({fetched.detail}). Is this "
+                f"machine online? Run the same command again when it is: it goes on from here"
+            )
+            return
 
 
 def check_reasons(retry: Collection[str]) -> None:

@@ -64,6 +64,8 @@ class Settling:
     flying: dict[str, Planned] = field(default_factory=dict)
     cutter: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "panda_hf-cut"))
     cutting: deque[Future[None]] = field(default_factory=deque)
+    otherwise: int = 0
+    """Videos that an earlier run fetched with another height, or with or without sound."""
 
     def wanted(self) -> Iterator[Wanted]:
         """The videos to fetch now, as they are needed."""
@@ -79,6 +81,7 @@ class Settling:
                     self.flying[planned.video_id] = planned
                     yield Wanted(planned.video_id, planned.url, self._sections(planned))
             else:
+                self.otherwise += entry["reason"] == "ok" and self._was_asked_otherwise(entry)
                 self.watch(THERE, None)
 
     def settle(self, fetched: Fetched) -> str:
@@ -143,6 +146,10 @@ class Settling:
             return False
         return entry.get("path") is None and bool(entry.get("clips")) or self._has_video(entry)
 
+    def _was_asked_otherwise(self, entry: Row) -> bool:
+        asked = (entry.get("asked_height"), entry.get("asked_audio"))
+        return asked != (self.options.height, self.options.audio)
+
     def _has_video(self, entry: Row) -> bool:
         """Whether the whole video that an earlier run fetched is still there, in its size."""
         path = entry.get("path")
@@ -179,7 +186,7 @@ class Settling:
     def _entry(self, planned: Planned, fetched: Fetched) -> Row:
         before = self.journal.get(planned.video_id) or {}
         entry = asdict(fetched)
-        for name in ("section_paths", "section_details", "retry_after"):
+        for name in ("section_paths", "section_details", "section_seconds", "retry_after"):
             del entry[name]
         path = None if fetched.path is None else Path(fetched.path).relative_to(self.out.absolute()).as_posix()
         return {

@@ -103,7 +103,9 @@ def _fetch(visit: Visit) -> Fetched:
         notes.append(cut.note)
         if cut.paths:
             size = sum(os.path.getsize(path) for path in cut.paths if path)
-            result = replace(result, section_paths=cut.paths, section_details=cut.details, bytes=size)
+            result = replace(
+                result, section_paths=cut.paths, section_details=cut.details, section_seconds=cut.seconds, bytes=size
+            )
     if not result.section_paths:
         path = _whole_video(visit, info, choice)
         result = replace(result, path=str(path), bytes=path.stat().st_size, info=_measured(result.info, path))

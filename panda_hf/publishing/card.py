@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 NEW_CARD = "README.new.md"
 """Where the card goes when the one in place was edited by hand."""
 UNKNOWN_LICENSE = "unknown"
+FOOTAGE_LICENSE = "footage_license"
+"""In the front matter, where the footage has another licence than the rest: files of clips are published under it."""
 _SIZE_NAMES = "n<1K 1K<n<10K 10K<n<100K 100K<n<1M 1M<n<10M 10M<n<100M 100M<n<1B 1B<n<10B".split()
 
 MEANINGS = {

@@ -27,6 +27,8 @@ Source: TypeAlias = (
 )
 """A folder, a list file, a video file, several files, a dataset, or anything ``load_dataset`` takes."""
 
+_ACCOUNT = "availability.json"
+"""What tells a folder that a download made."""
 LIST_SUFFIXES = (".txt", ".lst", ".list")
 TABLE_BUILDERS = {
     ".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet",
@@ -101,6 +103,11 @@ def _from_name(name: str, split: str | None, streaming: bool, limit: int | None,
 def _from_folder(folder: Path, split: str | None, streaming: bool, limit: int | None, without: Path | None) -> Videos:
     if not _is_repository(folder) and (paths := find_videos(folder, without=without)):
         return FileVideos(paths[:limit], base=os.path.abspath(folder))
+    if (folder / _ACCOUNT).is_file() and not any((folder / "videos").glob("*.parquet")):
+        raise SourceError(
+            f"{folder} is a download that holds no whole video, only its account and perhaps clips. Run `panda-hf "
+            f"download` without --discard-videos and --sections, or give the folder of its clips, clips_media"
+        )
     if not any(folder.rglob("*.parquet")) and not _is_repository(folder):
         raise SourceError(f"no video found in {folder} or its subfolders, and no dataset either; give another folder")
     return _from_dataset(_load(str(folder), split, streaming), split, limit, folder)

@@ -73,7 +73,7 @@ def test_a_run_tells_the_account_the_clips_and_the_next_command(server: Server, 
     result = invoke(table, *options)
     assert result.exit_code == 0, result.output
     assert "2 videos wanted = 1 ok + 1 not-found" in result.output
-    assert "1 clips made, 1 could not be cut" in result.output
+    assert "1 clip made, 1 could not be cut" in result.output
     assert f"panda-hf curate {tmp_path / 'out'} --out DATASET" in result.output
     assert "not-found: lost: the server answered 404" in result.output
     seen = len(server.requests)

@@ -56,4 +56,23 @@ def test_what_may_still_come_is_told_apart_from_what_is_gone() -> None:
 def test_the_table_has_a_row_for_each_reason_and_their_sum() -> None:
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in counted(ok=3, removed=1).table()]
     assert cells[0] == ["reason", "videos", "share", "clips"]
-    assert cells[2:] == [["ok", "3", "75.0%", "9"], ["removed", "1", "25.0%", "3"], ["**all**", "4", "100.0%", "12"]]
+    assert cells[2:] == [["ok", "3", "75.0%", "9"], ["removed", "1", "25.0%", "3"], ["all", "4", "100.0%", "12"]]
+
+
+@pytest.mark.parametrize("markdown", [False, True])
+def test_the_table_is_aligned(markdown: bool) -> None:
+    lines = counted(ok=3000, removed=1).table(markdown=markdown)
+    borders = [[i for i, character in enumerate(line) if character == "|"] for line in lines]
+    assert len(lines) == 5 and all(places == borders[0] for places in borders)
+    assert lines[-1].split("|")[1].strip() == ("**all**" if markdown else "all")
+
+
+def test_one_video_is_not_called_videos() -> None:
+    assert counted(ok=1).equation() == "1 video wanted = 1 ok"
+
+
+def test_clips_that_are_shorter_than_listed_are_told() -> None:
+    found = Availability(clips_made=3, clips_failed=1)
+    assert found.of_clips() == "3 clips made, 1 could not be cut"
+    found.clips_short = 2
+    assert found.of_clips().endswith("; 2 shorter than listed: the video ends before")

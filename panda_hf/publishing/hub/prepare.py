@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from panda_hf import __version__
 from panda_hf.errors import OutputError
+from panda_hf.publishing.card import FOOTAGE_LICENSE
 from panda_hf.publishing.card_parts import config_names, front_matter, read_text, unsealed
 from panda_hf.publishing.hub.published_card import Shown, patterns, published_card
 from panda_hf.publishing.hub.scrub import Scrub
@@ -92,7 +93,7 @@ def prepare(
     chosen = names if configs is not None else None
     shown = Shown(out, repo_id, prepared.files, prepared.rows, prepared.opted_out, chosen)
     text = published_card(card, shown, rewriter.scrub)
-    prepared.license_known = _license(text) not in _UNKNOWN
+    prepared.license_known = _license_known(text, has_footage=bool(found.media))
     (staging / CARD).write_text(text, encoding="utf-8")
     prepared.files[CARD] = staging / CARD
     prepared.digests = {name: file_sha256(path) for name, path in prepared.files.items()}
@@ -240,5 +241,8 @@ def _scrubbed(value: Any, scrub: Scrub) -> Any:
     return [_scrubbed(one, scrub) for one in value] if isinstance(value, list) else value
 
 
-def _license(text: str) -> Any:
-    return front_matter(unsealed(text)[0]).get("license")
+def _license_known(text: str, *, has_footage: bool) -> bool:
+    """Whether the card states a licence, and one of the footage where that has its own and is published."""
+    front = front_matter(unsealed(text)[0])
+    known = front.get("license") not in _UNKNOWN
+    return known and not (has_footage and front.get(FOOTAGE_LICENSE, "stated") in _UNKNOWN)

@@ -130,7 +130,8 @@ def _check_visibility(repo_id: str, is_private: bool | None, private: bool | Non
     if not license_known and not (private if is_private is None else is_private):
         raise HubError(
             "the card does not say under which licence this may be shared. Set `license:` at the top of README.md "
-            "(curate: --license), or push to a private repository (--private)"
+            "(curate: --license; of clips of a download: `footage_license:`), or push to a private repository "
+            "(--private)"
         )
 
 
