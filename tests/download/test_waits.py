@@ -67,6 +67,24 @@ def test_what_a_server_asks_for_is_capped_and_told(tmp_path: Path) -> None:
     assert waits.seconds_left("a") < 0.2
 
 
+def test_the_others_keep_the_wait_that_a_server_asked_for_also_when_the_tries_are_used_up(tmp_path: Path) -> None:
+    others = HostWaits(tmp_path)
+    patience = Patience(FetchOptions(retries=0), HostWaits(tmp_path))
+    assert not patience.may_try_again("a", 30.0, tell=True)
+    assert 29 < others.seconds_left("a") <= 30
+    assert not patience.may_try_again("b", 30.0)
+    assert others.seconds_left("b") == 0, "a wait that concerns one file is not told"
+
+
+def test_the_others_wait_while_one_waits(tmp_path: Path) -> None:
+    others, seen = HostWaits(tmp_path), []
+    patience = Patience(FetchOptions(retries=1, back_off_seconds=2.0), HostWaits(tmp_path))
+    patience._sleep = lambda seconds: seen.append((seconds, others.seconds_left("a")))  # type: ignore[method-assign]
+    assert patience.may_try_again("a", None, tell=True)
+    ((seconds, left),) = seen
+    assert seconds - 0.5 < left <= seconds
+
+
 def test_a_wait_past_the_deadline_is_not_begun(tmp_path: Path) -> None:
     waits = HostWaits(tmp_path)
     waits.tell("a", 50)
