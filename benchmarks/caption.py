@@ -43,6 +43,8 @@ class Side:
     """The model waited for its inputs; in the plain loop all of the preprocessing."""
     write: float = 0.0
     total: float = 0.0
+    cpu: float = 0.0
+    """Of all threads."""
     captions: list[str | None] = field(default_factory=list)
     rounds: list[float] = field(default_factory=list)
     """Seconds of each round."""
@@ -143,8 +145,9 @@ def compare(rows: Sequence[Row], name: str, arguments: argparse.Namespace, devic
 
 @contextlib.contextmanager
 def clock(side: Side) -> Iterator[None]:
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     yield
+    side.cpu += time.process_time() - cpu
     side.rounds.append(time.perf_counter() - started)
     side.total += side.rounds[-1]
 
@@ -184,6 +187,9 @@ def show(name: str, clips: int, sides: dict[str, Side], busy: Sequence[float]) -
     ratios = [a / b for a, b in zip(slow.rounds, fast.rounds, strict=True)]
     same = sum(a == b for a, b in zip(cleaned(slow.captions), fast.captions, strict=True))
     verdict(slow.total / fast.total, f"rounds {', '.join(f'{ratio:.2f}' for ratio in ratios)}")
+    print(
+        f"CPU seconds {slow.cpu:.2f} and {fast.cpu:.2f}: {slow.cpu / fast.cpu:.2f} times, which other load changes less"
+    )
     print(f"the same caption on {same} of {clips} clips")
     stage = fast.total - fast.decode
     print(

@@ -39,7 +39,7 @@ def coverage_svg(chosen: Shortlist, title: str) -> str:
         *(_name(_x(i), i + 1, place.model) for i, place in enumerate(chosen.places)),
         *_legend(any(y is not None for y in optima)),
     ]
-    width, height = right + 150, _TOP + _HEIGHT + 150
+    width, height = max(right + 150, 560), _TOP + _HEIGHT + 150
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         f'style="{_STYLE}" role="img">'
