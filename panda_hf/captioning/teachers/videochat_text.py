@@ -1,8 +1,8 @@
 """VideoChat Text as a pipeline: models look at the frames and at the motion, a language model writes the sentence.
 
 The original's parts (VideoChat, arXiv 2305.06355, section 3.1) are not in transformers; the roles are filled by
-Florence-2 (a caption and tags per frame, regions of the middle one) or any captioner of images (a caption per frame), a
-video classifier (the action) and any causal language model.
+Florence-2 (a caption and tags per frame, regions of the middle one), or any captioner of images (a caption per frame),
+a video classifier (the action) and any causal language model.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from panda_hf.captioning.prompts import ASK, build_prompt, cut_tokens, neutral
+from panda_hf.captioning.prompts import build_prompt, cut_tokens, neutral
 from panda_hf.captioning.registry.card import Decoding, TeacherCard
 from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frames, words_of
 from panda_hf.captioning.teachers.chat import one_turn
@@ -82,7 +82,8 @@ class VideoChatTextTeacher:
 
     def _things(self, clip: ClipInput, frames: np.ndarray) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Tags of all frames and regions of the middle one."""
-        tags = Counter(neutral(tag) for labels in self._look(clip, frames, TAGS) for tag in set(labels))
+        # Not a set: its order, and with it that of equally frequent tags, differs from process to process.
+        tags = Counter(neutral(tag) for labels in self._look(clip, frames, TAGS) for tag in dict.fromkeys(labels))
         (regions,) = self._look(clip, frames[len(frames) // 2 :][:1], REGIONS)
         return (
             tuple(_said(tag for tag, _ in tags.most_common(MAX_TAGS))),
@@ -97,7 +98,7 @@ class VideoChatTextTeacher:
         lines += [ACTION.format(action=seen.action)] if seen.action else []
         notes = cut_tokens(self.processor, "\n".join(lines), SEEN_TOKENS)
         asked = build_prompt(self.processor, **words_of(self.card, clip))
-        return "\n".join([LOOK, notes, asked if asked.endswith(ASK) else f"{asked}\n{ASK}"])
+        return "\n".join([LOOK, notes, asked])
 
     def _look(self, clip: ClipInput, frames: np.ndarray, task: str) -> list[Any]:
         """What the frames' model says to a task: a string per frame, or a list of labels per frame."""
@@ -184,6 +185,5 @@ def load(card: TeacherCard, device: str, loading: Loading) -> VideoChatTextTeach
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     sight = part("frames", AutoModelForImageTextToText)
-    pad_for_generation(sight[0], sight[1].tokenizer)
     motion = part("action", AutoModelForVideoClassification, AutoImageProcessor) if card.part("action") else None
     return VideoChatTextTeacher(card, writer, tokenizer, sight, motion)

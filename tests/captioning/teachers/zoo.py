@@ -415,6 +415,13 @@ def qwen3(folder: Path) -> Path:
     return save(Qwen3ForCausalLM(Qwen3Config(**text_sizes(tokenizer, head_dim=16))), tokenizer, folder)
 
 
+def llama(folder: Path) -> Path:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokenizer = word_tokenizer(start=True)
+    return save(LlamaForCausalLM(LlamaConfig(**text_sizes(tokenizer))), tokenizer, folder)
+
+
 BUILDERS: dict[str, Callable[[Path], Path]] = {
     "Blip2ForConditionalGeneration": tiny.blip2_without_encoder,
     "LlavaForConditionalGeneration": tiny.llava,
@@ -432,5 +439,6 @@ BUILDERS: dict[str, Callable[[Path], Path]] = {
     "LlavaNextForConditionalGeneration": llava_next,
     "VideoMAEForVideoClassification": videomae,
     "Qwen3ForCausalLM": qwen3,
+    "LlamaForCausalLM": llama,
 }
 """By the name of the class."""
