@@ -252,6 +252,17 @@ def test_what_may_pass_is_tried_again(hub: Hub, tmp_path: Path, what: str) -> No
     assert pushed(hub, tmp_path, small(tmp_path / "out", shards=1))["rows"] == 4
 
 
+def test_a_hub_that_cannot_be_reached_is_told_once_and_soon(hub: Hub, tmp_path: Path) -> None:
+    out = small(tmp_path / "out", shards=1)
+    code = f"from panda_hf.cli import main; import sys; sys.argv[1:] = ['push', {str(out)!r}, {REPO!r}]; main()"
+    environment = {**os.environ, **hub.environment(tmp_path), "HF_ENDPOINT": "http://127.0.0.1:9"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+    said = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert "http://127.0.0.1:9 cannot be reached: is this machine online?" in said[-1]
+    assert sum("trying again" in line for line in said) == 1 and len(said) == 2
+
+
 def test_a_commit_that_comes_too_late_is_tried_again(hub: Hub, tmp_path: Path) -> None:
     hub.faults.conflicts = 2
     assert pushed(hub, tmp_path, small(tmp_path / "out", shards=1))["rows"] == 4

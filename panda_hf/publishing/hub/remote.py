@@ -25,6 +25,8 @@ Result = TypeVar("Result")
 CLIENT_ERROR = cast(type[Exception], HfHubHTTPError.__mro__[1])
 """The error of the HTTP client that this version of huggingface_hub is built on, for what goes wrong on the way."""
 TRIES = 5
+TRIES_OF_UNREACHED = 2
+"""Of a Hub that has not answered once: this machine is rather offline than the Hub busy."""
 FIRST_PAUSE_SECONDS = 1.0
 _MAY_PASS = (408, 409, 412, 429, 500, 502, 503, 504)
 
@@ -51,6 +53,8 @@ class Repository:
         self.repo_id = _checked(repo_id)
         self.api = HfApi(token=token, library_name="panda_hf")
         self.pause_seconds = pause_seconds
+        self._reached = False
+        self._told = ""
 
     def create(self, private: bool | None) -> None:
         """Make the repository where there is none."""
@@ -116,13 +120,28 @@ class Repository:
     def _try(self, action: Callable[[], Result], what: str) -> Result:
         for attempt in range(TRIES):
             try:
-                return action()
+                result = action()
             except (HfHubHTTPError, CLIENT_ERROR, OSError) as error:
-                if not _may_pass(error) or attempt == TRIES - 1:
-                    raise HubError(f"{self.repo_id}: {what}: {_said(error)}") from error
-                log.warning("%s: %s: %s; trying again", self.repo_id, what, _said(error))
+                self._reached |= _status(error) is not None
+                if not _may_pass(error) or attempt == (TRIES if self._reached else TRIES_OF_UNREACHED) - 1:
+                    raise HubError(f"{self.repo_id}: {what}: {_said(error)}{self._advice(error)}") from error
+                self._tell(f"{self.repo_id}: {what}: {_said(error)}; trying again")
                 time.sleep(self.pause_seconds * 2**attempt)
+            else:
+                self._reached = True
+                return result
         raise AssertionError("the last try returns or raises")
+
+    def _tell(self, text: str) -> None:
+        """Warn, but not of the same twice in a row."""
+        if text != self._told:
+            log.warning(text)
+        self._told = text
+
+    def _advice(self, error: Exception) -> str:
+        if self._reached or not _may_pass(error):
+            return ""
+        return f". {self.api.endpoint} cannot be reached: is this machine online?"
 
 
 def _checked(repo_id: str) -> str:
