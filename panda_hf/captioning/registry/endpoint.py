@@ -34,9 +34,9 @@ class Endpoint:
     """Requests under way at once, of each worker process. A batch of rows should hold several times as many."""
     timeout_seconds: float = _unrecorded(120.0)
     """For one answer."""
-    patience_seconds: float = _unrecorded(600.0)
+    patience_seconds: float = _unrecorded(300.0)
     """How long a request is tried again while the server is away, overloaded or says that it is. While it has been
-    away for longer, every clip tries once, until it is back."""
+    away for longer, every clip tries once, until it is back. Keep it below the time limit of a video in ``curate``."""
     jpeg_quality: int = 90
     """Of the frames that are sent."""
     extra: tuple[tuple[str, Setting], ...] = ()
