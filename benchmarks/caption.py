@@ -187,9 +187,7 @@ def show(name: str, clips: int, sides: dict[str, Side], busy: Sequence[float]) -
     ratios = [a / b for a, b in zip(slow.rounds, fast.rounds, strict=True)]
     same = sum(a == b for a, b in zip(cleaned(slow.captions), fast.captions, strict=True))
     verdict(slow.total / fast.total, f"rounds {', '.join(f'{ratio:.2f}' for ratio in ratios)}")
-    print(
-        f"CPU seconds {slow.cpu:.2f} and {fast.cpu:.2f}: {slow.cpu / fast.cpu:.2f} times, which other load changes less"
-    )
+    print(f"CPU seconds {slow.cpu:.2f} and {fast.cpu:.2f}: {slow.cpu / fast.cpu:.2f} times, less swayed by other load")
     print(f"the same caption on {same} of {clips} clips")
     stage = fast.total - fast.decode
     print(
