@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 from datasets import Features, List, Value
 
@@ -13,6 +13,12 @@ from panda_hf.errors import MissingColumnError, PandaError
 from panda_hf.rights.texts import texts_of
 from panda_hf.stage import Batch, Row, Stage
 
+Language = Literal[
+    "arabic", "chinese", "czech", "danish", "dutch", "english", "esperanto", "finnish", "french", "german", "hindi",
+    "hungarian", "italian", "japanese", "korean", "norwegian", "persian", "polish", "portuguese", "russian", "spanish",
+    "swedish", "thai", "turkish",
+]  # fmt: skip
+"""The lists that glin-profanity has."""
 MARK = {"column": Value("string"), "term": Value("string"), "match": Value("string")}
 """Where a word stands, the word as written, and whether the list holds it ``exact`` or only ``fuzzy``."""
 
@@ -28,8 +34,15 @@ class MarkHarmful(Stage):
 
     columns: tuple[str, ...] = ("caption",)
     """Text columns, and ``candidates``; each must be there."""
-    languages: tuple[str, ...] = ("english",)
-    """Lists to use, by their English names."""
+    languages: tuple[Language, ...] = ("english",)
+    """Lists to use, at least one, by their English names."""
+
+    def __post_init__(self) -> None:
+        """Raise ``ValueError`` for a language without a list: it would mark nothing."""
+        known = get_args(Language)
+        unknown = [name for name in self.languages if name not in known]
+        if unknown or not self.languages:
+            raise ValueError(f"languages={self.languages!r}; give a tuple of {', '.join(known)}")
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -69,7 +82,7 @@ class MarkHarmful(Stage):
         return [mark for i, mark in enumerate(found) if mark not in found[:i]]
 
 
-def harmful_terms(text: str, languages: tuple[str, ...] = ("english",)) -> list[tuple[str, str]]:
+def harmful_terms(text: str, languages: tuple[Language, ...] = ("english",)) -> list[tuple[str, str]]:
     """Words of the lists in ``text``: as written, and ``exact`` or ``fuzzy``, in order, each place once."""
     places: dict[int, tuple[str, str]] = {}
     for match in _filter(languages).check_profanity(text).get("matches") or []:
@@ -81,7 +94,7 @@ def harmful_terms(text: str, languages: tuple[str, ...] = ("english",)) -> list[
 
 
 @functools.cache
-def _filter(languages: tuple[str, ...]) -> Any:
+def _filter(languages: tuple[Language, ...]) -> Any:
     try:
         from glin_profanity import Filter
     except ImportError as error:

@@ -6,7 +6,8 @@ import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from datasets import Features, Value
 
@@ -141,8 +142,8 @@ def _is_person(entity: dict[str, Any]) -> bool:
 def _recogniser(model: str, revision: str | None, device: str) -> Any:
     import transformers
 
-    place = resolve(model)
     try:
+        place = _place(resolve(model), revision)
         tokenizer = transformers.AutoTokenizer.from_pretrained(place, revision=revision)
         network = transformers.AutoModelForTokenClassification.from_pretrained(place, revision=revision)
     except (OSError, ValueError) as error:
@@ -161,3 +162,29 @@ def _recogniser(model: str, revision: str | None, device: str) -> Any:
     return transformers.pipeline(
         "token-classification", model=network, tokenizer=tokenizer, aggregation_strategy="simple", device=device
     )
+
+
+def _place(model: str, revision: str | None) -> str:
+    """A folder or Hub id; without a network the folder of an earlier download, of which nothing is asked again."""
+    if Path(model).is_dir() or _hub_answers(model, revision):
+        return model
+    from huggingface_hub import snapshot_download
+
+    return snapshot_download(model, revision=revision, local_files_only=True)
+
+
+def _hub_answers(model: str, revision: str | None) -> bool:
+    """Whether the Hub can be reached, asked once: without it, huggingface_hub tries half a minute for each file."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    client_error = cast(
+        type[Exception], HfHubHTTPError.__mro__[1]
+    )  # of the HTTP client, which is another in each version
+    try:
+        HfApi().model_info(model, revision=revision, timeout=10)
+    except (HfHubHTTPError, ValueError):
+        return True  # it answered, or was not asked since this is no id: from_pretrained says what is wrong
+    except (client_error, OSError):
+        return False
+    return True

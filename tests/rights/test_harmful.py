@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import ast
 import csv
+import inspect
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from datasets import Dataset
 
 from panda_hf.errors import MissingColumnError
 from panda_hf.rights import MarkHarmful
-from panda_hf.rights.harmful import harmful_terms
+from panda_hf.rights.harmful import Language, harmful_terms
 from panda_hf.stage import apply
 
 
@@ -57,3 +59,19 @@ def test_a_row_says_which_column_holds_which_word() -> None:
 def test_a_column_that_is_not_there_is_named_before_any_work() -> None:
     with pytest.raises(MissingColumnError, match="title"):
         apply(Dataset.from_list([{"caption": "x"}]), MarkHarmful(columns=("title",)))
+
+
+@pytest.mark.parametrize("languages", [("klingon",), ("english", "English"), (), "english"])
+def test_a_language_without_a_list_is_refused_and_the_lists_are_named(languages: Any) -> None:
+    with pytest.raises(ValueError, match="languages=.*arabic, chinese.*turkish"):
+        MarkHarmful(languages=languages)
+
+
+def test_every_language_of_the_library_can_be_given_and_has_words() -> None:
+    from glin_profanity import Filter
+
+    assert set(get_args(Language)) == {
+        path.stem for path in (Path(inspect.getfile(Filter)).parents[1] / "data" / "dictionaries").glob("*.json")
+    } - {"globalWhitelist"}
+    stage = MarkHarmful(columns=("caption",), languages=("english", "german"))
+    assert apply(Dataset.from_list([{"caption": "so ein Arschloch"}]), stage)[0]["harmful"]

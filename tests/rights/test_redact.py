@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +61,29 @@ def test_a_column_that_is_not_there_is_named_before_any_work(model: str) -> None
 def test_a_model_that_cannot_be_had_says_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="hf download"):
         apply(Dataset.from_list([{"caption": "x"}]), Redact(model=str(tmp_path / "nothing")))
+
+
+def test_without_a_network_a_model_that_was_fetched_before_works_and_another_fails_at_once(
+    model: str, tmp_path: Path
+) -> None:
+    cached = tmp_path / "hub" / "models--tiny--names"
+    shutil.copytree(model, cached / "snapshots" / "abc")
+    (cached / "refs").mkdir()
+    (cached / "refs" / "main").write_text("abc")
+    code = (
+        "import time; from panda_hf.rights.redact import find_names\n"
+        "print(find_names(['Anna talks'], 'tiny/names', None, 'cpu'))\n"
+        "began = time.monotonic()\n"
+        "try: find_names(['Anna talks'], 'tiny/other', None, 'cpu')\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+        "print(time.monotonic() - began)"
+    )
+    closed = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0"}
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **closed}, capture_output=True, text=True)
+    spans, error, seconds = done.stdout.splitlines()
+    assert spans == "[[(0, 4)]]", "Anna"
+    assert error.startswith("CheckpointError") and "hf download" in error
+    assert float(seconds) < 10 and "Retrying" not in done.stderr
 
 
 def test_a_model_without_persons_is_refused() -> None:
