@@ -12,6 +12,7 @@ from panda_hf.captioning.prompts import build_prompt
 from panda_hf.captioning.registry.card import Decoding, TeacherCard
 from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frame, pick_frames, words_of
 from panda_hf.captioning.teachers.generating import decode, generate, pad_for_generation
+from panda_hf.models.checkpoints import resolve
 from panda_hf.models.loading import Loading
 
 VIDEO_FRAMES = 4
@@ -72,7 +73,7 @@ def shows_video(card: TeacherCard) -> bool:
 
 
 def load(card: TeacherCard, device: str, loading: Loading) -> InstructBlipTeacher:
-    """Build an InstructBLIP teacher.
+    """Build an InstructBLIP teacher; one that sees videos also of a checkpoint for images.
 
     Raises:
         CheckpointError: see :func:`~panda_hf.captioning.teachers.base.load_whole`.
@@ -84,9 +85,44 @@ def load(card: TeacherCard, device: str, loading: Loading) -> InstructBlipTeache
         InstructBlipVideoProcessor,
     )
 
-    classes: tuple[Any, Any] = (InstructBlipForConditionalGeneration, InstructBlipProcessor)
-    if shows_video(card):
-        classes = (InstructBlipVideoForConditionalGeneration, InstructBlipVideoProcessor)
-    model, processor = load_whole(classes[0], card, device, loading, classes[1])
+    if not shows_video(card):
+        model, processor = load_whole(
+            InstructBlipForConditionalGeneration, card, device, loading, InstructBlipProcessor
+        )
+    elif model_type_of(card) == "instructblip":
+        model, images = load_whole(
+            InstructBlipVideoForConditionalGeneration, card, device, loading, InstructBlipProcessor
+        )
+        model.config.video_token_index = model.config.image_token_index
+        processor = for_videos(images)
+    else:
+        model, processor = load_whole(
+            InstructBlipVideoForConditionalGeneration, card, device, loading, InstructBlipVideoProcessor
+        )
     pad_for_generation(model, processor.tokenizer)
     return InstructBlipTeacher(card, model, processor)
+
+
+def model_type_of(card: TeacherCard) -> str | None:
+    """What the checkpoint says it is; ``None`` where it cannot be read, which loading it then says better."""
+    from transformers import AutoConfig
+
+    try:
+        return str(AutoConfig.from_pretrained(resolve(card.checkpoint), revision=card.revision or "main").model_type)
+    except (OSError, ValueError):
+        return None
+
+
+def for_videos(processor: Any) -> Any:
+    """A processor for videos with the sizes and words of one for images, whose ``<image>`` stands for each token."""
+    from tokenizers import AddedToken
+    from transformers import InstructBlipVideoProcessor, InstructBlipVideoVideoProcessor
+
+    images, tokenizer = processor.image_processor, processor.tokenizer
+    frames = InstructBlipVideoVideoProcessor(
+        size=dict(images.size), image_mean=images.image_mean, image_std=images.image_std, resample=images.resample
+    )
+    tokenizer.video_token = AddedToken(str(processor.image_token), normalized=False, special=True)
+    return InstructBlipVideoProcessor(
+        frames, tokenizer, processor.qformer_tokenizer, num_query_tokens=processor.num_query_tokens
+    )

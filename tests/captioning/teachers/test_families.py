@@ -171,6 +171,21 @@ def test_a_long_instruction_is_cut_for_the_qformer_alone():
     assert tokens["attention_mask"][1, 0] == 1  # padded on the right
 
 
+def test_an_instructblip_for_images_captions_videos_of_four_frames(tmp_path):
+    folder = zoo.instructblip(tmp_path / "images", encoder=True)
+    pictures, films = (load("instructblip", folder, (kind, "subtitle")) for kind in ("image", "video"))
+    clips = [tiny.clip(0), tiny.clip(1, subtitle="kiki red ball")]
+    inputs = films.prepare(clips, films.processor)
+    assert inputs["pixel_values"].shape == (2, 4, 3, 28, 28)
+    assert (inputs["input_ids"] == films.model.config.video_token_index).sum(dim=1).tolist() == [4 * 4, 4 * 4]
+    frames = [frame for clip in clips for frame in pick_frames(clip, 4)]
+    expected = pictures.processor.image_processor(frames, return_tensors="pt")["pixel_values"]
+    torch.testing.assert_close(inputs["pixel_values"].flatten(0, 1), expected, atol=0.02, rtol=0)
+    together = films.caption(clips, SHORT)
+    assert together == [films.caption([clip], SHORT)[0] for clip in clips] and any(together)
+    assert pictures.caption(clips[:1], SHORT)[0] is not None  # the other teacher's processor is as it was
+
+
 def test_florence_asks_for_a_caption_unless_its_card_says_more(tmp_path):
     folder = zoo.florence2(tmp_path / "florence")
     usual, detailed = (load("florence2", folder, ("image",), task=task) for task in ("", "<DETAILED_CAPTION>"))
