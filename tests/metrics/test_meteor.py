@@ -260,6 +260,9 @@ def test_the_metric_loads_by_its_folder_and_scores_in_processes(tables: Path, tm
     one = metric.compute(predictions=texts, references=wanted, workers=1, **options)
     assert one == metric.compute(predictions=texts, references=wanted, workers=3, **options)
     assert 0 < one["meteor"] < 1 and one["per_item"]["meteor"][3] == 0
+    for text, own in zip(texts, wanted, strict=True):
+        metric.add(prediction=text, reference=own)
+    assert metric.compute(**options) == one
 
 
 @pytest.mark.parametrize("times", [1_000, 2_500])

@@ -110,6 +110,7 @@ def _save(index: Index, folder: Path) -> None:
     try:
         for name in _ARRAYS:
             np.save(scratch / f"{name}.npy", getattr(index, name))
+        scratch.chmod(0o755)
         os.rename(scratch, folder)
     except OSError:
         # A full disk, or another process that was faster.
