@@ -167,8 +167,8 @@ def _shards(
                 finished, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in finished)
             place = Place(folder, file.source.part, number, file.source.name)
-            running.add(pool.submit(write_shard, place, blocks, header, opt_out))
             done += sum(len(block.data) for block in blocks)
+            running.add(pool.submit(write_shard, place, blocks, header, opt_out))
             if progress is not None:
                 progress(file.source.part, done, file.size)
         for future in running:

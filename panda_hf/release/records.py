@@ -23,7 +23,6 @@ MAX_KEPT_TEXT = 2**20
 
 _QUOTE, _NEWLINE = 34, 10
 _LIMIT_LOCK = threading.Lock()  # the limit of csv is one for all threads
-_LOOKS_LIKE_RECORD = re.compile(rb"\"?[A-Za-z0-9_-]{1,64}\"?,\"?https?://")
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def read_records(block: Block, header: Header) -> Records:
     Rejected here: records whose quotes do not close, of another number of cells than the header, not in UTF-8,
     longer than ``MAX_RECORD_BYTES``.
     """
-    spans, rejects, empty = _spans(block)
+    spans, rejects, empty = _spans(block, header)
     data = block.data
     columns, wrong = _cells(data, spans, header)
     for row, cause in wrong.items():
@@ -76,7 +75,7 @@ def read_records(block: Block, header: Header) -> Records:
     return Records(columns, lines, [(s, e) for s, e, _ in spans], data, rejects, empty)
 
 
-def _spans(block: Block) -> tuple[list[Span], list[Reject], int]:
+def _spans(block: Block, header: Header) -> tuple[list[Span], list[Reject], int]:
     """Start, end and line of each record, by the parity of quotes; empty lines are counted and left out."""
     array = np.frombuffer(block.data, np.uint8)
     ends = np.flatnonzero(array == _NEWLINE) + 1
@@ -91,20 +90,20 @@ def _spans(block: Block) -> tuple[list[Span], list[Reject], int]:
     numbers = np.arange(block.line, block.line + len(starts))
     if plain.all() and not odd.any() and lengths.max() <= MAX_RECORD_BYTES:
         return list(zip(starts.tolist(), ends.tolist(), numbers.tolist(), strict=True)), [], 0
-    return _joined(block.data, starts.tolist(), ends.tolist(), numbers.tolist(), odd.tolist())
+    return _joined(block.data, starts.tolist(), ends.tolist(), numbers.tolist(), odd.tolist(), header.record_start)
 
 
 def _joined(
-    data: bytes, starts: list[int], ends: list[int], numbers: list[int], odd: list[bool]
+    data: bytes, starts: list[int], ends: list[int], numbers: list[int], odd: list[bool], look: re.Pattern[bytes]
 ) -> tuple[list[Span], list[Reject], int]:
     """The slow way: lines that belong together joined, what does not close rejected up to the next record."""
     spans, rejects, empty, i = [], [], 0, 0
     while i < len(starts):
         j = i + 1
         if odd[i]:
-            while j < len(starts) and not odd[j] and not _LOOKS_LIKE_RECORD.match(data, starts[j]):
+            while j < len(starts) and not odd[j] and not look.match(data, starts[j]):
                 j += 1
-            closed = j < len(starts) and odd[j] and not _LOOKS_LIKE_RECORD.match(data, starts[j])
+            closed = j < len(starts) and odd[j] and not look.match(data, starts[j])
             j += closed
         else:
             closed = True

@@ -75,15 +75,18 @@ class ShardResult:
     seconds: float = 0.0
 
 
-def write_shard(place: Place, blocks: Sequence[Block], header: Header, opt_out: OptOut) -> ShardResult:
-    """Parse and write the blocks of one shard, whole videos in each row group; a shard without clips has no file."""
+def write_shard(place: Place, blocks: list[Block], header: Header, opt_out: OptOut) -> ShardResult:
+    """Parse and write the blocks of one shard, whole videos in each row group; a shard without clips has no file.
+
+    ``blocks`` is emptied on the way, so that the text of a block is held no longer than it is needed.
+    """
     result = ShardResult(place, pa.array([], pa.string()), np.array([], np.int64))
     ids, lines, rejects = [], [], []
     waiting: list[pa.Table] = []
     writer = None
     try:
-        for block in blocks:
-            rows = to_rows(read_records(block, header), opt_out)
+        while blocks:
+            rows = to_rows(read_records(blocks.pop(0), header), opt_out)
             ids.append(rows.video_ids)
             lines.append(rows.lines)
             rejects += rows.rejects

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 import os
 import re
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import numpy as np
+
 from panda_hf.errors import SourceError
 
 COLUMNS = ("videoID", "url", "timestamp", "caption", "matching_score")
@@ -22,10 +25,23 @@ LATE_COLUMNS = ("desirable_filtering", "shot_boundary_detection")
 """Added in October 2024."""
 
 BLOCK_BYTES = 4 * 2**20
+LARGE_BLOCK = 4
+"""Where nothing looks like a record in so many blocks, the quotes alone say where one ends."""
 MAX_RECORD_BYTES = 64 * 2**20
 """A longer record is rejected: something is not closed."""
 
-_RECORD = re.compile(rb"\n(?=\"?[A-Za-z0-9_-]{1,64}\"?,\"?https?://)")
+_LOOKS = {
+    "timestamp": rb"\[(?:\]|\[['\"]\d)",
+    "caption": rb"\[(?:\]|['\"])",
+    "matching_score": rb"\[(?:\]|-?\d)",
+    "desirable_filtering": rb"\[(?:\]|['\"])",
+    "shot_boundary_detection": rb"\[(?:\]|\[)",
+    "url": rb"https?://",
+}
+"""How a cell begins, behind its quote."""
+_ID, _OTHER = rb"\"?[A-Za-z0-9_-]{1,64}\"?,", rb"(?:\"[^\"\n]{0,64}\"|[^\",\n]{0,64}),"
+"""A whole cell and its comma."""
+_QUOTE, _NEWLINE = 34, 10
 _READ_BYTES = 2**20
 _LOOK_BYTES = 256
 """By so many bytes a record is known."""
@@ -64,6 +80,17 @@ class Header:
     def has_late_columns(self) -> bool:
         """Whether the file is of October 2024 or later."""
         return all(name in self.names for name in LATE_COLUMNS)
+
+    @functools.cached_property
+    def record_start(self) -> re.Pattern[bytes]:
+        """What the first bytes of a record look like, up to the first cell that tells a record from other text."""
+        look = b""
+        for name in self.names:
+            if name in _LOOKS:
+                look += rb"\"?" + _LOOKS[name]
+                break
+            look += _ID if name == COLUMNS[0] else _OTHER
+        return re.compile(look)
 
     @property
     def extra(self) -> tuple[str, ...]:
@@ -107,7 +134,7 @@ class ReleaseFile:
         """The records, in blocks of about ``block_bytes`` that begin where a record seems to begin.
 
         A record that is not closed ends its block only where the next line looks like a new record, so that a stray
-        quote cannot swallow what follows.
+        quote cannot swallow what follows; where records look otherwise, its block ends before it.
 
         Raises:
             SourceError: when the file breaks off or is damaged.
@@ -116,7 +143,9 @@ class ReleaseFile:
         try:
             while piece := self._file.read(block_bytes):
                 waiting += piece
-                cut = _last_record(waiting, searched)
+                cut = _last_record(waiting, searched, self.header.record_start)
+                if not cut and len(waiting) > LARGE_BLOCK * block_bytes:
+                    cut = _last_closed(waiting)
                 if not cut and len(waiting) > MAX_RECORD_BYTES:
                     cut = waiting.rfind(b"\n") + 1
                     if not cut:
@@ -183,16 +212,25 @@ def _only_csv(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
     return members[0]
 
 
-def _last_record(data: bytes, searched: int) -> int:
+def _last_record(data: bytes, searched: int, look: re.Pattern[bytes]) -> int:
     """Where the last record of ``data`` begins, as far as one can tell from its look; 0 for nowhere but the start.
 
     Args:
         data: text that begins with a record.
         searched: so many bytes from the start were searched before, without success.
+        look: of the start of a record.
     """
     end, least = len(data), max(0, searched - _LOOK_BYTES)
     while (newline := data.rfind(b"\n", least, end)) >= 0:
-        if _RECORD.match(data, newline):
+        if look.match(data, newline + 1):
             return newline + 1
         end = newline
     return 0
+
+
+def _last_closed(data: bytes) -> int:
+    """Where the last line begins before which every quote of ``data`` is closed; 0 for nowhere but the start."""
+    array = np.frombuffer(data, np.uint8)
+    newlines = np.flatnonzero(array[:-1] == _NEWLINE)
+    closed = newlines[np.searchsorted(np.flatnonzero(array == _QUOTE), newlines) % 2 == 0]
+    return int(closed[-1]) + 1 if len(closed) else 0

@@ -15,7 +15,7 @@ from datasets import Features
 from panda_hf import schema
 from panda_hf.errors import OutputError, SourceError
 from panda_hf.mini.release_csv import write_release_csv
-from panda_hf.release import COLUMNS, LATE_COLUMNS, BuildSummary, ReleaseCSV, build_release
+from panda_hf.release import COLUMNS, LATE_COLUMNS, BuildSummary, ReleaseCSV, ReleaseFile, build_release
 from panda_hf.rights import OptOut
 from tests.release.reading import read
 
@@ -439,6 +439,47 @@ def test_a_line_without_end_costs_only_itself_and_little_memory(
     assert [row["video_id"] for row in rows_of(tmp_path / "out")] == ["v2", "v4", *(f"u{i}" for i in range(3000))]
     assert [(row["line"], row["video_id"]) for row in rejects_of(tmp_path / "out")] == [(3, "monster")]
     assert summary.videos_read == 3003
+
+
+ORDERS = {
+    "reversed": lambda names: names[::-1],
+    "a number first": lambda names: ["", *names],
+    "address first": lambda names: ["url", "videoID", *names[2:]],
+    "times first": lambda names: [*names[2:], "videoID", "url"],
+    "captions first": lambda names: ["caption", "videoID", "url", "timestamp", *names[4:]],
+    "scores first": lambda names: ["matching_score", *(name for name in names if name != "matching_score")],
+    "long words first": lambda names: ["remark", *names[::-1]],
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("late", [False, True])
+def test_blocks_are_small_and_a_stray_quote_costs_only_its_record_whatever_the_order_of_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str, late: bool
+) -> None:
+    monkeypatch.setattr("panda_hf.release.source._READ_BYTES", 10_000)
+    made = write_release_csv(tmp_path / "made.csv", 600, seed=4, late_columns=late, mean_clips=6)
+    with open(made, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for i, row in enumerate(rows):
+        row |= {"": str(i), "remark": "words, " * 20}
+    names = ORDERS[order](list(rows[0])[: 7 if late else 5])
+    source = tmp_path / "x.csv"
+    csv_file(source, [tuple(row[name] for name in names) for row in rows], tuple(names))
+    with ReleaseFile(ReleaseCSV(source, "full/train")) as file:
+        blocks = list(file.blocks(20_000))
+    header, _, text = source.read_bytes().partition(b"\n")
+    assert b"".join(block.data for block in blocks) == text
+    assert max(len(block.data) for block in blocks) < (5 if order == "long words first" else 3) * 20_000
+    built(source, tmp_path / "out")
+    assert rows_of(tmp_path / "out") == read(made)
+    if order != "long words first":
+        lines = text.split(b"\n")
+        lines[300] = lines[300].replace(b'"', b"", 1)
+        source.write_bytes(header + b"\n" + b"\n".join(lines))
+        part = built(source, tmp_path / "stray").parts[0]
+        assert (part.videos, part.rejected_videos) == (599, 1)
+        assert [row["line"] for row in rejects_of(tmp_path / "stray")] == [302]
 
 
 def test_opt_outs_are_known_by_id_by_youtube_address_and_by_any_other_address(tmp_path: Path) -> None:
