@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
+import pickle
+import subprocess
+import sys
+import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +18,12 @@ from datasets import Dataset, Features
 
 from panda_hf import schema
 from panda_hf.captioning import Caption, SampleFrames
-from panda_hf.captioning.registry import TeacherCard, card_of, cards
+from panda_hf.captioning.registry import TeacherCard, card_of, cards, teachers_of
+from panda_hf.captioning.teachers import base
 from panda_hf.captioning.teachers.base import ClipInput, Teacher, load_teacher
 from panda_hf.models.loading import Loading
+from panda_hf.models.release import release_models
+from panda_hf.pipeline import run_steps
 from panda_hf.stage import apply
 from panda_hf.video import pack_frames, unpack_frames
 from tests.captioning.teachers.zoo import BUILDERS
@@ -27,9 +37,13 @@ WORDS = [
 
 
 @pytest.fixture(scope="session")
-def clips(tmp_path_factory) -> list[ClipInput]:
+def film(tmp_path_factory) -> Path:
+    return write_film(tmp_path_factory.mktemp("film") / "squares.mp4", shots=3)
+
+
+@pytest.fixture(scope="session")
+def clips(film) -> list[ClipInput]:
     """Three clips of a real film, of different lengths and with different words around them."""
-    film = write_film(tmp_path_factory.mktemp("film") / "squares.mp4", shots=3)
     spans = [(0.0, 3.0), (3.1, 5.9), (6.0, 8.5)]
     rows = [clip_row(film, *span, i) for i, span in enumerate(spans)]
     packed = apply(Dataset.from_list(rows, features=Features(schema.CLIP_ROW)), SampleFrames())
@@ -142,3 +156,54 @@ def test_a_registered_teacher_runs_in_half_precision_as_on_a_gpu(name, dtype, ch
     texts = teacher.caption(clips[:2], teacher.card.decoding)
     assert len(texts) == 2 and all(isinstance(text, str) for text in texts)
     assert str(teacher.model.get_output_embeddings().weight.dtype) == f"torch.{dtype}"
+
+
+def test_the_eight_of_the_paper_follow_one_another_over_a_dataset(checkpoint, film, monkeypatch):
+    """Each writes its column, and no more than one teacher's models are in memory at any time."""
+    held, real = [], base._load_pair
+    alive: list[weakref.ref] = []
+
+    def counted(*args):
+        pair = real(*args)
+        alive[:] = [ref for ref in alive if ref() is not None and ref() is not pair[0]] + [weakref.ref(pair[0])]
+        held.append(len(alive))
+        return pair
+
+    monkeypatch.setattr(base, "_load_pair", counted)
+    tiny_cards = [tiny_card(name, checkpoint) for name in teachers_of("paper")]
+    steps = [Caption(teacher=c.name, checkpoint=c.checkpoint, parts=c.parts, max_new_tokens=4) for c in tiny_cards]
+    rows = [clip_row(film, 0.0, 3.0, 0), clip_row(film, 3.1, 5.9, 1)]
+    dataset = Dataset.from_list(rows, features=Features(schema.CLIP_ROW))
+    release_models()
+    done = run_steps(dataset, [SampleFrames(), *steps])
+    assert done["error"][:] == [None, None]
+    for name in teachers_of("paper"):
+        failed = [{note["teacher"] for note in notes} for notes in done["caption_errors"]]
+        written = done[f"caption_{name}"][:]
+        assert all((text is None) == (name in notes) for text, notes in zip(written, failed, strict=True))
+    assert max(held) == 3  # the pipeline of VideoChat Text; all others have one
+
+
+@pytest.mark.slow
+def test_another_process_writes_the_same(checkpoint, clips, tmp_path):
+    """Neither the order of sets nor a random state of this process is in a caption: one draws words, one looks."""
+    chosen = [tiny_card(name, checkpoint) for name in ("video_llama_finetune", "videochat_text")]
+    here = [list(load_teacher(card, "cpu").caption(clips, card.decoding)) for card in chosen]
+    (tmp_path / "work.pickle").write_bytes(pickle.dumps((chosen, clips)))
+    for seed in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-c", ELSEWHERE, str(tmp_path / "work.pickle")],
+            capture_output=True,
+            text=True,
+            timeout=200,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        )
+        assert json.loads(done.stdout.splitlines()[-1]) == here, done.stderr
+
+
+ELSEWHERE = """
+import json, pickle, sys
+from panda_hf.captioning.teachers.base import load_teacher
+cards, clips = pickle.load(open(sys.argv[1], "rb"))
+print(json.dumps([list(load_teacher(card, "cpu").caption(clips, card.decoding)) for card in cards]))
+"""
