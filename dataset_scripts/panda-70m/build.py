@@ -74,7 +74,10 @@ def build(
     opt_out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="List of videos to leave out: ids or addresses.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, metavar="N", help="Worker processes. Else all cores.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Threads. Else all cores, at most 8: each takes some 0.1 GB of memory."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder that this command made.")] = False,
 ) -> None:
     """Turn the CSV files of Panda-70M into a dataset repository: Parquet, one row per clip, and a card.
@@ -85,6 +88,7 @@ def build(
     `panda-hf build panda-70m --csv panda70m_*.csv --out panda-70m`
     """
     from panda_hf.cli.byte_progress import ByteProgress
+    from panda_hf.publishing.wording import plural
     from panda_hf.release import build_release
     from panda_hf.rights import OptOut
 
@@ -107,6 +111,8 @@ def build(
         typer.echo(
             f"{summary.unmatched_opt_outs:,} of {len(listed.videos):,} videos of the opt-out list are in no file."
         )
+    if twice := shared_videos(out, summary):
+        typer.echo(f"Note: {plural(twice, 'video')} in both validation and test. Was one file given for both?")
     typer.echo("\n".join(closing(out, summary)))
 
 
@@ -133,6 +139,9 @@ def located(text: str) -> tuple[str, Path]:
     """The part of the release, and the file, that ``FILE`` or ``PART=FILE`` names."""
     name, mark, rest = text.partition("=")
     path = Path(rest if mark and name in PARTS else text)
+    forms = [form for form in PARTS if form not in HELD_OUT.values()]
+    if mark and not path.is_file() and Path(rest).is_file():
+        raise SourceError(f"{name!r} is no part of the release; say what {rest} is, one of: {', '.join(forms)}")
     if not path.is_file():
         raise SourceError(f"{path} is not a file; give a CSV file of the release, plain, .gz or .zip")
     if mark and name in PARTS:
@@ -140,8 +149,8 @@ def located(text: str) -> tuple[str, Path]:
     known = (r.part for r in RELEASED if re.match(rf"{r.stem}(?![a-z0-9])", path.name, re.IGNORECASE))
     part = next(known, None)
     if part is None:
-        forms = ", ".join(f"{form}={path}" for form in PARTS if form not in HELD_OUT.values())
-        raise SourceError(f"{path.name} is not called as a file of the release is. Say what it is, one of: {forms}")
+        said = ", ".join(f"{form}={path}" for form in forms)
+        raise SourceError(f"{path.name} is not called as a file of the release is. Say what it is, one of: {said}")
     return part, path
 
 
@@ -188,11 +197,11 @@ def card(folder: Path, summary: BuildSummary) -> str:
     from panda_hf.publishing.card import template_environment
     from panda_hf.publishing.wording import clean, fence
 
+    given = [part.part for part in summary.parts]
     parts = {part.part: part for part in summary.parts if part.clips}
     rejected = [(part.source, kind, rows) for part in summary.parts for kind, rows in part.rejected.items()]
     if not parts:
-        causes = "; ".join(f"{file}: {kind} ({rows:,})" for file, kind, rows in rejected[:5])
-        raise SourceError(f"no row of the given files can be used. {causes}")
+        raise SourceError(f"no row of the given files can be used: {_why_nothing(summary)}")
     front = front_matter(folder, parts, has_rejected=bool(summary.rejected_files))
     default = next(config for config in front["configs"] if config.get("default"))
     template = Path(__file__).with_name("card.md.j2").read_text(encoding="utf-8")
@@ -204,16 +213,40 @@ def card(folder: Path, summary: BuildSummary) -> str:
             default=default["config_name"],
             fence=fence(name),
             first_split=default["data_files"][0]["split"],
-            missing=[released for released in RELEASED if released.part not in parts],
+            empty=[part for part in summary.parts if not part.clips],
+            missing=[released for released in RELEASED if released.part not in given],
             name=name,
             opted_out=sum(part.opted_out for part in summary.parts),
             parts=parts,
             record=json.loads((folder / "build.json").read_text(encoding="utf-8")),
             rejected=sorted(rejected, key=lambda row: -row[2]),
             released=RELEASED,
+            shared=shared_videos(folder, summary),
         )
     )
     return f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=120)}---\n\n{body}"
+
+
+def _why_nothing(summary: BuildSummary) -> str:
+    """Of the first files, what became of their rows."""
+    said = []
+    for part in summary.parts[:5]:
+        causes = [f"{kind} ({rows:,})" for kind, rows in part.rejected.items()][:5]
+        causes += [f"opted out ({part.opted_out:,})"] if part.opted_out else []
+        said.append(f"{part.source}: {', '.join(causes) or 'it has a header and no row'}")
+    return "; ".join(said)
+
+
+def shared_videos(folder: Path, summary: BuildSummary) -> int:
+    """How many videos are in both validation and test; as released, none is."""
+    import pyarrow.parquet as pq
+
+    files = {part.part: part.files for part in summary.parts}
+    ids: list[set[str]] = []
+    for part in HELD_OUT.values():
+        columns = [pq.read_table(folder / name, columns=["video_id"])["video_id"] for name in files.get(part, [])]
+        ids.append(set().union(*(column.unique().to_pylist() for column in columns)))
+    return len(set.intersection(*ids))
 
 
 def front_matter(folder: Path, parts: Mapping[str, PartSummary], *, has_rejected: bool) -> dict[str, Any]:

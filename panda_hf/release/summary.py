@@ -41,8 +41,8 @@ class PartSummary:
     def equation(self) -> str:
         """The account in words."""
         return (
-            f"{self.part}: {self.videos_read:,} videos read = {self.videos:,} written + {self.rejected_videos:,} "
-            f"rejected + {self.opted_out:,} opted out; {self.clips:,} clips"
+            f"{self.part}: {_counted(self.videos_read, 'video')} read = {self.videos:,} written + "
+            f"{self.rejected_videos:,} rejected + {self.opted_out:,} opted out; {_counted(self.clips, 'clip')}"
         )
 
     def check(self) -> None:
@@ -73,6 +73,10 @@ class BuildSummary:
         held = dataclasses.asdict(self)
         del held["out"]
         return held
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def kind_of(cause: str) -> str:

@@ -203,7 +203,8 @@ def test_a_part_may_be_named_whatever_the_file_is_called(tmp_path: Path) -> None
         (["mine.csv"], "Say what it is, one of: full/train=mine.csv, 10m/train=mine.csv"),
         (["panda70m_training_2million.csv"], "Say what it is"),
         (["panda70m_validation.csv", "validation=mine.csv"], "would both be heldout/validation"),
-        (["train=mine.csv"], "train=mine.csv is not a file"),
+        (["train=mine.csv"], "'train' is no part of the release; say what mine.csv is, one of: full/train, 10m/train"),
+        (["test=nowhere.csv"], "nowhere.csv is not a file"),
         (["test=other.csv"], "not a CSV file of Panda-70M"),
     ],
 )
@@ -244,6 +245,33 @@ def test_files_without_a_usable_row_make_no_folder(tmp_path: Path) -> None:
     result = build(source, "--out", tmp_path / "out")
     assert result.exit_code == 1 and "no row of the given files can be used" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == [source.name]
+
+
+def test_a_file_with_a_header_alone_is_told_apart_from_one_that_was_not_given(tmp_path: Path) -> None:
+    good = made_csv(tmp_path / "panda70m_validation.csv", True)
+    bare = write_csv(tmp_path / "panda70m_testing.csv", [], False)
+    result = build(bare, "--out", tmp_path / "alone")
+    assert result.exit_code == 1
+    assert "no row of the given files can be used: panda70m_testing.csv: it has a header and no row" in result.stderr
+    built(good, bare, "--out", tmp_path / "out")
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    (missing,) = [line for line in card.splitlines() if "Not in this build" in line]
+    assert "heldout/test" not in missing and "full/train" in missing
+    assert "- **No row in this build**: `heldout/test`. The file `panda70m_testing.csv` was given" in card
+    built(good, "--out", tmp_path / "one")
+    assert "No row in this build" not in (tmp_path / "one" / "README.md").read_text(encoding="utf-8")
+
+
+def test_videos_that_are_in_validation_and_test_are_told(tmp_path: Path) -> None:
+    validation = write_csv(tmp_path / "a.csv", [made_video(name, 2, False) for name in ("x", "y", "z")], False)
+    test = write_csv(tmp_path / "b.csv", [made_video(name, 2, False) for name in ("w", "z", "y")], False)
+    output = built(f"validation={validation}", f"test={test}", "--out", tmp_path / "out")
+    assert "Note: 2 videos in both validation and test." in output
+    assert "- **2 videos in both `validation` and `test`**" in (tmp_path / "out" / "README.md").read_text()
+    other = write_csv(tmp_path / "c.csv", [made_video("w", 1, False)], False)
+    output = built(f"validation={validation}", f"test={other}", "--out", tmp_path / "apart")
+    assert "in both" not in output and "in both" not in (tmp_path / "apart" / "README.md").read_text()
+    assert "heldout/test: 1 video read = 1 written + 0 rejected + 0 opted out; 1 clip\n" in output
 
 
 def test_those_who_opted_out_are_not_in_it_and_not_named(tmp_path: Path) -> None:
