@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from panda_hf.rights import OptOut
 from panda_hf.subsets import keywords as words
@@ -13,6 +14,7 @@ from panda_hf.subsets.video_ids import VideoIds
 DESIRABLE = "desirable"
 """The label of ``desirable_filtering`` that stands for none of the five faults the release marks."""
 Pick = Literal["best", "first", "random"]
+Match = Literal["any", "all"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,7 @@ class Subset:
     """A clip must last at most so long."""
     keywords: tuple[str, ...] = ()
     """Words or phrases that ``caption`` must hold, as whole words, whatever their case."""
-    match: Literal["any", "all"] = "any"
+    match: Match = "any"
     """Whether one of ``keywords`` is enough."""
     exclude_keywords: tuple[str, ...] = ()
     """Words or phrases of which ``caption`` must hold none."""
@@ -68,11 +70,15 @@ class Subset:
         for name in ("max_clips_per_video", "exactly_per_video", "max_videos", "max_clips"):
             if (count := getattr(self, name)) is not None and count < 1:
                 raise ValueError(f"{name}={count}; it must be at least 1")
-        for low in (self.above_score, self.min_score):
-            _check_range("score", low, self.max_score)
+        for name in ("above_score", "min_score", "max_score", "min_seconds", "max_seconds"):
+            if (limit := getattr(self, name)) is not None and not math.isfinite(limit):
+                raise ValueError(f"{name}={limit}; it must be a finite number, or be left out")
+        _check_range("score", self.min_score, self.max_score)
+        _check_range("score", self.above_score, self.max_score, above=True)
         _check_range("seconds", self.min_seconds, self.max_seconds)
-        if self.pick not in ("best", "first", "random") or self.match not in ("any", "all"):
-            raise ValueError(f"pick={self.pick!r}, match={self.match!r}; they are best, first, random; any, all")
+        for name, known in (("pick", get_args(Pick)), ("match", get_args(Match))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name}={getattr(self, name)!r}; it must be one of {', '.join(known)}")
         for name in ("keywords", "exclude_keywords"):
             object.__setattr__(self, name, tuple(words.normalized(word) for word in getattr(self, name)))
 
@@ -159,11 +165,10 @@ def _given(value: object) -> bool:
     return value is not None
 
 
-def _check_range(what: str, low: float | None, high: float | None) -> None:
-    if any(value != value for value in (low, high)):
-        raise ValueError(f"a limit of the {what} is not a number")
-    if low is not None and high is not None and low > high:
-        raise ValueError(f"the {what} would have to be at least {low} and at most {high}: nothing passes")
+def _check_range(what: str, low: float | None, high: float | None, *, above: bool = False) -> None:
+    if low is not None and high is not None and (low > high or (above and low == high)):
+        least = f"above {low}" if above else f"at least {low}"
+        raise ValueError(f"the {what} would have to be {least} and at most {high}: nothing passes")
 
 
 def _listed(keywords: tuple[str, ...], match: str) -> str:

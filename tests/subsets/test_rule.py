@@ -20,15 +20,22 @@ from panda_hf.subsets import Subset, VideoIds
         ({"min_score": 0.6, "max_score": 0.5}, "nothing passes"),
         ({"above_score": 0.6, "max_score": 0.5}, "nothing passes"),
         ({"min_seconds": 9, "max_seconds": 8}, "at least 9 and at most 8"),
-        ({"min_score": float("nan")}, "not a number"),
-        ({"pick": "worst"}, "pick='worst'"),
-        ({"match": "some"}, "match='some'"),
+        ({"above_score": 0.5, "max_score": 0.5}, "above 0.5 and at most 0.5: nothing passes"),
+        ({"min_score": float("nan")}, "min_score=nan; it must be a finite number"),
+        ({"min_score": float("-inf")}, "min_score=-inf; it must be a finite number"),
+        ({"max_seconds": float("inf")}, "max_seconds=inf; it must be a finite number"),
+        ({"pick": "worst"}, "^pick='worst'; it must be one of best, first, random$"),
+        ({"match": "some"}, "^match='some'; it must be one of any, all$"),
         ({"keywords": ("dog", " ")}, "empty"),
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused(fields: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Subset(**fields)
+
+
+def test_a_range_may_be_one_value() -> None:
+    assert Subset(min_score=0.5, max_score=0.5, above_score=0.4, min_seconds=2, max_seconds=2).asks_score
 
 
 @pytest.mark.parametrize(
