@@ -20,7 +20,18 @@ from panda_hf.mini.render import render_scene_frames
 from panda_hf.mini.truth import canonical_caption
 from panda_hf.training.captioner import CaptionSample
 
-Kind = Literal["image", "video", "text"]
+Kind = Literal[
+    "image",
+    "video",
+    "text",
+    "blip2_opt_6_7b",
+    "video_llama_pretrain",
+    "video_llama_finetune",
+    "minigpt4",
+    "videochat_text_action",
+    "videochat_text",
+]
+"""The checkpoints, by the names of their folders."""
 SHARD = 500
 """Scenes per file."""
 FRAMES = 8
@@ -52,6 +63,12 @@ def small_frames(folder: Path, index: int) -> NDArray[np.uint8]:
     return np.array(_load(_small_file(folder, shard))[row])
 
 
+def large_frames(folder: Path, index: int) -> NDArray[np.uint8]:
+    """The two large frames [2, 112, 112, 3] of drawn scene ``index``."""
+    shard, row = divmod(index, SHARD)
+    return np.array(_load(_large_file(folder, shard))[row])
+
+
 @dataclasses.dataclass(frozen=True)
 class TeacherScenes(Dataset[CaptionSample]):
     """The drawn scenes as one teacher sees them, with the caption that this teacher could know."""
@@ -69,7 +86,7 @@ class TeacherScenes(Dataset[CaptionSample]):
     def __getitem__(self, index: int) -> CaptionSample:
         scene, _ = training_scene(index % self.count)
         rng = np.random.default_rng([index, 77])
-        frames = _noisy(self._frames(index % self.count, rng), rng)
+        frames = noisy(self._frames(index % self.count, rng), rng)
         prompt, caption = self._words(scene, rng)
         return CaptionSample(list(frames), prompt, caption)
 
@@ -81,7 +98,7 @@ class TeacherScenes(Dataset[CaptionSample]):
 
     def _words(self, scene: world.Scene, rng: np.random.Generator) -> tuple[str, str]:
         """The prompt and what to answer."""
-        if self.kind == "image":
+        if self.kind in ("image", "blip2_opt_6_7b"):
             return "", canonical_caption(scene, "image")
         tokenizer = self.processor.tokenizer
         if self.kind == "video":
@@ -108,24 +125,29 @@ def _draw_shard(number: int, folder: Path) -> None:
     for row in range(SHARD):
         scene, rng = training_scene(number * SHARD + row)
         small[row], large[row] = draw_clip(scene, rng)
-    _save(_small_file(folder, number), small)
-    _save(_large_file(folder, number), large)  # the last to appear: its presence says that both are there
+    saved(_small_file(folder, number), small)
+    saved(_large_file(folder, number), large)  # the last to appear: its presence says that both are there
 
 
 def draw_clip(scene: world.Scene, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The small and the large frames of a clip as ``Split`` would cut it from the scene, a little off each end."""
     import cv2
 
-    first, last = rng.uniform(0.0, 0.12), rng.uniform(0.88, 1.0)
-    times = scene.duration * (first + (last - first) * (np.arange(FRAMES) + 0.5) / FRAMES)
-    frames = render_scene_frames(scene, times.tolist())
+    frames = render_scene_frames(scene, clip_times(scene, rng))
     middle = rng.choice([2, 3, 4, 5], 2, replace=False)
     small = [cv2.resize(f, (VIDEO_SIDE, VIDEO_SIDE), interpolation=cv2.INTER_AREA) for f in frames]
     large = [cv2.resize(frames[k], (IMAGE_SIDE, IMAGE_SIDE), interpolation=cv2.INTER_AREA) for k in middle]
     return np.stack(small).astype(np.uint8), np.stack(large).astype(np.uint8)
 
 
-def _noisy(frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def clip_times(scene: world.Scene, rng: np.random.Generator) -> list[float]:
+    """When the frames of a clip are taken, seconds from the start of the scene, as ``draw_clip`` does."""
+    first, last = rng.uniform(0.0, 0.12), rng.uniform(0.88, 1.0)
+    times = scene.duration * (first + (last - first) * (np.arange(FRAMES) + 0.5) / FRAMES)
+    return [float(time) for time in times]
+
+
+def noisy(frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Other exposure and grain, as cameras and codecs differ; the same exposure in all frames."""
     noise = rng.normal(0, rng.uniform(0, 4), frames.shape)
     return (frames * rng.uniform(0.93, 1.07) + rng.uniform(-8, 8) + noise).clip(0, 255).astype(np.uint8)
@@ -139,7 +161,8 @@ def _large_file(folder: Path, number: int) -> Path:
     return folder / f"large_{number:04d}.npy"
 
 
-def _save(path: Path, frames: NDArray[np.uint8]) -> None:
+def saved(path: Path, frames: NDArray[Any]) -> None:
+    """Write an array; the file appears only when it is whole."""
     partial_path = path.with_suffix(".partial.npy")
     np.save(partial_path, frames)
     partial_path.replace(path)

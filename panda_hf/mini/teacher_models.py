@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -41,16 +42,21 @@ CHAT_TEMPLATE = (
 Pair = tuple[Any, Any]
 
 
-def word_tokenizer(words: tuple[str, ...] = (), *, start: bool = False, end: bool = False) -> PreTrainedTokenizerFast:
+def word_tokenizer(
+    words: tuple[str, ...] = (), *, start: bool = False, end: bool = False, times: bool = False
+) -> PreTrainedTokenizerFast:
     """A lower-casing tokenizer with one token per word of the world's language; other words are ``<unk>``.
 
     Args:
         words: more words than captions use, such as those of titles and subtitles.
         start: put ``<s>`` before every text.
         end: put ``</s>`` behind every text.
+        times: a number such as ``1.5,`` is one token, unknown like any other, instead of four.
     """
     prompt = " ".join([prompts.ANNOUNCE, prompts.SPOKEN, prompts.DESCRIBED, prompts.ASK]).lower()
-    split = pre_tokenizers.Split(Regex(r"[a-z0-9]+|[^\sa-z0-9]"), behavior="removed", invert=True)
+    pieces = r"[a-z0-9]+|[^\sa-z0-9]"
+    pieces = rf"\d+\.\d+,?|{pieces}" if times else pieces
+    split = pre_tokenizers.Split(Regex(pieces), behavior="removed", invert=True)
     found = [piece for piece, _ in split.pre_tokenize_str(prompt)]
     vocabulary = [PAD, START, END, UNKNOWN, IMAGE, *sorted({*VOCABULARY, *words, *found})]
     ids = {word: i for i, word in enumerate(vocabulary)}
@@ -74,20 +80,20 @@ def word_tokenizer(words: tuple[str, ...] = (), *, start: bool = False, end: boo
     return tokenizer
 
 
-def image_teacher() -> Pair:
-    """BLIP-2 with an OPT decoder: one frame of 112 pixels, no text."""
+def image_teacher(layers: int = 2) -> Pair:
+    """BLIP-2 with an OPT decoder of some ``layers``: one frame of 112 pixels, no text."""
     tokenizer = word_tokenizer(start=True)
     text = OPTConfig(
         vocab_size=len(tokenizer),
         hidden_size=160,
         word_embed_proj_dim=160,
-        num_hidden_layers=2,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         ffn_dim=512,
         max_position_embeddings=128,
         dropout=0.0,
         init_std=SPREAD,
-        **_special_ids(tokenizer),
+        **special_ids(tokenizer),
     )
     return _blip2(tokenizer, text)
 
@@ -108,7 +114,7 @@ def text_teacher(words: tuple[str, ...] = ()) -> Pair:
         num_heads=4,
         dropout_rate=0.0,
         feed_forward_proj="gated-gelu",
-        **{**_special_ids(tokenizer), "decoder_start_token_id": tokenizer.pad_token_id},
+        **{**special_ids(tokenizer), "decoder_start_token_id": tokenizer.pad_token_id},
     )
     return _blip2(tokenizer, text)
 
@@ -136,12 +142,12 @@ def video_teacher() -> Pair:
         max_position_embeddings=512,
         initializer_range=SPREAD,
         tie_word_embeddings=True,
-        **_special_ids(tokenizer),
+        **special_ids(tokenizer),
     )
     config = LlavaConfig(
         vision_config=vision,
         text_config=text,
-        image_token_index=_image_id(tokenizer),
+        image_token_index=image_id(tokenizer),
         vision_feature_layer=-1,
         vision_feature_select_strategy="full",
         image_seq_length=(VIDEO_SIZE // patch) ** 2,
@@ -160,6 +166,22 @@ def video_teacher() -> Pair:
     nn.init.normal_(model.model.language_model.embed_tokens.weight, std=0.2)
     _spread_positions(model)
     return model, processor
+
+
+def small_llama(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
+    """The settings of the small Llama that several teachers write with."""
+    return LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=128,
+        intermediate_size=384,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        max_position_embeddings=512,
+        initializer_range=SPREAD,
+        tie_word_embeddings=True,
+        **special_ids(tokenizer),
+    )
 
 
 def _blip2(
@@ -197,13 +219,33 @@ def _blip2(
         text_config=text.to_dict(),
         num_query_tokens=queries,
         initializer_range=SPREAD,
-        image_token_index=_image_id(tokenizer),
+        image_token_index=image_id(tokenizer),
     )
     model = Blip2ForConditionalGeneration(config)
     nn.init.normal_(model.query_tokens, std=1.0)  # the class starts them all at zero, where they can never part
     _spread_positions(model)
     images = BlipImageProcessor(size={"height": size, "width": size}, image_mean=MEAN, image_std=STD)
     return model, Blip2Processor(images, tokenizer, num_query_tokens=queries)
+
+
+def take_eyes(model: Any, checkpoint: Path) -> None:
+    """Copy vision tower, query tokens and Q-Former of a BLIP-2 checkpoint into ``model``."""
+    other = Blip2ForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32)
+    model.vision_model.load_state_dict(other.vision_model.state_dict())
+    model.qformer.load_state_dict(other.qformer.state_dict())
+    model.query_tokens.data.copy_(other.query_tokens.data)
+
+
+def grow(model: Any, checkpoint: Path) -> None:
+    """Start as a BLIP-2 whose decoder has fewer layers; those behind its last change nothing until they learn."""
+    other = Blip2ForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32)
+    new, unknown = model.load_state_dict(other.state_dict(), strict=False)
+    if unknown:
+        raise ValueError(f"{checkpoint} has weights that the larger model lacks: {unknown[:3]}")
+    weights = dict(model.named_parameters())
+    for name in new:
+        if name.endswith(("out_proj.weight", "fc2.weight")):  # the ends of both residual branches
+            nn.init.zeros_(weights[name])
 
 
 def _spread_positions(model: nn.Module) -> None:
@@ -213,11 +255,13 @@ def _spread_positions(model: nn.Module) -> None:
             nn.init.normal_(weight, std=0.5)
 
 
-def _image_id(tokenizer: PreTrainedTokenizerFast) -> int:
+def image_id(tokenizer: PreTrainedTokenizerFast) -> int:
+    """The token in whose places a model gets an image."""
     return int(tokenizer.vocab[IMAGE])
 
 
-def _special_ids(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
+def special_ids(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
+    """The numbers of padding, start and end for the settings of a language model."""
     return {
         "pad_token_id": tokenizer.pad_token_id,
         "bos_token_id": tokenizer.bos_token_id,

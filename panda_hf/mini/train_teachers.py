@@ -1,20 +1,21 @@
-"""The recipe of the three miniature teachers: what `panda-hf mini train` runs first."""
+"""Training the checkpoints of the miniature's teachers: what `panda-hf mini train` runs first."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from panda_hf.mini import speech, teacher_data, teacher_models
-from panda_hf.mini.teacher_data import Kind, TeacherScenes, draw_scenes
+from panda_hf.mini import teacher_data, teacher_features
+from panda_hf.mini.teacher_data import Kind, draw_scenes
+from panda_hf.mini.teacher_recipes import RECIPES, Place, Recipe
 from panda_hf.training.captioner import CaptionerSettings, save_half, train_captioner
 
 log = logging.getLogger(__name__)
@@ -23,25 +24,8 @@ SCENES = 20_000
 """Training scenes drawn; each comes several times."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Recipe:
-    """How one teacher is made."""
-
-    kind: Kind
-    build: Callable[[], teacher_models.Pair]
-    steps: int
-    eyes_of: Kind | None = None
-    """The teacher whose vision tower and Q-Former this one starts from, as published teachers share theirs."""
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    seed: int = 7
-
-
-RECIPES: tuple[Recipe, ...] = (
-    Recipe("image", teacher_models.image_teacher, steps=4800),
-    Recipe("video", teacher_models.video_teacher, steps=4100),
-    Recipe("text", lambda: teacher_models.text_teacher(speech.TEXT_VOCABULARY), steps=4200, eyes_of="image"),
-)
+FRESH_SCENES = 4_000
+"""Scenes that the eyes have not learned from, for the teachers that look through these eyes."""
 
 
 def train_teachers(
@@ -52,21 +36,23 @@ def train_teachers(
     only: Sequence[Kind] | None = None,
     steps_scale: float = 1.0,
 ) -> None:
-    """Train the teachers and write ``out/image``, ``out/video`` and ``out/text``.
+    """Train the teachers, each into a folder of its ``Kind`` in ``out``.
 
     Args:
         out: folder of the checkpoints; the shipped ones lie in ``panda_hf/mini/checkpoints``.
         work: where the drawn scenes (5 GB) and the unfinished training lie; ``None``: ``work_folder()``.
         resume: go on where an earlier run was stopped, and keep teachers that are finished in ``work``.
-        only: train these alone; a teacher that starts from another's eyes needs that one in ``out``.
+        only: train these alone; those that one starts from must be in ``out``.
         steps_scale: multiplies the steps of every recipe; small for a trial.
     """
     work = work or work_folder()
-    scenes = max(teacher_data.SHARD, int(SCENES * min(1.0, steps_scale)))
-    draw_scenes(work / "scenes", scenes, workers=min(4, os.cpu_count() or 1))
+    scale = min(1.0, steps_scale)
+    scenes = max(teacher_data.SHARD, int(SCENES * scale))
+    place = Place(work, out, scenes, max(teacher_features.SHARD, int(FRESH_SCENES * scale)))
+    draw_scenes(place.drawn, scenes, workers=min(4, os.cpu_count() or 1))
     for recipe in RECIPES:
         if only is None or recipe.kind in only:
-            _train(recipe, out, work, scenes, resume, max(1, int(recipe.steps * steps_scale)))
+            _train(recipe, place, resume, max(1, int(recipe.steps * steps_scale)))
 
 
 def work_folder() -> Path:
@@ -74,12 +60,12 @@ def work_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "panda_hf" / "mini-training"
 
 
-def _train(recipe: Recipe, out: Path, work: Path, scenes: int, resume: bool, steps: int) -> None:
+def _train(recipe: Recipe, place: Place, resume: bool, steps: int) -> None:
     started = time.monotonic()
+    if recipe.prepare:
+        recipe.prepare(place)
     torch.manual_seed(recipe.seed)
-    model, processor = recipe.build()
-    if recipe.eyes_of:
-        take_eyes(model, out / recipe.eyes_of)
+    model, processor = recipe.build(place.out)
     settings = CaptionerSettings(
         steps=steps,
         batch_size=recipe.batch_size,
@@ -88,22 +74,15 @@ def _train(recipe: Recipe, out: Path, work: Path, scenes: int, resume: bool, ste
         seed=recipe.seed,
         bf16=fast_bf16(),
     )
-    samples = TeacherScenes(
-        work / "scenes", scenes, recipe.kind, processor, epochs=steps * recipe.batch_size // scenes + 1
-    )
-    loss = train_captioner(model, processor, samples, work / recipe.kind, settings, resume=resume)
-    save_half(model, processor, out / recipe.kind)
-    _note(out / recipe.kind, settings, recipe, loss, time.monotonic() - started)
-
-
-def take_eyes(model: Any, checkpoint: Path) -> None:
-    """Copy vision tower, query tokens and Q-Former of a BLIP-2 checkpoint into ``model``."""
-    from transformers import Blip2ForConditionalGeneration
-
-    other = Blip2ForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32)
-    model.vision_model.load_state_dict(other.vision_model.state_dict())
-    model.qformer.load_state_dict(other.qformer.state_dict())
-    model.query_tokens.data.copy_(other.query_tokens.data)
+    samples = recipe.samples(place, processor, steps * recipe.batch_size)
+    collator = recipe.collator(processor) if recipe.collator else None
+    eats = recipe.eats or (lambda model, processor: contextlib.nullcontext(processor))
+    with eats(model, processor) as eaten:
+        loss = train_captioner(
+            model, eaten, samples, place.work / recipe.kind, settings, resume=resume, collator=collator
+        )
+    save_half(model, processor, place.out / recipe.kind)
+    _note(place, settings, recipe, loss, time.monotonic() - started)
 
 
 def fast_bf16() -> bool:
@@ -113,15 +92,17 @@ def fast_bf16() -> bool:
     return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 
-def _note(folder: Path, settings: CaptionerSettings, recipe: Recipe, loss: float, seconds: float) -> None:
+def _note(place: Place, settings: CaptionerSettings, recipe: Recipe, loss: float, seconds: float) -> None:
     """Write how the checkpoint was made beside it."""
     made = {
         "command": "panda-hf mini train",
         "settings": dataclasses.asdict(settings),
-        "scenes": SCENES,
-        "eyes_of": recipe.eyes_of,
+        "scenes": place.scenes,
+        "fresh_scenes": place.fresh,
+        "starts_from": recipe.starts_from,
         "mean_loss": round(loss, 4),
         "seconds_of_last_run": round(seconds),
         "torch": torch.__version__,
     }
-    (folder / "training.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    note = place.out / recipe.kind / "training.json"
+    note.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")

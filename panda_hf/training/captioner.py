@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,7 @@ def train_captioner(
     *,
     resume: bool = True,
     callbacks: Sequence[TrainerCallback] = (),
+    collator: Callable[[Any], dict[str, torch.Tensor]] | None = None,
 ) -> float:
     """Train ``model`` in place; runs under ``accelerate launch`` as it is.
 
@@ -120,13 +121,14 @@ def train_captioner(
         settings: how to train.
         resume: go on from the last complete checkpoint in ``out``; ``False`` removes what is there.
         callbacks: such as one that evaluates.
+        collator: makes batches of other samples than captioned clips; ``None``: :class:`CaptionCollator`.
 
     Returns:
         The mean loss per caption token over the steps of this call.
     """
     if not resume and out.exists():
         shutil.rmtree(out)
-    collator = CaptionCollator(
+    collator = collator or CaptionCollator(
         processor, bool(_language_config(model).is_encoder_decoder), settings.max_caption_tokens
     )
     trainer = CaptionTrainer(

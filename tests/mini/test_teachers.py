@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 from statistics import mean
 
 import numpy as np
 import pytest
+import torch
 from datasets import Dataset, Features
+from transformers import Blip2ForConditionalGeneration, Blip2Processor
 
 from panda_hf import schema
 from panda_hf.captioning import Caption, SampleFrames
-from panda_hf.mini import teacher_data, train_teachers
+from panda_hf.captioning.registry import card_of, cards
+from panda_hf.mini import teacher_data, teacher_features, train_teachers
 from panda_hf.mini.film import make_film
 from panda_hf.mini.films import write_film
 from panda_hf.mini.score import TEACHERS, clip_rows_of
-from panda_hf.mini.teacher_models import image_teacher, text_teacher, video_teacher
+from panda_hf.mini.teacher_models import grow, image_teacher, text_teacher, video_teacher
+from panda_hf.mini.teacher_models_frozen import instructblip_teacher, video_llama_teacher
+from panda_hf.mini.teacher_notes import captions_of_tokens
+from panda_hf.mini.teacher_parts import action_labels, motion_label
+from panda_hf.mini.teacher_samples import heard_caption, patches_as_frames, video_tokens_as_frames
 from panda_hf.mini.truth import canonical_caption, parse_caption, score_caption
 from panda_hf.mini.world import Scene, Thing
 from panda_hf.models.checkpoints import mini_folder
 from panda_hf.stage import apply
 
 FILMS = 3
+NAMES = tuple(name for name in cards() if name.startswith("mini_"))
 
 
 @pytest.fixture(scope="module")
@@ -93,14 +102,93 @@ def test_each_teacher_learns_from_what_it_will_be_shown(kind, build, frames, tmp
     assert ("Spoken" in first.prompt or "Described" in first.prompt) <= (kind == "text")
 
 
-def test_one_call_makes_three_teachers_and_a_second_repeats_no_drawing(tmp_path, monkeypatch):
+def test_one_call_makes_every_checkpoint_and_a_second_repeats_no_preparation(tmp_path, monkeypatch):
     monkeypatch.setattr(teacher_data, "SHARD", 4)
+    monkeypatch.setattr(teacher_features, "SHARD", 2)
     monkeypatch.setattr(train_teachers, "SCENES", 4)
+    monkeypatch.setattr(train_teachers, "FRESH_SCENES", 2)
+    recipes = tuple(dataclasses.replace(recipe, batch_size=2) for recipe in train_teachers.RECIPES)
+    monkeypatch.setattr(train_teachers, "RECIPES", recipes)
     out, work = tmp_path / "out", tmp_path / "work"
     train_teachers.train_teachers(out, work=work, steps_scale=1e-6)
-    assert sorted(folder.name for folder in out.iterdir()) == ["image", "text", "video"]
-    drawn = {path: path.stat().st_mtime_ns for path in (work / "scenes").iterdir()}
-    train_teachers.train_teachers(out, work=work, steps_scale=1e-6, only=["image"])
-    assert drawn == {path: path.stat().st_mtime_ns for path in (work / "scenes").iterdir()}
+    parts = [path for card in map(card_of, NAMES) for path in (card.checkpoint, *dict(card.parts).values())]
+    assert {f"mini/{folder.name}" for folder in out.iterdir()} == set(parts)
+    made = [*(work / "scenes").iterdir(), *(work / "features").iterdir()]
+    times = {path: path.stat().st_mtime_ns for path in made}
+    train_teachers.train_teachers(out, work=work, steps_scale=1e-6, only=["video_llama_pretrain", "minigpt4"])
+    assert times == {path: path.stat().st_mtime_ns for path in made}
     stage = Caption(teacher="new_video", family="image_text_to_text", checkpoint=str(out / "video"))
     assert stage.card().sees == ("video",)
+
+
+def test_frozen_eyes_are_those_of_the_image_teacher(tmp_path):
+    eyes = Blip2ForConditionalGeneration.from_pretrained(mini_folder() / "image", dtype=torch.float32)
+    for build in (video_llama_teacher, instructblip_teacher):
+        model, _ = build(mini_folder() / "image")
+        theirs = model.vision_model.state_dict()
+        assert all(torch.equal(theirs[name], value) for name, value in eyes.vision_model.state_dict().items())
+        assert not any(weight.requires_grad for weight in model.vision_model.parameters())
+
+
+def test_a_larger_decoder_starts_with_what_the_smaller_one_says():
+    small = Blip2ForConditionalGeneration.from_pretrained(mini_folder() / "image", dtype=torch.float32).eval()
+    large, _ = image_teacher(layers=3)
+    grow(large.eval(), mini_folder() / "image")
+    ids = torch.tensor([[small.config.image_token_index] * 12 + [1, 7, 9]])
+    pixels = torch.rand(1, 3, 112, 112, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        before, after = (model(pixel_values=pixels, input_ids=ids).logits for model in (small, large))
+    torch.testing.assert_close(after, before)
+
+
+def test_features_of_a_frame_teach_as_the_frame_would(tmp_path):
+    frames = np.random.default_rng(0).integers(0, 255, (8, 112, 112, 3)).astype(np.uint8)
+    model, processor = video_llama_teacher(mini_folder() / "image")
+    seen = processor(videos=[frames], text=["<ImageHere> write"])
+    with torch.inference_mode():
+        wanted = model.eval()(**seen).logits
+        tokens = model._frame_tokens(seen["pixel_values"][0])
+        with video_tokens_as_frames(model, processor) as eats:
+            told = model(**eats(videos=[tokens.numpy()], text=["<ImageHere> write"])).logits
+    torch.testing.assert_close(told, wanted)
+
+
+def test_an_instruction_is_put_to_patches_as_it_is_put_to_a_frame():
+    frame = np.random.default_rng(0).integers(0, 255, (112, 112, 3)).astype(np.uint8)
+    model, processor = instructblip_teacher(mini_folder() / "image")
+    seen = processor(images=[frame], text=["a red ball"], return_tensors="pt")
+    with torch.inference_mode():
+        wanted = model.eval()(**seen).logits
+        patches = model.vision_model(pixel_values=seen["pixel_values"]).last_hidden_state
+        with patches_as_frames(model, processor) as eats:
+            told = model(**eats(images=[patches[0].numpy()], text=["a red ball"])).logits
+    torch.testing.assert_close(told, wanted)
+
+
+def test_every_motion_that_the_world_films_has_a_label():
+    labels = action_labels()
+    assert len(labels) == len(set(labels)) == 8 + 2 * 3 + 6 * 5  # travel; change size; stay in place
+    for index in range(200):
+        scene, _ = teacher_data.training_scene(index)
+        facts = {fact for fact in parse_caption(f"a ball {labels[motion_label(scene)]}") if fact.kind != "shape"}
+        assert facts <= parse_caption(canonical_caption(scene, "video"))
+
+
+def test_name_and_place_are_told_only_where_they_are_spoken():
+    scene = Scene(Thing("ball", "red"), "spins", "sea", 0.0, 4.0, look=1, name="kiki", place="rome")
+    assert kinds(heard_caption(scene, "Meet Kiki!")) >= {"name"} and "place" not in kinds(heard_caption(scene, "Kiki"))
+    assert not kinds(heard_caption(scene, None)) & {"name", "place"}
+
+
+def test_notes_are_what_the_captioner_says_of_each_frame():
+    folder = mini_folder() / "image"
+    model = Blip2ForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
+    processor = Blip2Processor.from_pretrained(folder)
+    frames = [np.full((112, 112, 3), shade, np.uint8) for shade in (20, 120, 240)]
+    pixels = processor.image_processor(frames, return_tensors="pt")["pixel_values"]
+    with torch.inference_mode():
+        ids = model.generate(pixel_values=pixels, num_beams=3, max_new_tokens=60)
+        seen = model.vision_model(pixel_values=pixels).last_hidden_state
+        tokens = model.qformer(query_embeds=model.query_tokens.expand(3, -1, -1), encoder_hidden_states=seen)
+    wanted = [text.strip() for text in processor.batch_decode(ids, skip_special_tokens=True)]
+    assert captions_of_tokens(model, processor, tokens.last_hidden_state[None].numpy()) == [wanted]

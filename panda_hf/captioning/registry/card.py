@@ -96,6 +96,7 @@ class TeacherCard:
     licence: str = ""  # of the weights
     billions: float | None = None  # of parameters, all parts together; None: unknown
     source: str = ""  # where inputs and generation settings come from
+    plays: str = ""  # the paper's teacher whose part a miniature plays; "" for none
 
     def __post_init__(self) -> None:
         taken = TAKES.get(self.family)
