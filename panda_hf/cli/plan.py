@@ -24,6 +24,15 @@ def plan(
     clips: Annotated[
         int, typer.Option(min=0, metavar="N", help="How many clips of each to caption; 0: all.", **TRIAL)
     ] = 16,
+    together: Annotated[
+        bool,
+        typer.Option(
+            "--together",
+            help="Try in as many processes at once as the run will have. It needs the memory of the run, and tells "
+            "how they slow each other down.",
+            **TRIAL,
+        ),
+    ] = False,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Also write the figures to this file.", **TRIAL)
     ] = None,
@@ -60,7 +69,7 @@ def plan(
     from panda_hf.running.forecast import forecast
     from panda_hf.running.inputs import list_videos
     from panda_hf.running.plan import Plan
-    from panda_hf.running.trial import run_trial
+    from panda_hf.running.trial import run_together, run_trial
 
     steps = steps_of(preset, split_preset, embedder, backend, teacher, selector, redact, mark_harmful)
     listed = list_videos(videos, split=split, streaming=streaming, limit=limit)
@@ -68,22 +77,27 @@ def plan(
     extent, rows = look_over(listed, sample, limit=limit, opt_out=OptOut.read(opt_out))
     typer.echo(f"plan {videos}")
     typer.echo("\n".join(f"  {described(step)}" for step in steps))
-    trial = run_trial(
-        run,
-        [run.row(row) for row in rows],
-        clips_per_video=clips or None,
-        rank=None if one_model_at_a_time or workers == 0 else 0,
-        one_model_at_a_time=one_model_at_a_time,
-        on_stage=lambda stage: typer.echo(f"trying {stage}", err=True),
-    )
+    chosen = [run.row(row) for row in rows]
+    count = max(1, min(count, extent.videos))
+    if together and count > 1:
+        trial = run_together(run, chosen, count, clips_per_video=clips or None)
+    else:
+        trial = run_trial(
+            run,
+            chosen,
+            clips_per_video=clips or None,
+            rank=None if one_model_at_a_time or workers == 0 else 0,
+            one_model_at_a_time=one_model_at_a_time,
+            on_stage=lambda stage: typer.echo(f"trying {stage}", err=True),
+        )
     groups = -(-extent.videos // videos_per_shard) if one_model_at_a_time else 1
     found = forecast(trial, extent, count, loads=groups)
-    typer.echo("\n" + "\n".join(report(found, trial, extent)))
+    typer.echo("\n" + "\n".join(report(found, trial, extent, together)))
     if json_file:
         write_json(json_file, found)
 
 
-def report(found: Forecast, trial: Any, extent: Any) -> list[str]:
+def report(found: Forecast, trial: Any, extent: Any, together: bool) -> list[str]:
     """What is printed: what was tried, a table of the stages, and the sums."""
     from panda_hf.publishing.wording import length, plural, share
 
@@ -112,10 +126,10 @@ def report(found: Forecast, trial: Any, extent: Any) -> list[str]:
         *("  ".join(cell.ljust(n) for cell, n in zip(row, widths, strict=True)).rstrip() for row in rows),
         "",
     ]
-    return [*lines, *_sums(found, extent)]
+    return [*lines, *_sums(found, extent, together)]
 
 
-def _sums(found: Forecast, extent: Any) -> list[str]:
+def _sums(found: Forecast, extent: Any, together: bool) -> list[str]:
     import shutil
 
     from panda_hf.publishing.wording import length, plural, share
@@ -128,7 +142,7 @@ def _sums(found: Forecast, extent: Any) -> list[str]:
     lines = [
         f"all      {plural(extent.videos, 'video')}, {footage}, about {found.clips:,.0f} clips",
         f"time     {length(found.seconds)} ({spread}) with {plural(found.workers, 'worker')}"
-        f"{', if they do not slow each other down' if found.workers > 1 else ''}",
+        f"{', if they do not slow each other down (--together tells)' if found.workers > 1 and not together else ''}",
         f"memory   {size(memory)}: {plural(found.workers, 'worker')} of {size(found.worker_bytes)}; "
         f"this machine has {size(there)}",
     ]
@@ -141,7 +155,7 @@ def _sums(found: Forecast, extent: Any) -> list[str]:
         if found.gpu_bytes > 0.9 * found.gpu_total_bytes:
             lines.append("         too much: take fewer --workers, or --one-model-at-a-time")
     free = shutil.disk_usage(Path.cwd()).free
-    lines.append(f"disk     {size(found.output_bytes)} of output; {size(free)} are free here")
+    lines.append(f"disk     {size(found.output_bytes)} of output beside the report; {size(free)} are free here")
     slowest = found.bottleneck
     lines.append(f"slowest  {slowest.name}: {share(slowest.share, 1.0)} of the work")
     return lines

@@ -7,7 +7,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -111,6 +113,44 @@ def run_trial(
         peak_bytes=_peak_bytes(),
         **_gpu_memory(),  # type: ignore[arg-type]
     )
+
+
+def run_together(plan: Plan, rows: Sequence[Row], processes: int, *, clips_per_video: int | None = 16) -> Trial:
+    """The same trial in several processes at once, as workers of a run: they slow each other down as much.
+
+    Every process loads all models, as every worker does.
+
+    Args:
+        plan: the steps.
+        rows: see :func:`run_trial`.
+        processes: how many.
+        clips_per_video: see :func:`run_trial`.
+
+    Returns:
+        Means of the seconds, the largest of the memory.
+    """
+    # A fork of a process whose libraries have started threads may hang.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        running = [
+            pool.submit(run_trial, plan, rows, clips_per_video=clips_per_video, rank=rank) for rank in range(processes)
+        ]
+        trials = [trial.result() for trial in running]
+    first = trials[0]
+    videos = [
+        replace(video, seconds=_mean([trial.videos[i].seconds for trial in trials]))
+        for i, video in enumerate(first.videos)
+    ]
+    return replace(
+        first,
+        videos=tuple(videos),
+        load_seconds=_mean([trial.load_seconds for trial in trials]),
+        peak_bytes=max(trial.peak_bytes for trial in trials),
+        gpu_bytes=max((trial.gpu_bytes for trial in trials if trial.gpu_bytes is not None), default=None),
+    )
+
+
+def _mean(seconds: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {stage: sum(one[stage] for one in seconds) / len(seconds) for stage in seconds[0]}
 
 
 @dataclass

@@ -18,7 +18,7 @@ from panda_hf.running.extent import look_over
 from panda_hf.running.forecast import forecast
 from panda_hf.running.inputs import list_videos
 from panda_hf.running.plan import Plan
-from panda_hf.running.trial import run_trial
+from panda_hf.running.trial import run_together, run_trial
 from panda_hf.stage import Batch, Stage
 from tests.running.fakes import FakeCaption, FakeFrames, FakeSplit, fake_steps, write_videos
 from tests.stages import write_film
@@ -140,6 +140,16 @@ def test_a_stream_must_be_told_how_long_it_is(tmp_path):
         look_over(list_videos(rows), 1)
     extent, chosen = look_over(list_videos(rows, limit=2), 1, limit=2)
     assert extent.videos == 2 and len(chosen) == 1
+
+
+def test_processes_that_work_together_give_means_of_their_times(tmp_path):
+    videos = list_videos(write_videos(tmp_path, a=4))
+    steps = [FakeSplit(seconds=0.1), explode_clips, FakeFrames(), Loads(key=str(tmp_path))]
+    plan = Plan.of(steps, videos.features, thumbnails=False)
+    trial = run_together(plan, [plan.row(entry.load()) for entry in videos], 2)
+    assert [(one.video_id, one.tried) for one in trial.videos] == [("a", 4)]
+    assert trial.videos[0].seconds["FakeSplit"] == pytest.approx(0.1, abs=0.1)
+    assert trial.load_seconds["Loads"] == pytest.approx(LOAD, abs=0.25)  # in each of the two, not shared
 
 
 def test_the_prediction_comes_true_in_a_run_of_all_videos(tmp_path):
