@@ -37,7 +37,7 @@ def update_card(
         The path of the card.
 
     Raises:
-        OutputError: when the card's front matter is not valid YAML; nothing is written then.
+        OutputError: when the card's front matter is not valid YAML, or it cannot be written; it stays as it was then.
     """
     path = folder / CARD
     try:
@@ -50,7 +50,10 @@ def update_card(
         raise OutputError(f"{path} cannot be edited: {_said(error)}. Mend it by hand, then try again.") from error
     new = text + seal(text) if sealed else text
     if not path.exists() or new != whole:
-        write_text(path, new)
+        try:
+            write_text(path, new)
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written: {error}") from error
     return path
 
 

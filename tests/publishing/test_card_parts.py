@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,14 @@ def test_a_card_that_is_not_utf8_is_an_error_and_stays(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be edited"):
         update_card(tmp_path, [CONFIG], {})
     assert (tmp_path / "README.md").read_bytes() == b"---\na: 1\n---\n\xff\xfe"
+
+
+def test_a_card_that_cannot_be_written_is_an_error_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text(CARD)
+    (tmp_path / f".README.md.{os.getpid()}").mkdir()
+    with pytest.raises(OutputError, match="README.md cannot be written"):
+        update_card(tmp_path, [CONFIG], {})
+    assert (tmp_path / "README.md").read_text() == CARD
 
 
 def test_our_own_edit_does_not_count_as_one_by_hand(tmp_path: Path) -> None:
