@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from transformers import AutoModelForImageTextToText, AutoProcessor, LlamaConfig, LlamaForCausalLM
 
 from panda_hf.errors import CheckpointError
-from panda_hf.mini.teacher_models import word_tokenizer
+from panda_hf.mini.teacher_models import image_teacher, word_tokenizer
 from panda_hf.models.video_llama import VideoLlamaConfig, VideoLlamaForConditionalGeneration
 from panda_hf.models.video_llama.convert_video_llama import blip2_eyes, convert, convert_state_dict
 from panda_hf.models.video_llama.processing_video_llama import PLACE
@@ -242,3 +242,20 @@ def test_settings_survive_a_round_trip():
 def test_a_second_qformer_of_another_width_is_refused():
     with pytest.raises(ValueError, match="must be 768"):
         VideoLlamaConfig(video_qformer_config={"encoder_hidden_size": 5})
+
+
+def test_the_eyes_of_a_blip2_in_several_files_are_found(tmp_path):
+    model, _ = image_teacher()
+    model.save_pretrained(tmp_path / "blip2", max_shard_size="500KB")
+    assert len(list((tmp_path / "blip2").glob("*.safetensors"))) > 2
+    ours = ("vision_model.", "qformer.", "query_tokens")
+    expected = {name: tensor for name, tensor in model.state_dict().items() if name.startswith(ours)}
+    found = blip2_eyes(str(tmp_path / "blip2"))
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+
+
+def test_a_blip2_without_safetensors_is_refused(tmp_path):
+    (tmp_path / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(CheckpointError, match="safetensors"):
+        blip2_eyes(str(tmp_path))
