@@ -140,7 +140,7 @@ def _forget_lost(folder: Path) -> None:
     lost = lost_names(folder, _configs(folder))
     if lost:
         update_card(folder, [], card_parts(folder)[1], gone=lost)
-        log.warning("%s lists the curated split %s, whose files are gone; taken out of the card", folder / CARD, lost)
+        log.warning("%s lists %s, whose files are gone; taken out of the card", folder / CARD, ", ".join(lost))
 
 
 def _configs(folder: Path) -> list[dict[str, Any]]:

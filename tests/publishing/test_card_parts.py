@@ -116,6 +116,7 @@ def test_configurations_are_taken_out_however_the_list_is_noted(front: str) -> N
     assert "new" not in config_names(new) and len(config_names(new)) == front.count("config_name") - 1
     assert front_matter(new)["license"] == "mit" and new.endswith("---\nWords.\n")
     assert without_config("no front matter", "new") == "no front matter"
+    assert config_names(without_config("---\nconfigs:\n- config_name: 7\n- config_name: a\n---\n", "7")) == ["a"]
 
 
 @pytest.mark.parametrize("text", ["# Title\n", "", "words --- here\n\n---\na: 1\n---\n"])
