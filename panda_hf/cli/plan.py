@@ -17,25 +17,28 @@ if TYPE_CHECKING:
 TRIAL: dict[str, Any] = {"rich_help_panel": "Trial"}
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 
+Sample = Annotated[int, typer.Option(min=1, metavar="N", help="How many videos to try.", **TRIAL)]
+Clips = Annotated[int, typer.Option(min=0, metavar="N", help="How many clips of each to caption; 0: all.", **TRIAL)]
+Together = Annotated[
+    bool,
+    typer.Option(
+        "--together",
+        help="Try in as many processes at once as the run will have. It needs the memory of the run, and tells how "
+        "they slow each other down.",
+        **TRIAL,
+    ),
+]
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Also write the figures to this file.", **TRIAL)
+]
+
 
 def plan(
     videos: options.Videos,
-    sample: Annotated[int, typer.Option(min=1, metavar="N", help="How many videos to try.", **TRIAL)] = 3,
-    clips: Annotated[
-        int, typer.Option(min=0, metavar="N", help="How many clips of each to caption; 0: all.", **TRIAL)
-    ] = 16,
-    together: Annotated[
-        bool,
-        typer.Option(
-            "--together",
-            help="Try in as many processes at once as the run will have. It needs the memory of the run, and tells "
-            "how they slow each other down.",
-            **TRIAL,
-        ),
-    ] = False,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Also write the figures to this file.", **TRIAL)
-    ] = None,
+    sample: Sample = 3,
+    clips: Clips = 16,
+    together: Together = False,
+    json_file: JsonFile = None,
     export_clips: options.ExportClips = False,
     opt_out: options.OptOut = None,
     redact: options.Redact = None,
@@ -59,10 +62,7 @@ def plan(
     Prints the time of each stage, and the memory and disk space of a run. Nothing is written. The prediction holds for
     videos like those that were tried, on this machine with nothing else to do.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    count = 1 if one_model_at_a_time or workers == 0 else workers or cores
-    for name in THREAD_VARIABLES:  # read when the libraries are loaded, as a worker does
-        os.environ.setdefault(name, str(max(1, cores // count)))
+    count = as_a_worker(1 if one_model_at_a_time else workers)
 
     from panda_hf.rights import OptOut
     from panda_hf.running.extent import look_over
@@ -75,10 +75,9 @@ def plan(
     listed = list_videos(videos, split=split, streaming=streaming, limit=limit)
     run = Plan.of(steps, listed.features, batch_size=batch_size, export_clips=export_clips)
     extent, rows = look_over(listed, sample, limit=limit, opt_out=OptOut.read(opt_out))
-    typer.echo(f"plan {videos}")
-    typer.echo("\n".join(f"  {described(step)}" for step in steps))
+    typer.echo("\n".join([f"plan {videos}", *(f"  {described(step)}" for step in steps)]))
     chosen = [run.row(row) for row in rows]
-    count = max(1, min(count, extent.videos))
+    count = min(count, extent.videos)
     if together and count > 1:
         trial = run_together(run, chosen, count, clips_per_video=clips or None)
     else:
@@ -90,11 +89,23 @@ def plan(
             one_model_at_a_time=one_model_at_a_time,
             on_stage=lambda stage: typer.echo(f"trying {stage}", err=True),
         )
-    groups = -(-extent.videos // videos_per_shard) if one_model_at_a_time else 1
-    found = forecast(trial, extent, count, loads=groups)
+    found = forecast(trial, extent, count, loads=-(-extent.videos // videos_per_shard) if one_model_at_a_time else 1)
     typer.echo("\n" + "\n".join(report(found, trial, extent, together)))
     if json_file:
         write_json(json_file, found)
+
+
+def as_a_worker(workers: int | None) -> int:
+    """Give numeric libraries as many threads as a worker of the run has; they look when they are loaded.
+
+    Returns:
+        How many processes work at once.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = max(1, cores if workers is None else workers)
+    for name in THREAD_VARIABLES:
+        os.environ.setdefault(name, str(max(1, cores // count)))
+    return count
 
 
 def report(found: Forecast, trial: Any, extent: Any, together: bool) -> list[str]:
