@@ -1,4 +1,4 @@
-"""`push` against a Hub on loopback, by the real client, each time in a process of its own."""
+"""`push` against a Hub on loopback: what arrives, what is sent again, what is not."""
 
 from __future__ import annotations
 
@@ -8,32 +8,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner
 
 from panda_hf import explode_clips
-from panda_hf.cli import app
 from panda_hf.mini.films import write_films
-from panda_hf.mini.release_csv import write_release_csv
 from panda_hf.publishing.hub.prepare import prepare
 from panda_hf.rights import OptOut
 from panda_hf.running import curate
 from panda_hf.splitting import Split
-from panda_hf.subsets import Subset, make_subset
-from tests.publishing.hub_server import READER, STRANGER, WRITER, Hub, Repo
-
-REPO = "user/clips"
-
-
-@pytest.fixture
-def hub() -> Iterator[Hub]:
-    with Hub() as running:
-        yield running
+from tests.publishing.hub_client import REPO, in_process, loaded, pushed, refused, small
+from tests.publishing.hub_server import Hub
 
 
 @pytest.fixture(scope="module")
@@ -51,70 +39,6 @@ def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
         license="cc0-1.0",
     )
     return base / "out"
-
-
-def in_process(hub: Hub, home: Path, code: str, token: str | None = WRITER) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, **hub.environment(home, token)}
-    environment.pop("HF_TOKEN_PATH", None)
-    if token is None:
-        environment.pop("HF_TOKEN", None)
-    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
-
-
-def pushed(hub: Hub, home: Path, out: Path, options: str = "private=True", token: str | None = WRITER) -> dict:
-    code = (
-        "import json, dataclasses; from panda_hf.publishing.hub import push; from panda_hf.rights import OptOut\n"
-        f"s = push({str(out)!r}, {REPO!r}, {options}, pause_seconds=0.01)\nprint(json.dumps(dataclasses.asdict(s)))"
-    )
-    done = in_process(hub, home, code, token)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def refused(hub: Hub, home: Path, out: Path, options: str = "private=True", token: str | None = WRITER) -> str:
-    code = (
-        "from panda_hf.publishing.hub import push; from panda_hf.errors import PandaError\n"
-        f"try: push({str(out)!r}, {REPO!r}, {options}, pause_seconds=0.01)\n"
-        "except PandaError as e: print('REFUSED', e)"
-    )
-    done = in_process(hub, home, code, token)
-    assert done.returncode == 0 and "REFUSED" in done.stdout, done.stderr[-3000:]
-    return done.stdout
-
-
-def built(folder: Path) -> Path:
-    """A build of 50 videos with a curated split, in ``folder``."""
-    source = write_release_csv(folder / "panda70m_validation.csv", 50, mean_clips=3)
-    (folder / "panda70m_training_2m.csv").write_bytes(
-        write_release_csv(folder / "other.csv", 20, mean_clips=3, seed=7).read_bytes()
-    )
-    words = ["build", "panda-70m", "--csv", str(source), "--csv", str(folder / "panda70m_training_2m.csv")]
-    assert CliRunner().invoke(app, [*words, "--out", str(folder / "out")]).exit_code == 0
-    make_subset(folder / "out", "good", Subset(min_score=0.45), config="full", split="validation")
-    return folder / "out"
-
-
-def loaded(hub: Hub, home: Path, config: str, split: str, streaming: bool) -> list[dict]:
-    code = (
-        "import json; from datasets import load_dataset\n"
-        f"rows = load_dataset({REPO!r}, {config!r}, split={split!r}, streaming={streaming})\n"
-        "print(json.dumps([dict(r) for r in rows], default=str))"
-    )
-    done = in_process(hub, home, code)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def small(folder: Path, shards: int = 3, rows: int = 4) -> Path:
-    """A dataset of ours with a card, quickly made."""
-    (folder / "data").mkdir(parents=True)
-    for number in range(shards):
-        table = pa.table({"video_id": [f"v{number}.{i}" for i in range(rows)], "caption": ["x" * 50_000] * rows})
-        pq.write_table(table, folder / "data" / f"train-{number}.parquet", compression="none", use_dictionary=False)
-    card = "---\nlicense: cc0-1.0\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n"
-    card += "    path: data/*.parquet\n"
-    (folder / "README.md").write_text(card + "---\n\n# Small\n")
-    return folder
 
 
 def test_a_curated_dataset_is_loaded_back_as_it_was(hub: Hub, curated: Path, tmp_path: Path) -> None:
@@ -252,17 +176,6 @@ def test_what_may_pass_is_tried_again(hub: Hub, tmp_path: Path, what: str) -> No
     assert pushed(hub, tmp_path, small(tmp_path / "out", shards=1))["rows"] == 4
 
 
-def test_a_hub_that_cannot_be_reached_is_told_once_and_soon(hub: Hub, tmp_path: Path) -> None:
-    out = small(tmp_path / "out", shards=1)
-    code = f"from panda_hf.cli import main; import sys; sys.argv[1:] = ['push', {str(out)!r}, {REPO!r}]; main()"
-    environment = {**os.environ, **hub.environment(tmp_path), "HF_ENDPOINT": "http://127.0.0.1:9"}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
-    said = done.stderr.splitlines()
-    assert done.returncode == 1
-    assert "http://127.0.0.1:9 cannot be reached: is this machine online?" in said[-1]
-    assert sum("trying again" in line for line in said) == 1 and len(said) == 2
-
-
 def test_a_commit_that_comes_too_late_is_tried_again(hub: Hub, tmp_path: Path) -> None:
     hub.faults.conflicts = 2
     assert pushed(hub, tmp_path, small(tmp_path / "out", shards=1))["rows"] == 4
@@ -282,73 +195,6 @@ def test_rows_that_cannot_be_read_back_as_they_were_sent_are_an_error(hub: Hub, 
     data = fewer.getvalue().to_pybytes()
     hub.faults.served["data/train-0.parquet"] = b"PAR1" + bytes(len(sent) - len(data) - 4) + data  # of the same size
     assert "data/train-0.parquet has 1 rows there and 4 here" in refused(hub, tmp_path, out)
-
-
-def test_private_is_refused_where_the_repository_is_public(hub: Hub, tmp_path: Path) -> None:
-    out = small(tmp_path / "out", shards=1)
-    hub.repos[REPO] = Repo(private=False)
-    for options in ("private=True", "private=True, dry_run=True"):
-        assert "is there already, and public" in refused(hub, tmp_path, out, options)
-    assert hub.repos[REPO].files == {} and hub.uploaded == []
-    hub.repos[REPO].private = True
-    assert "is there already, and private" in refused(hub, tmp_path, out, "private=False")
-
-
-def test_private_does_not_let_an_unlicensed_folder_into_a_public_repository(hub: Hub, tmp_path: Path) -> None:
-    out = small(tmp_path / "out", shards=1)
-    (out / "README.md").write_text((out / "README.md").read_text().replace("license: cc0-1.0\n", ""))
-    hub.repos[REPO] = Repo(private=False)
-    refused(hub, tmp_path, out, "private=True")
-    assert "licence" in refused(hub, tmp_path, out, "private=None")
-    assert hub.repos[REPO].files == {}
-
-
-@pytest.mark.parametrize("name", ["justname", "a/b/c", "user/", "user/na me"])
-def test_a_name_that_is_none_is_refused_before_anything_is_asked(hub: Hub, tmp_path: Path, name: str) -> None:
-    out = small(tmp_path / "out", shards=1)
-    code = f"from panda_hf.publishing.hub import push; push({str(out)!r}, {name!r}, private=True)"
-    done = in_process(hub, tmp_path, code)
-    assert "HubError" in done.stderr and "user/name" in done.stderr.lower()
-    assert not hub.asked and not hub.repos
-
-
-def test_a_dry_run_lists_the_files_and_changes_nothing(hub: Hub, tmp_path: Path) -> None:
-    out = small(tmp_path / "out", shards=2)
-    code = f"from panda_hf.cli import app; app(['push', {str(out)!r}, {REPO!r}, '--dry-run'])"
-    said = in_process(hub, tmp_path, code).stdout.splitlines()
-    size = (out / "data/train-0.parquet").stat().st_size
-    assert f"upload data/train-0.parquet ({size:,} bytes)" in said
-    assert sum(line.startswith("upload ") for line in said) == 4  # two shards, card, provenance
-    assert hub.repos == {}
-    pushed(hub, tmp_path, out)
-    (out / "data/train-1.parquet").unlink()
-    said = in_process(hub, tmp_path, code).stdout.splitlines()
-    assert "delete data/train-1.parquet" in said and "data/train-1.parquet" in hub.repos[REPO].files
-
-
-@pytest.mark.parametrize(
-    ("token", "said"),
-    [
-        ("hf_wrong", "the token was refused (401)"),
-        (None, "401"),
-        (READER, "may not write there (403)"),
-        (STRANGER, "403"),
-    ],
-)
-def test_a_token_that_may_not_is_told_so(hub: Hub, tmp_path: Path, token: str | None, said: str) -> None:
-    message = refused(hub, tmp_path, small(tmp_path / "out", shards=1), token=token)
-    assert said in message
-    assert not token or token not in message
-    assert REPO not in hub.repos
-
-
-def test_without_a_licence_nothing_becomes_public(hub: Hub, tmp_path: Path) -> None:
-    out = small(tmp_path / "out", shards=1)
-    (out / "README.md").write_text((out / "README.md").read_text().replace("license: cc0-1.0\n", ""))
-    assert "licence" in refused(hub, tmp_path, out, "private=None")
-    assert REPO not in hub.repos
-    pushed(hub, tmp_path, out, "private=True")
-    pushed(hub, tmp_path, out, "private=None")  # it stays private
 
 
 def test_who_opted_out_is_left_out_and_taken_away_again(hub: Hub, curated: Path, tmp_path: Path) -> None:
@@ -384,70 +230,6 @@ def test_an_opt_out_is_honoured_whichever_column_knows_it(tmp_path: Path, row: d
     assert pq.read_table(prepared.files["data/train-0.parquet"])["video_id"].to_pylist() == ["other", "x"]
 
 
-def test_a_build_without_those_who_opted_out_is_loaded_whole_and_its_card_tells_the_truth(
-    hub: Hub, tmp_path: Path
-) -> None:
-    out = built(tmp_path)
-    rows = pq.read_table(out / "heldout").to_pylist()
-    gone = rows[0]["video_id"]
-    left = [row["clip_id"] for row in rows if row["video_id"] != gone]
-    summary = pushed(hub, tmp_path, out, f"private=True, opt_out=OptOut.of([{gone!r}])")
-    for config in ("full", "10m", "2m"):
-        assert [row["clip_id"] for row in loaded(hub, tmp_path, config, "validation", False)] == left
-    card = hub.read(REPO, "README.md").decode()
-    assert f"| `full` | `validation` | {len(left)} |" in card
-    assert f"| `2m` | `validation` | {len(left)} |" in card
-    assert f"{summary['opted_out']} rows left out" in card and "No opt-out list was given" not in card
-    assert f" {len(rows)} |" not in card and f"num_examples: {len(rows)}\n" not in card
-
-
-def test_a_split_of_which_nothing_is_left_is_not_in_the_card(hub: Hub, tmp_path: Path) -> None:
-    out = small(tmp_path / "out", shards=2)
-    card = (out / "README.md").read_text()
-    front = "  - split: train\n    path: data/train-0.parquet\n  - split: test\n    path: data/train-1.parquet\n"
-    (out / "README.md").write_text(card.replace("  - split: train\n    path: data/*.parquet\n", front))
-    pushed(hub, tmp_path, out, "private=True, opt_out=OptOut.of(['v1.0', 'v1.1', 'v1.2', 'v1.3'])")
-    assert len(loaded(hub, tmp_path, "default", "train", False)) == 4
-    assert "data/train-1.parquet" not in hub.read(REPO, "README.md").decode()
-
-
-def test_one_configuration_alone_can_be_published(hub: Hub, tmp_path: Path) -> None:
-    out = built(tmp_path)
-    expected = [row["clip_id"] for path in (out / "subsets/good").glob("*.parquet")
-                for row in pq.read_table(path).to_pylist()]  # fmt: skip
-    pushed(hub, tmp_path, out, "private=True, configs=['good']")
-    assert [row["clip_id"] for row in loaded(hub, tmp_path, "good", "train", True)] == expected
-    assert not [path for path in hub.repos[REPO].files if path.startswith("heldout")]
-
-
-def test_the_card_of_one_configuration_tells_of_no_other(hub: Hub, tmp_path: Path) -> None:
-    out = built(tmp_path)
-    pushed(hub, tmp_path, out, "private=True, configs=['2m']")
-    assert {row["video_id"] for row in loaded(hub, tmp_path, "2m", "train", False)} == set(
-        pq.read_table(out / "2m")["video_id"].to_pylist()
-    )
-    card = hub.read(REPO, "README.md").decode()
-    assert f'load_dataset("{REPO}", "2m", split="train", streaming=True)' in card
-    assert 'load_dataset("' + REPO + '", "full"' not in card and "| `full` |" not in card
-    assert "Curated splits" not in card and '"good"' not in card
-    assert "Not published here, whatever else this card says: `full`, `10m`, `good`." in card
-    assert f"| `2m` | `train` | {pq.read_table(out / '2m').num_rows} |" in card
-
-
-def test_the_example_of_a_card_without_our_marks_is_rewritten_too(tmp_path: Path) -> None:
-    out, staging = small(tmp_path / "out", shards=2), tmp_path / "staging"
-    staging.mkdir()
-    configs = "".join(f"- config_name: {n}\n  data_files: data/train-{i}.parquet\n" for i, n in enumerate("ab"))
-    example = '```python\nprint("first")\n```\n\n```python\nx = load_dataset("here", "a")\nprint(x)\n```\n\nMore.\n'
-    (out / "README.md").write_text(f"---\nlicense: mit\nconfigs:\n{configs}---\n\n# Title\n\n{example}")
-    prepare(out, staging, REPO, configs=["b"])
-    body = (staging / "README.md").read_text().split("---\n", 2)[2]
-    assert body.startswith("\n# Title\n") and body.endswith("```\n\nMore.\n")
-    assert body.index("What is published here") < body.index("first")
-    assert f'train = load_dataset("{REPO}", "b", split="train", streaming=True)\n```' in body
-    assert '"a"' not in body and "| `b` | `train` | 4 |" in body and "Not published here, whatever" in body
-
-
 @pytest.mark.parametrize("streaming", [False, True])
 def test_the_stock_push_to_hub_takes_a_curated_split(hub: Hub, curated: Path, tmp_path: Path, streaming: bool) -> None:
     code = (
@@ -460,10 +242,3 @@ def test_the_stock_push_to_hub_takes_a_curated_split(hub: Hub, curated: Path, tm
     done = in_process(hub, tmp_path, code)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == str(pq.read_table(curated / "clips" / "train")["clip_id"].to_pylist())
-
-
-def test_a_folder_that_is_no_dataset_is_refused(hub: Hub, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    assert "has no card" in refused(hub, tmp_path, tmp_path / "out")
-    (tmp_path / "out" / "README.md").write_text("# Nothing\n")
-    assert "no Parquet file" in refused(hub, tmp_path, tmp_path / "out")
