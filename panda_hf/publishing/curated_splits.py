@@ -21,7 +21,7 @@ SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _INTRODUCTION = """\
 ## Curated splits
 
-Selections from this dataset, made by a rule with `panda-hf subset`. Each is a configuration with one split, called `train`:
+Selections from this dataset, made by a rule with `panda-hf subset`. Each is a configuration with one split, `train`:
 
 ```python
 from datasets import load_dataset
