@@ -15,7 +15,9 @@ from torch.utils.data import DataLoader, Dataset
 from transformers import EvalPrediction, Trainer, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
-from panda_hf.models.umt import UMTModel, UMTProcessor
+from panda_hf.models.umt import UMTForVideoTextRetrieval, UMTModel, UMTProcessor
+from panda_hf.models.umt.modeling_umt import similarity
+from panda_hf.training.gathering import gathered
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,9 @@ class SelectorLoss:
 
     text_to_video: Literal["plain", "weighted", "none"] = "plain"
     """Cross-entropy of positive captions over the videos: all alike, other videos by ``other_clips``, or left out."""
+
+    matching: float = 1.0
+    """Weight of the matching loss; of a model without matching head it changes nothing."""
 
     def __call__(self, logits: Tensor, targets: Tensor, present: Tensor) -> Tensor:
         """The loss of a batch.
@@ -113,7 +118,7 @@ class SelectorCollator:
 
 
 class SelectorTrainer(Trainer):
-    """``Trainer`` over :class:`SelectorExample` with :class:`SelectorLoss`; each process contrasts its own batch."""
+    """``Trainer`` over :class:`SelectorExample` with :class:`SelectorLoss`, of towers alone or of the whole UMT."""
 
     def __init__(self, *, selector_loss: SelectorLoss, eval_collator: SelectorCollator, **kwargs: Any) -> None:
         super().__init__(compute_metrics=selector_metrics, **kwargs)
@@ -136,18 +141,31 @@ class SelectorTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
-        """Every video is encoded once and compared with all candidates of the batch."""
+        """Every video is encoded once and compared with all candidates of the batch, those of other processes too."""
         clips, candidates = inputs["present"].shape
+        core = self.accelerator.unwrap_model(model)
+        seen: dict[str, Tensor] = {name: inputs[name] for name in ("pixel_values", "frame_vectors") if name in inputs}
+        if isinstance(core, UMTForVideoTextRetrieval) and model.training and self.selector_loss.matching:
+            seen["targets"] = inputs["targets"].masked_fill(~inputs["present"], -1.0)
         out = model(
-            pixel_values=inputs.get("pixel_values"),
-            frame_vectors=inputs.get("frame_vectors"),
+            **seen,
             input_ids=inputs["input_ids"].flatten(0, 1),
             attention_mask=inputs["attention_mask"].flatten(0, 1),
         )
+        loss = self._contrast(core, out, inputs)
+        if getattr(out, "matching_loss", None) is not None:
+            loss = loss + self.selector_loss.matching * out.matching_loss
         cosine = out.similarity.unflatten(1, (clips, candidates))
-        temperature = self.accelerator.unwrap_model(model).clamped_temperature()
-        loss = self.selector_loss(cosine / temperature, inputs["targets"], inputs["present"])
         return (loss, {"cosine": cosine, "out": out}) if return_outputs else loss
+
+    def _contrast(self, core: Any, out: Any, inputs: dict[str, Tensor]) -> Tensor:
+        texts = out.text_embeds.unflatten(0, tuple(inputs["present"].shape))
+        videos, targets, present = out.video_embeds, inputs["targets"], inputs["present"]
+        if core.training and self.accelerator.num_processes > 1:
+            videos, texts, targets, present = gathered(videos, texts, targets, present)
+        cosine = similarity(videos, texts.flatten(0, 1)).unflatten(1, tuple(present.shape))
+        towers = core.umt if isinstance(core, UMTForVideoTextRetrieval) else core
+        return self.selector_loss(cosine / towers.clamped_temperature(), targets, present)
 
     def prediction_step(
         self,
@@ -180,7 +198,7 @@ def selector_metrics(prediction: EvalPrediction) -> dict[str, float]:
 
 
 def train_on_candidates(
-    model: UMTModel,
+    model: UMTModel | UMTForVideoTextRetrieval,
     processor: UMTProcessor,
     train: Dataset[SelectorExample],
     validation: Dataset[SelectorExample],

@@ -30,8 +30,8 @@ class UMTRetrievalOutput(ModelOutput):
         loss: sum of the two losses, only where asked for.
         contrastive_loss, matching_loss: its parts.
         similarity: (videos, texts), cosine in [-1, 1], without temperature.
-        matching_logits: (3 n, 2) of the pairs that the matching loss looked at: the n given ones, then each text with
-            another video, then each video with another text; only with a loss.
+        matching_logits: (pairs, 2) of the pairs that the matching loss looked at: the n right ones, then each right
+            text with another video, then videos with a wrong text; only with a loss.
         video_embeds: (videos, frames, projection_dim), each of length 1.
         text_embeds: (texts, projection_dim), each of length 1.
     """
@@ -79,17 +79,23 @@ class UMTForVideoTextRetrieval(UMTPreTrainedModel):
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
         video_ids: Tensor | None = None,
+        targets: Tensor | None = None,
         return_loss: bool = False,
         generator: torch.Generator | None = None,
         **kwargs: Any,
     ) -> UMTRetrievalOutput:
-        """Compare every video with every text; with ``return_loss`` text ``i`` describes video ``i``.
+        """Compare every video with every text.
+
+        With ``return_loss`` text ``i`` describes video ``i``. With ``targets`` each video comes with candidates of
+        which one is right, and only the matching loss is computed: its wrong texts are the video's own rejected
+        candidates, the likelier the more similar (a reading of the Panda-70M paper, appendix C).
 
         Args:
             pixel_values: (videos, frames, 3, height, width).
-            input_ids: (texts, tokens).
+            input_ids: (texts, tokens); with ``targets`` the candidates of the first video, then of the second.
             attention_mask: (texts, tokens), 1 for real tokens; ``None``: all are.
             video_ids: (videos,), equal where two rows show one video; only the losses use it. ``None``: all differ.
+            targets: (videos, candidates); the highest marks the right one, negative an absent one.
             return_loss: also compute both losses (OpenGVLab/UMT's VTC and VTM).
             generator: draws the negatives of the matching loss; ``None``: torch's own.
             kwargs: taken and ignored, since ``Trainer`` passes its own.
@@ -100,24 +106,21 @@ class UMTForVideoTextRetrieval(UMTPreTrainedModel):
         text_embeds = F.normalize(self.umt.text_proj(hidden[:, 0]).float(), dim=-1)
         scores = similarity(video_embeds, text_embeds)
         found = UMTRetrievalOutput(similarity=scores, video_embeds=video_embeds, text_embeds=text_embeds)
-        if return_loss:
-            logits = scores / self.umt.clamped_temperature()
+        if targets is None and not return_loss:
+            return found
+        logits = scores / self.umt.clamped_temperature()
+        if targets is None:
             found.contrastive_loss = contrastive_loss(logits, video_ids)
-            videos, texts = hard_negatives(logits, video_ids, generator)
-            found.matching_logits = self._matching(tokens, hidden, attention_mask, videos, texts)
-            labels = torch.zeros(len(found.matching_logits), dtype=torch.long, device=scores.device)
-            labels[: len(scores)] = MATCH
-            found.matching_loss = F.cross_entropy(found.matching_logits.float(), labels)
-            found.loss = found.contrastive_loss + found.matching_loss
-        return found
-
-    def _matching(self, tokens: Tensor, hidden: Tensor, mask: Tensor | None, videos: Tensor, texts: Tensor) -> Tensor:
-        """Logits of the given pairs, of texts with other videos, of videos with other texts."""
-        own = torch.arange(len(tokens), device=tokens.device)
-        which_video, which_text = torch.cat([own, videos, own]), torch.cat([own, own, texts])
-        return self.matching_logits(
-            hidden[which_text], None if mask is None else mask[which_text], tokens[which_video]
+            pairs = _given_pairs(logits, video_ids, generator)
+        else:
+            pairs = _candidate_pairs(logits, targets, video_ids, generator)
+        videos, texts, labels = pairs
+        found.matching_logits = self.matching_logits(
+            hidden[texts], None if attention_mask is None else attention_mask[texts], tokens[videos]
         )
+        found.matching_loss = F.cross_entropy(found.matching_logits.float(), labels)
+        found.loss = found.matching_loss + (0 if found.contrastive_loss is None else found.contrastive_loss)
+        return found
 
 
 def fusion_config(config: UMTConfig) -> BlipTextConfig:
@@ -165,6 +168,36 @@ def hard_negatives(
     to_video = scores.T.masked_fill(same, -torch.inf).softmax(dim=1)
     videos = torch.multinomial(to_video, 1, generator=generator)[:, 0]
     return videos, torch.multinomial(to_text, 1, generator=generator)[:, 0]
+
+
+def _given_pairs(
+    logits: Tensor, video_ids: Tensor | None, generator: torch.Generator | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Videos, texts and labels of the pairs to look at, where text ``i`` describes video ``i``."""
+    own = torch.arange(len(logits), device=logits.device)
+    videos, texts = hard_negatives(logits, video_ids, generator)
+    labels = torch.zeros(3 * len(own), dtype=torch.long, device=logits.device)
+    labels[: len(own)] = MATCH
+    return torch.cat([own, videos, own]), torch.cat([own, own, texts]), labels
+
+
+@torch.no_grad()
+def _candidate_pairs(
+    logits: Tensor, targets: Tensor, video_ids: Tensor | None, generator: torch.Generator | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The same where each video has several candidates; a video without a rejected one gives no wrong text."""
+    own = torch.arange(len(logits), device=logits.device)
+    best = targets.argmax(dim=1)
+    right = own * targets.shape[1] + best
+    videos, _ = hard_negatives(logits[:, right], video_ids, generator)
+    mine = logits.unflatten(1, targets.shape)[own, own].float()
+    rejected = (targets >= 0) & (targets < targets.max(dim=1, keepdim=True).values)
+    has = rejected.any(dim=1)
+    chances = mine.masked_fill(~rejected, -torch.inf)[has].softmax(dim=1)
+    wrong = own[has] * targets.shape[1] + torch.multinomial(chances, 1, generator=generator)[:, 0]
+    labels = torch.zeros(2 * len(own) + len(wrong), dtype=torch.long, device=logits.device)
+    labels[: len(own)] = MATCH
+    return torch.cat([own, videos, own[has]]), torch.cat([right, right, wrong]), labels
 
 
 def _additive(mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
