@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Collection, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -95,47 +96,46 @@ def download(
     head: Row = {"source": str(plan.source), "config": plan.config, "split": plan.split}
     summary = DownloadSummary(folder, Availability(), unusable_lines=plan.problems())
     with locked(folder):
-        _check_folder(folder)
-        for unfinished in (folder / FOLDER).glob(".*.tmp"):
-            unfinished.unlink()
+        _make_ready(folder)
         with closing(Journal(folder / NAME, head)) as journal:
             settling = Settling(
                 folder, plan, journal, making, options, opt_out or OptOut(), retry, watch or (lambda *_: None)
             )
             results = fetch_all(settling.wanted(), options, folder / MEDIA, workers=workers, time_limit=time_limit)
-            head["unusable_lines"] = summary.unusable_lines
-            head["clips"] = making.any_clips or (folder / FOLDER).exists()
+            clips = making.any_clips or (folder / FOLDER).exists()
+            head |= {"unusable_lines": summary.unusable_lines, "clips": clips}
+            write = partial(write_outputs, folder, plan, journal, head, plan.limit is not None)
             try:
-                with closing(cast(Generator[Fetched, None, None], results)):
-                    _settle_all(results, settling, summary, give_up_after)
-                settling.finish()
+                _settle_all(cast(Generator[Fetched, None, None], results), settling, summary, give_up_after)
             except KeyboardInterrupt:
-                settling.stop()
-                write_outputs(folder, plan, journal, head, plan.limit is not None)
+                write()
                 raise
-            finally:
-                settling.stop()
-            summary.availability = write_outputs(folder, plan, journal, head, plan.limit is not None)
-            summary.otherwise = settling.otherwise
+            summary.availability = write()
     summary.wall_seconds = time.monotonic() - began
     return summary
 
 
 def _settle_all(
-    results: Iterable[Fetched], settling: Settling, summary: DownloadSummary, give_up_after: int | None
+    results: Generator[Fetched, None, None], settling: Settling, summary: DownloadSummary, give_up_after: int | None
 ) -> None:
-    """Take what comes, until nothing more does or the network seems to be gone."""
+    """Take what comes, until nothing more does or the network seems to be gone; then wait for the clips."""
     unreached = 0
-    for fetched in results:
-        summary.fetched_now += 1
-        summary.ok_now += settling.settle(fetched) == "ok"
-        unreached = unreached + 1 if fetched.reason == "network" and fetched.http_status is None else 0
-        if give_up_after is not None and unreached >= give_up_after:
-            summary.stopped = (
-                f"stopped: no server could be reached for {unreached} videos in a row ({fetched.detail}). Is this "
-                f"machine online? Run the same command again when it is: it goes on from here"
-            )
-            return
+    try:
+        with closing(results):
+            for fetched in results:
+                summary.fetched_now += 1
+                summary.ok_now += settling.settle(fetched) == "ok"
+                unreached = unreached + 1 if fetched.reason == "network" and fetched.http_status is None else 0
+                if give_up_after is not None and unreached >= give_up_after:
+                    summary.stopped = (
+                        f"stopped: no server could be reached for {unreached} videos in a row ({fetched.detail}). Is "
+                        f"this machine online? Run the same command again when it is: it goes on from here"
+                    )
+                    break
+        settling.finish()
+    finally:
+        settling.stop()
+        summary.otherwise = settling.otherwise
 
 
 def check_reasons(retry: Collection[str]) -> None:
@@ -145,7 +145,10 @@ def check_reasons(retry: Collection[str]) -> None:
         raise ValueError(f"unknown reason {unknown[0]!r}; known are {ALL_FAILED} and {', '.join(REASONS)}")
 
 
-def _check_folder(folder: Path) -> None:
+def _make_ready(folder: Path) -> None:
+    """Refuse a folder that is not ours; remove clips that a run left unfinished."""
     strange = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     if strange and not (folder / NAME).exists():
         raise OutputError(f"{folder} is not empty and holds no download: {strange[:5]}. Give a new or empty folder.")
+    for unfinished in (folder / FOLDER).glob(".*.tmp"):
+        unfinished.unlink()

@@ -95,11 +95,7 @@ def push(
             repository.create(private)
             _check_visibility(repo_id, repository.is_private(), private, prepared.license_known)
         there = repository.files() if not dry_run or was_private is not None else {}
-        new = {
-            name: path
-            for name, path in prepared.files.items()
-            if not same(path, prepared.digests[name], there.get(name))
-        }
+        new = _new(prepared, there)
         gone = _gone(repository, there, prepared)
         summary.uploaded = {name: path.stat().st_size for name, path in new.items()}
         summary.unchanged, summary.deleted = len(prepared.files) - len(new), gone
@@ -133,6 +129,13 @@ def _check_visibility(repo_id: str, is_private: bool | None, private: bool | Non
             "(curate: --license; of clips of a download: `footage_license:`), or push to a private repository "
             "(--private)"
         )
+
+
+def _new(prepared: Prepared, there: Mapping[str, RemoteFile]) -> dict[str, Path]:
+    """Files that are not there, or other."""
+    return {
+        name: path for name, path in prepared.files.items() if not same(path, prepared.digests[name], there.get(name))
+    }
 
 
 def _gone(repository: Repository, there: Mapping[str, RemoteFile], prepared: Prepared) -> list[str]:
