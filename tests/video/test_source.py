@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from panda_hf.errors import VideoError
-from panda_hf.video import FrameReader, cut_clip, probe, sample_frames, source
+from panda_hf.video import FrameReader, by_reference, cut_clip, probe, sample_frames, source
 from tests.video.films import B_FRAMES
 
 HLS = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:3\n#EXTINF:2.4,\n{}\n#EXT-X-ENDLIST\n"
@@ -24,12 +24,12 @@ WAYS = {
 }
 ODD_NAMES = [
     "-dash.mp4",
-    "a:b %d 'q'.mp4",
+    "a:b %d 'q' \"r\".mp4",
     "%03d.mp4",
     "concat:x.mp4",
     "http:x.mp4",
     "*[0-9]?.mp4",
-    "熊猫 película Ωмега.mp4",
+    "熊猫 película Ωмега 🐼.mp4",
     "line\nbreak.mp4",
     "no_suffix",
     "picture.jpg",
@@ -44,8 +44,8 @@ def other(film, tmp_path: Path) -> Path:
     return path
 
 
-def script(kind: str, named: Path) -> Path:
-    path = named.with_name("film.mp4")
+def script(kind: str, named: Path, name: str = "film.mp4") -> Path:
+    path = named.with_name(name)
     path.write_text(SCRIPTS[kind].format(named.name))
     return path
 
@@ -58,6 +58,13 @@ def test_a_playlist_called_mp4_is_refused_though_libav_would_follow_it(other, ki
         assert next(container.decode(video=0)), "the playlist of this test is not a real one"
     with pytest.raises(VideoError, match="is a playlist or script that names other files"):
         WAYS[way](path)
+
+
+@pytest.mark.parametrize("name", ["list.m3u8", "list.txt", "list"])
+@pytest.mark.parametrize("kind", SCRIPTS)
+def test_a_playlist_under_its_own_name_is_refused(other, kind, name):
+    with pytest.raises(VideoError, match="is a playlist or script that names other files"):
+        probe(script(kind, other, name))
 
 
 @pytest.mark.parametrize("kind", SCRIPTS)
@@ -144,6 +151,13 @@ def test_bytes_and_rows_of_a_dataset_read_like_the_path(film, suffix):
     for video in (path, data, {"path": str(path), "bytes": None}, {"path": "elsewhere.mp4", "bytes": data}):
         assert np.array_equal(pictures(video), expected)
         assert probe(video).codec == "h264"
+
+
+def test_bytes_become_a_file_of_the_cache_and_a_path_stays_one(film):
+    path = film("whole.mp4", options=B_FRAMES)
+    kept = by_reference({"path": "elsewhere.mp4", "bytes": path.read_bytes()})
+    assert kept["bytes"] is None and Path(kept["path"]).read_bytes() == path.read_bytes()
+    assert by_reference({"path": str(path), "bytes": None}) == {"path": str(path), "bytes": None}
 
 
 @pytest.mark.parametrize("video", [None, 7, {}, {"path": None, "bytes": None}])
