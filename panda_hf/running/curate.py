@@ -89,9 +89,7 @@ def curate(
     """
     _check_options(num_workers, videos_per_shard, batch_size, time_limit_seconds, limit)
     if one_model_at_a_time and num_workers:
-        raise ValueError(
-            f"num_workers={num_workers} with one_model_at_a_time: it runs in this process; leave it out"
-        )
+        raise ValueError(f"num_workers={num_workers} with one_model_at_a_time: it runs in this process; leave it out")
     started = time.perf_counter()
     target = Path(out)
     videos = list_videos(source, split=split, streaming=streaming, limit=limit, without=target)
