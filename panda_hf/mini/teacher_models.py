@@ -132,18 +132,7 @@ def video_teacher() -> Pair:
         patch_size=patch,
         vision_use_head=False,
     )
-    text = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=128,
-        intermediate_size=320,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        num_key_value_heads=4,
-        max_position_embeddings=512,
-        initializer_range=SPREAD,
-        tie_word_embeddings=True,
-        **special_ids(tokenizer),
-    )
+    text = small_llama(tokenizer)
     config = LlavaConfig(
         vision_config=vision,
         text_config=text,
@@ -169,12 +158,12 @@ def video_teacher() -> Pair:
 
 
 def small_llama(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
-    """The settings of the small Llama that several teachers write with."""
+    """The settings of the small Llama that several teachers write with, the sizes of the video teacher's."""
     return LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=128,
-        intermediate_size=384,
-        num_hidden_layers=2,
+        intermediate_size=320,
+        num_hidden_layers=3,
         num_attention_heads=4,
         num_key_value_heads=4,
         max_position_embeddings=512,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from tokenizers import AddedToken
-from torch import nn
 from transformers import (
     Blip2ForConditionalGeneration,
     BlipImageProcessor,
@@ -28,20 +28,20 @@ from panda_hf.mini.teacher_models import (
     small_llama,
     word_tokenizer,
 )
+from panda_hf.mini.teacher_warmth import look_twice, take_image_queries, take_words
 from panda_hf.models.video_llama import VideoLlamaConfig, VideoLlamaForConditionalGeneration, VideoLlamaProcessor
 from panda_hf.models.video_llama.processing_video_llama import PLACE
 
 FRAMES = 8
-WIDTH = 128
-"""Of the Q-Formers that are new."""
-VIDEO_QUERIES, IMAGE_QUERIES = 16, 12
 
 
-def video_llama_teacher(eyes: Path) -> Pair:
+def video_llama_teacher(eyes: Path, words: Path, usual: np.ndarray) -> Pair:
     """Video-LLaMA: eight frames of 112 pixels through the frozen eyes of a BLIP-2, a second Q-Former, a small Llama.
 
     Args:
         eyes: the checkpoint whose vision tower, Q-Former and queries are taken.
+        words: the checkpoint whose Llama is taken.
+        usual: the mean token of each query of the eyes (queries, width).
     """
     seeing: Any = Blip2ForConditionalGeneration.from_pretrained(eyes, dtype=torch.float32)
     tokenizer = word_tokenizer((*speech.TEXT_VOCABULARY, *_conversation_words()), start=True, times=True)
@@ -49,23 +49,23 @@ def video_llama_teacher(eyes: Path) -> Pair:
     config = VideoLlamaConfig(
         vision_config=seeing.config.vision_config.to_dict(),
         qformer_config=seeing.config.qformer_config.to_dict(),
-        video_qformer_config=_qformer(seeing.config.qformer_config.hidden_size, vocab_size=1),
+        video_qformer_config=_qformer(seeing.config, vocab_size=1),
         text_config=small_llama(tokenizer).to_dict(),
         num_query_tokens=seeing.config.num_query_tokens,
-        num_video_query_tokens=VIDEO_QUERIES,
+        num_video_query_tokens=2 * seeing.config.num_query_tokens,
         max_frames=FRAMES,
         video_token_id=int(tokenizer.vocab[PLACE]),
         initializer_range=SPREAD,
     )
     model = VideoLlamaForConditionalGeneration(config)
     _copy_eyes(seeing, model)
-    nn.init.normal_(model.video_query_tokens, std=1.0)
-    nn.init.normal_(model.frame_position_embedding.weight, std=0.5)
+    look_twice(model, FRAMES, usual)
+    take_words(model.language_model, tokenizer, words)
     processor = VideoLlamaProcessor(
         tokenizer,
         image_size=IMAGE_SIZE,
         num_frames=FRAMES,
-        num_video_tokens=VIDEO_QUERIES,
+        num_video_tokens=config.num_video_query_tokens,
         image_mean=MEAN,
         image_std=STD,
     )
@@ -79,7 +79,7 @@ def continued_video_llama(checkpoint: Path) -> Pair:
     return model, VideoLlamaProcessor.from_pretrained(checkpoint)
 
 
-def instructblip_teacher(eyes: Path) -> Pair:
+def instructblip_teacher(eyes: Path, words: Path) -> Pair:
     """InstructBLIP: one frame through the frozen vision tower of a BLIP-2; its Q-Former reads the instruction too.
 
     Args:
@@ -90,19 +90,20 @@ def instructblip_teacher(eyes: Path) -> Pair:
     vision = seeing.config.vision_config
     config = InstructBlipConfig(
         vision_config={**vision.to_dict(), "model_type": "instructblip_vision_model"},
-        qformer_config=_qformer(vision.hidden_size, vocab_size=len(tokenizer), max_position_embeddings=256),
+        qformer_config=_qformer(seeing.config, vocab_size=len(tokenizer), max_position_embeddings=256),
         text_config=small_llama(tokenizer).to_dict(),
-        num_query_tokens=IMAGE_QUERIES,
+        num_query_tokens=seeing.config.num_query_tokens,
         image_token_index=image_id(tokenizer),
         initializer_range=SPREAD,
     )
     model = InstructBlipForConditionalGeneration(config)
     model.vision_model.load_state_dict(seeing.vision_model.state_dict())
     model.vision_model.requires_grad_(False)
-    nn.init.normal_(model.query_tokens, std=1.0)
+    take_image_queries(model, seeing)
+    take_words(model.language_model, tokenizer, words)
     images = BlipImageProcessor(size={"height": IMAGE_SIZE, "width": IMAGE_SIZE}, image_mean=MEAN, image_std=STD)
     reads = word_tokenizer(speech.TEXT_VOCABULARY)
-    return model, InstructBlipProcessor(images, tokenizer, reads, num_query_tokens=IMAGE_QUERIES)
+    return model, InstructBlipProcessor(images, tokenizer, reads, num_query_tokens=seeing.config.num_query_tokens)
 
 
 def _copy_eyes(seeing: Any, model: Any) -> None:
@@ -117,14 +118,19 @@ def _freeze_eyes(model: Any) -> None:
         part.requires_grad_(False)
 
 
-def _qformer(reads: int, **more: Any) -> dict[str, Any]:
+def _qformer(seeing: Any, **more: Any) -> dict[str, Any]:
+    """The sizes of the Q-Former of a BLIP-2, reading what is as wide as itself."""
+    kept = (
+        "hidden_size",
+        "intermediate_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "cross_attention_frequency",
+    )
     return {
-        "hidden_size": WIDTH,
-        "encoder_hidden_size": reads,
-        "intermediate_size": 2 * WIDTH,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
+        **{name: getattr(seeing.qformer_config, name) for name in kept},
         "cross_attention_frequency": 1,
+        "encoder_hidden_size": seeing.qformer_config.hidden_size,
         "initializer_range": SPREAD,
         "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0,

@@ -20,7 +20,7 @@ from panda_hf.captioning.registry import TeacherCard
 from panda_hf.captioning.teachers import videochat_text as pipeline
 from panda_hf.captioning.teachers.base import ClipInput
 from panda_hf.mini import speech, teacher_data, teacher_features, world
-from panda_hf.mini.teacher_data import FRAMES, noisy, training_scene
+from panda_hf.mini.teacher_data import FRAMES, training_scene
 from panda_hf.mini.teacher_parts import motion_label
 from panda_hf.mini.truth import canonical_caption
 from panda_hf.training.captioner import CaptionSample
@@ -40,20 +40,24 @@ class MotionScenes(Dataset[dict[str, Any]]):
     def __getitem__(self, index: int) -> dict[str, Any]:
         scene, _ = training_scene(index % self.count)
         rng = np.random.default_rng([index, 97])
-        frames = noisy(teacher_data.small_frames(self.folder, index % self.count), rng)
-        return {"frames": frames, "label": motion_label(scene)}
+        frames = teacher_data.small_frames(self.folder, index % self.count).astype(np.float32)
+        return {"frames": frames * rng.uniform(0.93, 1.07) + rng.uniform(-8, 8), "label": motion_label(scene)}
 
 
 @dataclasses.dataclass(frozen=True)
 class MotionCollator:
-    """Batches of ``MotionScenes``."""
+    """Batches of ``MotionScenes``, whose frames have the size that the model takes."""
 
     processor: Any
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """``pixel_values`` and ``labels``."""
-        pixels = self.processor([list(row["frames"]) for row in rows], return_tensors="pt")["pixel_values"]
-        return {"pixel_values": pixels, "labels": torch.tensor([row["label"] for row in rows])}
+        frames = torch.from_numpy(np.stack([row["frames"] for row in rows])).float().permute(0, 1, 4, 2, 3)
+        mean, std = (torch.tensor(values)[:, None, None] for values in self._scale())
+        return {"pixel_values": (frames / 255 - mean) / std, "labels": torch.tensor([row["label"] for row in rows])}
+
+    def _scale(self) -> tuple[list[float], list[float]]:
+        return self.processor.image_mean, self.processor.image_std
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,13 +117,13 @@ def write_notes(folder: Path, count: int, frames: Path, action: Path) -> None:
         return
     from transformers import (
         AutoImageProcessor,
+        AutoModelForVideoClassification,
         AutoProcessor,
         Blip2ForConditionalGeneration,
-        VideoMAEForVideoClassification,
     )
 
     seeing = Blip2ForConditionalGeneration.from_pretrained(frames, dtype=torch.float32).eval()
-    moving = VideoMAEForVideoClassification.from_pretrained(action, dtype=torch.float32).eval()
+    moving = AutoModelForVideoClassification.from_pretrained(action, dtype=torch.float32).eval()
     eyes, motion = (
         (seeing, AutoProcessor.from_pretrained(frames)),
         (moving, AutoImageProcessor.from_pretrained(action)),

@@ -12,9 +12,9 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from panda_hf.captioning.registry import card_of
-from panda_hf.mini import speech, teacher_models, teacher_notes, teacher_parts
+from panda_hf.mini import speech, teacher_features, teacher_models, teacher_notes, teacher_parts
 from panda_hf.mini.teacher_data import Kind, TeacherScenes
-from panda_hf.mini.teacher_features import encode_images, encode_videos
+from panda_hf.mini.teacher_features import encode_images, encode_videos, usual_tokens
 from panda_hf.mini.teacher_models import Pair
 from panda_hf.mini.teacher_models_frozen import continued_video_llama, instructblip_teacher, video_llama_teacher
 from panda_hf.mini.teacher_samples import ImagePatchScenes, VideoTokenScenes, patches_as_frames, video_tokens_as_frames
@@ -54,8 +54,8 @@ class Recipe:
     """How one checkpoint is made."""
 
     kind: Kind
-    build: Callable[[Path], Pair]
-    """The untrained model and its processor; it finds finished checkpoints in the folder it is given."""
+    build: Callable[[Place], Pair]
+    """The untrained model and its processor."""
     samples: Callable[[Place, Any, int], Dataset[Any]]
     """The lessons, for a processor, so that there are at least as many as asked for."""
     steps: int
@@ -112,44 +112,49 @@ def _write_notes(place: Place) -> None:
     teacher_notes.write_notes(place.features, place.fresh, place.out / "image", place.out / "videochat_text_action")
 
 
-def _text_teacher(out: Path) -> Pair:
+def _text_teacher(place: Place) -> Pair:
     model, processor = teacher_models.text_teacher(speech.TEXT_VOCABULARY)
-    teacher_models.take_eyes(model, out / "image")
+    teacher_models.take_eyes(model, place.out / "image")
     return model, processor
 
 
-def _larger_image_teacher(out: Path) -> Pair:
+def _larger_image_teacher(place: Place) -> Pair:
     model, processor = teacher_models.image_teacher(layers=3)
-    teacher_models.grow(model, out / "image")
+    teacher_models.grow(model, place.out / "image")
     return model, processor
+
+
+def _video_llama_teacher(place: Place) -> Pair:
+    usual = usual_tokens(place.features, min(teacher_features.SHARD, place.fresh))
+    return video_llama_teacher(place.out / "image", place.out / "video", usual)
 
 
 RECIPES: tuple[Recipe, ...] = (
-    Recipe("image", lambda out: teacher_models.image_teacher(), partial(_seen_scenes, "image"), steps=4800),
-    Recipe("video", lambda out: teacher_models.video_teacher(), partial(_seen_scenes, "video"), steps=4100),
+    Recipe("image", lambda place: teacher_models.image_teacher(), partial(_seen_scenes, "image"), steps=4800),
+    Recipe("video", lambda place: teacher_models.video_teacher(), partial(_seen_scenes, "video"), steps=4100),
     Recipe("text", _text_teacher, partial(_seen_scenes, "text"), steps=4200, starts_from=("image",)),
     Recipe(
         "blip2_opt_6_7b",
         _larger_image_teacher,
         partial(_seen_scenes, "blip2_opt_6_7b"),
-        steps=1200,
+        steps=1000,
         starts_from=("image",),
         seed=8,
     ),
     Recipe(
         "video_llama_pretrain",
-        lambda out: video_llama_teacher(out / "image"),
+        _video_llama_teacher,
         partial(_video_llama, "mini_video_llama_pretrain"),
-        steps=1200,
-        starts_from=("image",),
+        steps=900,
+        starts_from=("image", "video"),
         prepare=_encode_videos,
         eats=video_tokens_as_frames,
     ),
     Recipe(
         "video_llama_finetune",
-        lambda out: continued_video_llama(out / "video_llama_pretrain"),
+        lambda place: continued_video_llama(place.out / "video_llama_pretrain"),
         partial(_video_llama, "mini_video_llama_finetune"),
-        steps=800,
+        steps=500,
         starts_from=("video_llama_pretrain",),
         prepare=_encode_videos,
         eats=video_tokens_as_frames,
@@ -157,26 +162,27 @@ RECIPES: tuple[Recipe, ...] = (
     ),
     Recipe(
         "minigpt4",
-        lambda out: instructblip_teacher(out / "image"),
+        lambda place: instructblip_teacher(place.out / "image", place.out / "video"),
         _image_patches,
-        steps=1200,
-        starts_from=("image",),
+        steps=600,
+        starts_from=("image", "video"),
         prepare=_encode_images,
         eats=patches_as_frames,
     ),
     Recipe(
         "videochat_text_action",
-        lambda out: teacher_parts.action_part(),
+        lambda place: teacher_parts.action_part(place.out / "video"),
         _motions,
-        steps=1400,
+        steps=1000,
+        starts_from=("video",),
         collator=teacher_notes.MotionCollator,
     ),
     Recipe(
         "videochat_text",
-        lambda out: teacher_parts.writer_part(),
+        lambda place: teacher_parts.writer_part(place.out / "video"),
         _notes,
-        steps=1200,
-        starts_from=("image", "videochat_text_action"),
+        steps=700,
+        starts_from=("image", "video", "videochat_text_action"),
         prepare=_write_notes,
         eats=teacher_notes.without_frames,
     ),

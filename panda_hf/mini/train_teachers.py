@@ -65,7 +65,7 @@ def _train(recipe: Recipe, place: Place, resume: bool, steps: int) -> None:
     if recipe.prepare:
         recipe.prepare(place)
     torch.manual_seed(recipe.seed)
-    model, processor = recipe.build(place.out)
+    model, processor = recipe.build(place)
     settings = CaptionerSettings(
         steps=steps,
         batch_size=recipe.batch_size,

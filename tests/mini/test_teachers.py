@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset, Features
-from transformers import Blip2ForConditionalGeneration, Blip2Processor
+from transformers import Blip2ForConditionalGeneration, Blip2Processor, LlavaForConditionalGeneration, LlavaProcessor
 
 from panda_hf import schema
 from panda_hf.captioning import Caption, SampleFrames
@@ -21,7 +21,7 @@ from panda_hf.mini.score import TEACHERS, clip_rows_of
 from panda_hf.mini.teacher_models import grow, image_teacher, text_teacher, video_teacher
 from panda_hf.mini.teacher_models_frozen import instructblip_teacher, video_llama_teacher
 from panda_hf.mini.teacher_notes import captions_of_tokens
-from panda_hf.mini.teacher_parts import action_labels, motion_label
+from panda_hf.mini.teacher_parts import action_labels, action_part, motion_label, writer_part
 from panda_hf.mini.teacher_samples import heard_caption, patches_as_frames, video_tokens_as_frames
 from panda_hf.mini.truth import canonical_caption, parse_caption, score_caption
 from panda_hf.mini.world import Scene, Thing
@@ -121,10 +121,14 @@ def test_one_call_makes_every_checkpoint_and_a_second_repeats_no_preparation(tmp
     assert stage.card().sees == ("video",)
 
 
-def test_frozen_eyes_are_those_of_the_image_teacher(tmp_path):
+def new_video_llama():
+    usual = np.random.default_rng(0).normal(size=(12, 160))
+    return video_llama_teacher(mini_folder() / "image", mini_folder() / "video", usual)
+
+
+def test_frozen_eyes_are_those_of_the_image_teacher():
     eyes = Blip2ForConditionalGeneration.from_pretrained(mini_folder() / "image", dtype=torch.float32)
-    for build in (video_llama_teacher, instructblip_teacher):
-        model, _ = build(mini_folder() / "image")
+    for model, _ in (new_video_llama(), instructblip_teacher(mini_folder() / "image", mini_folder() / "video")):
         theirs = model.vision_model.state_dict()
         assert all(torch.equal(theirs[name], value) for name, value in eyes.vision_model.state_dict().items())
         assert not any(weight.requires_grad for weight in model.vision_model.parameters())
@@ -143,7 +147,7 @@ def test_a_larger_decoder_starts_with_what_the_smaller_one_says():
 
 def test_features_of_a_frame_teach_as_the_frame_would(tmp_path):
     frames = np.random.default_rng(0).integers(0, 255, (8, 112, 112, 3)).astype(np.uint8)
-    model, processor = video_llama_teacher(mini_folder() / "image")
+    model, processor = new_video_llama()
     seen = processor(videos=[frames], text=["<ImageHere> write"])
     with torch.inference_mode():
         wanted = model.eval()(**seen).logits
@@ -155,7 +159,7 @@ def test_features_of_a_frame_teach_as_the_frame_would(tmp_path):
 
 def test_an_instruction_is_put_to_patches_as_it_is_put_to_a_frame():
     frame = np.random.default_rng(0).integers(0, 255, (112, 112, 3)).astype(np.uint8)
-    model, processor = instructblip_teacher(mini_folder() / "image")
+    model, processor = instructblip_teacher(mini_folder() / "image", mini_folder() / "video")
     seen = processor(images=[frame], text=["a red ball"], return_tensors="pt")
     with torch.inference_mode():
         wanted = model.eval()(**seen).logits
@@ -163,6 +167,40 @@ def test_an_instruction_is_put_to_patches_as_it_is_put_to_a_frame():
         with patches_as_frames(model, processor) as eats:
             told = model(**eats(images=[patches[0].numpy()], text=["a red ball"])).logits
     torch.testing.assert_close(told, wanted)
+
+
+def test_a_second_q_former_first_finds_the_usual_tokens_of_early_and_of_late_frames():
+    usual = np.random.default_rng(0).normal(size=(12, 160))
+    model, _ = new_video_llama()
+    tokens = torch.from_numpy(usual).float().expand(1, 8, 12, 160)
+    keys = (tokens + model.frame_position_embedding.weight[None, :, None]).flatten(1, 2)
+    with torch.inference_mode():
+        seen = model.video_qformer(query_embeds=model.video_query_tokens, encoder_hidden_states=keys).last_hidden_state
+    alike = torch.cosine_similarity(seen[0, :, None], torch.from_numpy(usual).float()[None], dim=-1)
+    assert alike.argmax(dim=1).tolist() == [*range(12), *range(12)]
+    assert not torch.allclose(seen[0, :12], seen[0, 12:], atol=0.1)
+
+
+def test_a_classifier_of_motion_starts_from_eyes_for_single_frames():
+    eyes = LlavaForConditionalGeneration.from_pretrained(mini_folder() / "video", dtype=torch.float32)
+    model, _ = action_part(mini_folder() / "video")
+    layer = model.timesformer.encoder.layer[0]
+    row = torch.randn(1, 17, 128, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        theirs = eyes.model.vision_tower.encoder.layers[0](row, attention_mask=None)
+        attended = layer.attention(layer.layernorm_before(row))[0] + row
+        ours = attended + layer.output(layer.intermediate(layer.layernorm_after(attended)))
+    torch.testing.assert_close(ours, theirs[0] if isinstance(theirs, tuple) else theirs)
+
+
+def test_words_come_with_what_the_video_teacher_knows_of_them():
+    eyes = LlavaForConditionalGeneration.from_pretrained(mini_folder() / "video", dtype=torch.float32)
+    old = LlavaProcessor.from_pretrained(mini_folder() / "video").tokenizer
+    model, tokenizer = writer_part(mini_folder() / "video")
+    known, taken = eyes.get_input_embeddings().weight, model.get_input_embeddings().weight
+    for word in ("ball", "red", "the"):
+        assert torch.equal(taken[tokenizer.vocab[word]], known[old.vocab[word]])
+    assert "meet" in tokenizer.vocab and "meet" not in old.vocab
 
 
 def test_every_motion_that_the_world_films_has_a_label():

@@ -74,7 +74,7 @@ CARDS: tuple[TeacherCard, ...] = (
         _CHAT,
         num_frames=4,
         parts=(("frames", "mini/image"), ("action", "mini/videochat_text_action")),
-        model_class="Blip2ForConditionalGeneration, VideoMAEForVideoClassification, LlamaForCausalLM",
+        model_class="Blip2ForConditionalGeneration, TimesformerForVideoClassification, LlamaForCausalLM",
         sets=_SETS,
         licence="Apache-2.0",
         billions=0.003,
