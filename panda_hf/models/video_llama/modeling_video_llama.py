@@ -6,6 +6,7 @@ same branch. Sources: Video-LLaMA (arXiv 2306.02858), section 2.1, and the key l
 
 from __future__ import annotations
 
+import copy
 from typing import Any, cast
 
 import torch
@@ -150,7 +151,11 @@ class VideoLlamaForConditionalGeneration(VideoLlamaPreTrainedModel, GenerationMi
         if input_ids is None:
             raise ValueError("VideoLlamaForConditionalGeneration.generate needs input_ids")
         embeds = self.embed(input_ids, pixel_values)
-        kwargs.setdefault("generation_config", self.generation_config)
+        settings = copy.deepcopy(kwargs.pop("generation_config", None) or self.generation_config)
+        others = settings.update(**kwargs)  # beside such settings, transformers takes no single ones
         return cast(
-            Tensor, self.language_model.generate(inputs_embeds=embeds, attention_mask=attention_mask, **kwargs)
+            Tensor,
+            self.language_model.generate(
+                inputs_embeds=embeds, attention_mask=attention_mask, generation_config=settings, **others
+            ),
         )
