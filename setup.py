@@ -8,7 +8,15 @@ setup(
     packages=[*find_packages(include=["panda_hf*"]), SCRIPTS],
     package_dir={SCRIPTS: "dataset_scripts"},
     package_data={
-        "panda_hf": ["py.typed", "**/*.html.j2", "**/*.md.j2", "**/*.css", "metrics/**/*", "mini/checkpoints/**/*"],
+        "panda_hf": [
+            "py.typed",
+            "**/*.html.j2",
+            "**/*.md.j2",
+            "**/*.css",
+            "metrics/**/*",
+            "mini/checkpoints/**/*",
+            "selection/sanity_mini.npz",
+        ],
         SCRIPTS: ["**/*.py", "**/*.j2"],
     },
 )

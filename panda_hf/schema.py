@@ -29,8 +29,22 @@ CANDIDATE = {
     "teacher": Value("string"),
     "caption": Value("string"),
     "score": Value("float32"),
+    "head_score": Value("float32"),
 }
-"""One teacher's caption and the selector's matching score for it (``None`` where it was not scored)."""
+"""One teacher's caption, the selector's matching score for it (``None`` where it was not scored), and the matching
+head's logit of a match (``None`` where the head did not look at it)."""
+
+ANSWER_CANDIDATE = {"teacher": Value("string"), "caption": Value("string")}
+ANSWER_ROW = Features(
+    {
+        "clip_id": Value("string"),
+        "annotator": Value("string"),
+        "candidates": List(ANSWER_CANDIDATE),
+        "picked": List(Value("int32")),  # positions among the candidates; an empty list: all of them are bad
+    }
+)
+"""What one annotator said of one clip's candidates. To learn from it, the row, or one of the same ``clip_id`` in another
+dataset, also holds ``frames``, or ``video`` with or without ``start`` and ``end``."""
 
 VIDEO_ROW = Features(
     {
@@ -91,6 +105,12 @@ SELECT_COLUMNS = Features(
         "caption": Value("string"),
         "caption_teacher": Value("string"),
         "matching_score": Value("float32"),
+        "matching_margin": Value(
+            "float32"
+        ),  # of the best over the runner-up, by the score that decided; None: only one
+        "head_agrees": Value(
+            "bool"
+        ),  # similarity and matching head prefer the same candidate; None: no head was asked
         "candidates": List(CANDIDATE),
     }
 )

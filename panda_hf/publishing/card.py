@@ -45,6 +45,8 @@ MEANINGS = {
     "caption_errors": "teachers that have no candidate for the clip, and why",
     "caption_tokens": "tokens of prompt and answer, as counted by the servers of teachers",
     "matching_score": "how well it matches the clip, as the selector sees it; compare only within one selector",
+    "matching_margin": "how far the runner-up is behind, by the score that decided",
+    "head_agrees": "whether similarity and matching head prefer the same candidate; empty: no head was asked",
     "candidates": "all candidates with their scores",
     "clip_path": "the clip as a file of its own, relative to this card",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from panda_hf.selection.choose import Choice, agreement, choose, selective_rate
+from panda_hf.selection.choose import Choice, Decision, Scored, agreement, choose, decide, selective_rate
 from panda_hf.selection.select import Select
 
-__all__ = ["Choice", "Select", "agreement", "choose", "selective_rate"]
+__all__ = ["Choice", "Decision", "Scored", "Select", "agreement", "choose", "decide", "selective_rate"]

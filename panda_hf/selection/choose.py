@@ -39,6 +39,44 @@ def choose(scores: Sequence[float | None]) -> Choice | None:
     return Choice(-position, best, best - ranked[1][0] if len(ranked) > 1 else None)
 
 
+@dataclass(frozen=True)
+class Scored:
+    """What a selector thinks of a clip's candidates, in their order; ``None`` where it did not look.
+
+    Attributes:
+        similarity: matching scores.
+        head: logits of a match; all ``None`` where no matching head was asked.
+    """
+
+    similarity: list[float | None]
+    head: list[float | None]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Which candidate becomes the caption.
+
+    Attributes:
+        choice: by the head where it was asked, else by similarity.
+        head_agrees: whether similarity alone would have taken the same; ``None`` where no head was asked.
+    """
+
+    choice: Choice
+    head_agrees: bool | None
+
+
+def decide(scored: Scored) -> Decision | None:
+    """The head decides among the candidates it looked at; without one, similarity does.
+
+    Returns:
+        ``None`` when no candidate has a score.
+    """
+    nearest, matched = choose(scored.similarity), choose(scored.head)
+    if nearest is None:
+        return None
+    return Decision(nearest, None) if matched is None else Decision(matched, matched.index == nearest.index)
+
+
 def selective_rate(chosen: Sequence[str | None], teachers: Sequence[str]) -> dict[str, float]:
     """The share of clips whose selected caption comes from each teacher (paper, Figure 7).
 

@@ -1,19 +1,28 @@
-"""A loaded selector: frames and captions in, matching scores out."""
+"""A loaded selector: frames and captions in, matching scores out, by similarity and by the matching head."""
 
 from __future__ import annotations
 
+import functools
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from transformers import AutoConfig
 
 from panda_hf.errors import CheckpointError
 from panda_hf.models.checkpoints import resolve
 from panda_hf.models.devices import device_of
 from panda_hf.models.release import kept
-from panda_hf.models.umt import UMTModel, UMTProcessor
+from panda_hf.models.umt import UMTForVideoTextRetrieval, UMTModel, UMTProcessor
+from panda_hf.models.umt.modeling_umt import similarity
+from panda_hf.models.umt.retrieval_umt import MATCH
+from panda_hf.selection.sanity import check_sanity, sanity_set
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -21,7 +30,10 @@ class Scorer:
     """A retrieval model with its processor, on one device."""
 
     model: UMTModel
+    """The towers."""
     processor: UMTProcessor
+    whole: UMTForVideoTextRetrieval | None = None
+    """The model that the towers are part of, where the matching head was asked for."""
 
     @torch.inference_mode()
     def __call__(self, frames: np.ndarray, captions: Sequence[str]) -> list[float]:
@@ -35,13 +47,54 @@ class Scorer:
             ValueError: when a score is not a number, which only broken weights give.
         """
         inputs = self.processor(videos=[frames], text=captions).to(self.model.device, self.model.dtype)
-        scores = self.model(**inputs).similarity[0].float().tolist()
-        if not np.isfinite(scores).all():
-            raise ValueError(f"the selector's scores {scores} are not numbers; its weights are broken")
-        return scores
+        return _numbers(self.model(**inputs).similarity[0])
+
+    @torch.inference_mode()
+    def with_head(
+        self, frames: np.ndarray, captions: Sequence[str], top: int | None = None
+    ) -> tuple[list[float], list[float | None]]:
+        """Matching scores, and the matching head's logits of a match; the video is encoded once for all of them.
+
+        Args:
+            frames: uint8 (n, height, width, 3) of one clip.
+            captions: at least one.
+            top: the head looks at so many, those with the highest matching scores; the others have ``None``.
+                ``None``: at all.
+
+        Raises:
+            ValueError: when a score is not a number.
+        """
+        whole = cast(UMTForVideoTextRetrieval, self.whole)
+        inputs = self.processor(videos=[frames], text=captions).to(self.model.device, self.model.dtype)
+        tokens, frame_vectors = self.model.encode_video(inputs["pixel_values"])
+        mask = inputs["attention_mask"]
+        hidden = self.model.encode_text(inputs["input_ids"], mask)
+        texts = F.normalize(self.model.text_proj(hidden[:, 0]).float(), dim=-1)
+        scores = _numbers(similarity(self.model.project_video(frame_vectors), texts)[0])
+        looked = sorted(range(len(scores)), key=lambda i: -scores[i])[:top]
+        logits = whole.matching_logits(hidden[looked], mask[looked], tokens.expand(len(looked), -1, -1))
+        head: list[float | None] = [None] * len(scores)
+        for i, logit in zip(looked, _numbers(logits[:, MATCH]), strict=True):
+            head[i] = logit
+        return scores, head
 
 
-def load_scorer(checkpoint: str, revision: str | None, num_frames: int | None, rank: int | None) -> Scorer:
+def _numbers(scores: torch.Tensor) -> list[float]:
+    found = scores.float().tolist()
+    if not np.isfinite(found).all():
+        raise ValueError(f"the selector's scores {found} are not numbers; its weights are broken")
+    return found
+
+
+def load_scorer(
+    checkpoint: str,
+    revision: str | None,
+    num_frames: int | None,
+    rank: int | None,
+    *,
+    head: bool = False,
+    sanity: bool = True,
+) -> Scorer:
     """A scorer, kept for the life of the process.
 
     Args:
@@ -49,32 +102,65 @@ def load_scorer(checkpoint: str, revision: str | None, num_frames: int | None, r
         revision: branch, tag or commit of a Hub checkpoint; ``None``: ``main``.
         num_frames: frames per clip, ``None``: as the checkpoint's processor says.
         rank: index of the worker process, which picks the GPU.
+        head: also load fusion layers and matching head.
+        sanity: refuse a selector that is at chance on the sanity set of its preset, where there is one.
 
     Raises:
-        CheckpointError: when the checkpoint is missing or does not hold every weight of the model.
+        CheckpointError: when the checkpoint is missing, does not hold every weight of the model, has no matching head
+            where one is asked for, or is no better than chance.
     """
-    return _load(checkpoint, revision or "main", num_frames, device_of(rank))
+    return _load(checkpoint, revision or "main", num_frames, device_of(rank), head, sanity)
 
 
 @kept
-def _load(checkpoint: str, revision: str, num_frames: int | None, device: str) -> Scorer:
+def _load(checkpoint: str, revision: str, num_frames: int | None, device: str, head: bool, sanity: bool) -> Scorer:
+    if head:
+        require_head(checkpoint, revision)
     folder = resolve(checkpoint)
     dtype = torch.float16 if device.startswith("cuda") else torch.float32
+    kind: Any = UMTForVideoTextRetrieval if head else UMTModel
     try:
-        loaded: Any = UMTModel.from_pretrained(
+        loaded: Any = kind.from_pretrained(
             folder, revision=revision, dtype=dtype, use_safetensors=True, output_loading_info=True
         )
         processor = UMTProcessor.from_pretrained(folder, revision=revision)
     except (OSError, ValueError) as error:
         raise CheckpointError(
             f"the selector {checkpoint!r} cannot be loaded: {error}. It must be a folder or Hub id with config.json, "
-            f"model.safetensors and processor_config.json of a UMTModel."
+            f"model.safetensors and processor_config.json of a {kind.__name__}."
         ) from error
     model, info = loaded
     _refuse_partial(checkpoint, info)
+    model.to(device).eval()
+    scorer = Scorer(model.umt, processor, model) if head else Scorer(model, processor)
+    _refuse_chance(checkpoint, scorer, sanity)
     if num_frames is not None:
         processor.num_frames = num_frames
-    return Scorer(model.to(device).eval(), processor)
+    return scorer
+
+
+def require_head(checkpoint: str, revision: str | None = None) -> None:
+    """Refuse a checkpoint without matching head; only its ``config.json`` is read.
+
+    Raises:
+        CheckpointError: also when there is no such checkpoint.
+    """
+    kinds = _architectures(checkpoint, revision or "main")
+    if UMTForVideoTextRetrieval.__name__ not in kinds:
+        raise CheckpointError(
+            f"the selector {checkpoint!r} is a {' or '.join(kinds) or 'checkpoint of an unstated kind'} without "
+            f"matching head and cannot re-rank; choose by similarity (rerank=None), or give a checkpoint of a "
+            f"{UMTForVideoTextRetrieval.__name__}, such as `panda-hf selector convert` makes"
+        )
+
+
+@functools.cache
+def _architectures(checkpoint: str, revision: str) -> tuple[str, ...]:
+    try:
+        config = AutoConfig.from_pretrained(resolve(checkpoint), revision=revision)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"the selector {checkpoint!r} cannot be loaded: {error}") from error
+    return tuple(config.architectures or ())
 
 
 def _refuse_partial(checkpoint: str, info: dict) -> None:
@@ -82,5 +168,13 @@ def _refuse_partial(checkpoint: str, info: dict) -> None:
     faults = {kind: sorted(map(str, info[kind])) for kind in ("missing_keys", "mismatched_keys") if info.get(kind)}
     if faults:
         raise CheckpointError(
-            f"the selector {checkpoint!r} is incomplete: {faults}. Convert or save the whole UMTModel again."
+            f"the selector {checkpoint!r} is incomplete: {faults}. Convert or save the whole model again."
         )
+
+
+def _refuse_chance(checkpoint: str, scorer: Scorer, sanity: bool) -> None:
+    known = sanity_set(checkpoint)
+    if known is None:
+        log.warning("%s has no sanity set: nobody checked that its scores are better than chance", checkpoint)
+    elif sanity:
+        check_sanity(scorer, known, checkpoint)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from datasets import Features
+from datasets import Features, Value
 
 from panda_hf import schema
 from panda_hf.errors import MissingColumnError
-from panda_hf.selection.choose import choose
+from panda_hf.selection.choose import Scored, decide
+from panda_hf.selection.sanity import sanity_set
 from panda_hf.stage import Batch, Row, Stage, run_rows
 from panda_hf.video import unpack_frames
 
@@ -24,26 +26,43 @@ if TYPE_CHECKING:
 class Select(Stage):
     """Append ``caption``, ``caption_teacher``, ``matching_score`` and all ``candidates`` with their scores.
 
-    The score is the mean over frames of the cosine between frame and caption, undivided by the temperature, as in
-    the released dataset. A candidate that is ``None`` or blank stays among the candidates with the score ``None``; a
-    clip without any caption becomes an error row that says why each teacher has none.
+    The matching score is the mean over frames of the cosine between frame and caption, undivided by the temperature,
+    as in the released dataset. It decides, unless ``rerank`` lets the matching head decide; ``matching_margin`` says by
+    how much, ``head_agrees`` whether both would have taken the same candidate. A candidate that is ``None`` or blank
+    stays among the candidates with the score ``None``; a clip without any caption becomes an error row that says why
+    each teacher has none.
 
     Example::
 
         apply(clips, Select(teachers=("mini_image", "mini_video")))
+        apply(clips, Select(teachers=TEACHERS, selector="my/umt", rerank="all", min_score=0.43))
     """
 
     teachers: tuple[str, ...]
     """Whose captions to choose among: teacher ``x`` wrote the column ``caption_x``. On equal scores the first wins."""
 
     selector: str = "mini/selector"
-    """Checkpoint of a :class:`~panda_hf.models.umt.UMTModel`: ``mini/...``, a folder, or a Hub id."""
+    """Checkpoint of a :class:`~panda_hf.models.umt.UMTModel`, or with ``rerank`` of a
+    :class:`~panda_hf.models.umt.UMTForVideoTextRetrieval`: ``mini/...``, a folder, or a Hub id."""
 
     revision: str | None = None
     """Branch, tag or commit of a Hub checkpoint."""
 
     num_frames: int | None = None
     """Frames the selector looks at; ``None``: as many as its processor was saved with."""
+
+    rerank: int | Literal["all"] | None = None
+    """Let the matching head decide among all candidates, or among so many of the highest matching scores; ``None``:
+    the matching score decides."""
+
+    min_score: float | None = None
+    """Below it the best candidate is bad too: the row gets a reason in ``filtered``. On the scale of the score that
+    decides: cosine, or the head's logit. ``panda-hf selector calibrate`` finds it; ``None``: nothing is set aside."""
+
+    sanity: Literal["check", "skip"] = "check"
+    """Whether a selector at chance on the sanity set of its preset is refused; only the shipped ones have one."""
+
+    version: int = 2
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
@@ -52,6 +71,10 @@ class Select(Stage):
             raise ValueError(f"teachers must be different names, at least one, got {self.teachers}")
         if self.num_frames is not None and self.num_frames < 1:
             raise ValueError(f"num_frames must be at least 1, got {self.num_frames}")
+        if isinstance(self.rerank, str) and self.rerank != "all" or isinstance(self.rerank, int) and self.rerank < 1:
+            raise ValueError(f"rerank must be 'all', a number of candidates, or None, got {self.rerank!r}")
+        if self.min_score is not None and not math.isfinite(self.min_score):
+            raise ValueError(f"min_score must be a finite number or None, got {self.min_score}")
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -61,19 +84,27 @@ class Select(Stage):
     @property
     def uses(self) -> tuple[str, ...]:
         """The captions; one of them may be ``None`` in a row, since a teacher may fail on a clip."""
-        return (*self._columns, schema.CAPTION_ERRORS)
+        return (*self._columns, schema.CAPTION_ERRORS, *self._marks)
 
     @property
     def _columns(self) -> tuple[str, ...]:
         return tuple(schema.caption_column(teacher) for teacher in self.teachers)
 
     @property
+    def _marks(self) -> tuple[str, ...]:
+        return () if self.min_score is None else ("filtered",)
+
+    @property
     def appends(self) -> Features:
-        """The selected caption and all candidates."""
-        return schema.SELECT_COLUMNS
+        """The selected caption and all candidates; with ``min_score`` also why a clip is set aside."""
+        return Features({**schema.SELECT_COLUMNS, **{column: Value("string") for column in self._marks}})
 
     def check_columns(self, columns: Sequence[str]) -> None:
-        """Also every teacher's column must exist: a teacher that never ran is a mistake, not an absent caption."""
+        """Also every teacher's column must exist: a teacher that never ran is a mistake, not an absent caption.
+
+        Raises:
+            CheckpointError: when ``rerank`` is asked of a selector without matching head.
+        """
         super().check_columns(columns)
         missing = [column for column in self._columns if column not in columns]
         if missing:
@@ -81,29 +112,61 @@ class Select(Stage):
                 f"{self.name} chooses among the teachers {list(self.teachers)}, but the dataset lacks the column(s) "
                 f"{missing}. Run Caption for these teachers first, or leave them out of `teachers`."
             )
+        self._require_head()
+
+    def _require_head(self) -> None:
+        if self.rerank is not None:
+            from panda_hf.selection.scorer import require_head
+
+            require_head(self.selector, self.revision)
+
+    def provenance(self) -> Row:
+        """Whether the selector was tried on a sanity set; a run that re-ranks without a head ends here."""
+        self._require_head()
+        if sanity_set(self.selector) is None:
+            return {"sanity_set": "none exists for this selector"}
+        return {"sanity_set": "passed" if self.sanity == "check" else "skipped"}
 
     def transform(self, batch: Batch, rank: int | None) -> Batch:
         """Score and choose, one clip at a time: a clip's scores do not depend on its batch mates."""
         from panda_hf.selection.scorer import load_scorer
 
-        scorer = load_scorer(self.selector, self.revision, self.num_frames, rank)
+        head, sanity = self.rerank is not None, self.sanity == "check"
+        scorer = load_scorer(self.selector, self.revision, self.num_frames, rank, head=head, sanity=sanity)
         return run_rows(functools.partial(self._select, scorer), batch, list(self.appends))
 
     def _select(self, scorer: Scorer, row: Row) -> Row:
         captions = [row[column] for column in self._columns]
-        scores = score_candidates(scorer, unpack_frames(row["frames"]), captions)
-        choice = choose(scores)
-        if choice is None:
+        scored = self._scored(scorer, unpack_frames(row["frames"]), captions)
+        decision = decide(scored)
+        if decision is None:
             raise ValueError(f"none of the teachers {list(self.teachers)} wrote a caption for this clip{_why(row)}")
+        choice = decision.choice
         return {
             "caption": captions[choice.index],
             "caption_teacher": self.teachers[choice.index],
-            "matching_score": choice.score,
+            "matching_score": scored.similarity[choice.index],
+            "matching_margin": choice.margin,
+            "head_agrees": decision.head_agrees,
             "candidates": [
-                {"teacher": teacher, "caption": caption, "score": score}
-                for teacher, caption, score in zip(self.teachers, captions, scores, strict=True)
+                {"teacher": teacher, "caption": caption, "score": score, "head_score": head}
+                for teacher, caption, score, head in zip(
+                    self.teachers, captions, scored.similarity, scored.head, strict=True
+                )
             ],
+            **({} if self.min_score is None else {"filtered": row["filtered"] or self._too_low(choice.score)}),
         }
+
+    def _scored(self, scorer: Scorer, frames: np.ndarray, captions: Sequence[str | None]) -> Scored:
+        if self.rerank is None:
+            return Scored(score_candidates(scorer, frames, captions), [None] * len(captions))
+        return score_with_head(scorer, frames, captions, None if self.rerank == "all" else int(self.rerank))
+
+    def _too_low(self, score: float) -> str | None:
+        if self.min_score is None or score >= self.min_score:
+            return None
+        kind = "matching score" if self.rerank is None else "head score"
+        return f"all captions bad: the best {kind} is below {self.min_score:g}"
 
 
 def _why(row: Row) -> str:
@@ -119,9 +182,33 @@ def score_candidates(scorer: Any, frames: np.ndarray, captions: Sequence[str | N
         frames: uint8 (n, height, width, 3).
         captions: the candidates.
     """
-    present = [i for i, caption in enumerate(captions) if caption is not None and caption.strip()]
-    scores: list[float | None] = [None] * len(captions)
-    if present:
-        for i, score in zip(present, scorer(frames, [captions[i] for i in present]), strict=True):
-            scores[i] = score
-    return scores
+    present = _present(captions)
+    found = scorer(frames, [captions[i] for i in present]) if present else []
+    return _placed(present, found, len(captions))
+
+
+def score_with_head(scorer: Any, frames: np.ndarray, captions: Sequence[str | None], top: int | None = None) -> Scored:
+    """Matching scores and head scores of one clip's candidates; ``None`` as in :func:`score_candidates`.
+
+    Args:
+        scorer: a ``Scorer`` with a head.
+        frames: uint8 (n, height, width, 3).
+        captions: the candidates.
+        top: the head looks at so many of the highest matching scores; ``None``: at all.
+    """
+    present = _present(captions)
+    if not present:
+        return Scored([None] * len(captions), [None] * len(captions))
+    scores, head = scorer.with_head(frames, [captions[i] for i in present], top)
+    return Scored(_placed(present, scores, len(captions)), _placed(present, head, len(captions)))
+
+
+def _present(captions: Sequence[str | None]) -> list[int]:
+    return [i for i, caption in enumerate(captions) if caption is not None and caption.strip()]
+
+
+def _placed(places: list[int], values: Sequence[float | None], count: int) -> list[float | None]:
+    found: list[float | None] = [None] * count
+    for i, value in zip(places, values, strict=True):
+        found[i] = value
+    return found

@@ -49,7 +49,7 @@ def test_every_column_of_text_is_gone_over_and_others_are_left(model: str) -> No
     stage = Redact(columns=("caption", "title", "candidates"), model=model)
     new = apply(Dataset.from_list([row]), stage)[0]
     assert new["title"] == "person in Paris"
-    assert new["candidates"] == [{"teacher": "Anna", "caption": "person talks", "score": 0.5}]
+    assert new["candidates"] == [{"teacher": "Anna", "caption": "person talks", "score": 0.5, "head_score": None}]
     assert (new["caption"], new["video_id"], new["redactions"]) == (None, "Anna", 2)
 
 

@@ -77,9 +77,9 @@ def test_the_caption_with_the_highest_mean_cosine_is_selected(selector):
 def test_an_absent_or_blank_candidate_is_kept_without_a_score(selector):
     out = apply(_dataset(), Select(teachers=TEACHERS, selector=selector))
     assert out["error"][:] == [None, None, None]
-    assert out[1]["candidates"][1] == {"teacher": "two", "caption": None, "score": None}
+    assert out[1]["candidates"][1] == {"teacher": "two", "caption": None, "score": None, "head_score": None}
     assert out[1]["caption_teacher"] in {"one", "three"}
-    assert out[2]["candidates"][2] == {"teacher": "three", "caption": "  ", "score": None}
+    assert out[2]["candidates"][2] == {"teacher": "three", "caption": "  ", "score": None, "head_score": None}
 
 
 def test_of_two_equal_captions_the_first_teacher_is_named(selector):
