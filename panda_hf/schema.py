@@ -43,8 +43,8 @@ ANSWER_ROW = Features(
         "picked": List(Value("int32")),  # positions among the candidates; an empty list: all of them are bad
     }
 )
-"""What one annotator said of one clip's candidates. To learn from it, the row, or one of the same ``clip_id`` in another
-dataset, also holds ``frames``, or ``video`` with or without ``start`` and ``end``."""
+"""What one annotator said of one clip's candidates. To learn from it, the row, or one of the same ``clip_id`` in
+another dataset, also holds ``frames``, or ``video`` with or without ``start`` and ``end``."""
 
 VIDEO_ROW = Features(
     {
@@ -105,12 +105,8 @@ SELECT_COLUMNS = Features(
         "caption": Value("string"),
         "caption_teacher": Value("string"),
         "matching_score": Value("float32"),
-        "matching_margin": Value(
-            "float32"
-        ),  # of the best over the runner-up, by the score that decided; None: only one
-        "head_agrees": Value(
-            "bool"
-        ),  # similarity and matching head prefer the same candidate; None: no head was asked
+        "matching_margin": Value("float32"),  # over the runner-up, by the score that decided; None: only one
+        "head_agrees": Value("bool"),  # with similarity on the best candidate; None: no matching head was asked
         "candidates": List(CANDIDATE),
     }
 )

@@ -140,6 +140,17 @@ TextChoice = Annotated[
     Texts, typer.Option(help="Which captions of a video ask: all, the first, or all joined to one paragraph.")
 ]
 TieRule = Annotated[Ties, typer.Option(help="The place of a video that is level with others.")]
+Rerank = Annotated[
+    int | None,
+    typer.Option(
+        "--rerank",
+        min=1,
+        metavar="K",
+        help="Also let a UMT's matching head score the K nearest of each text and of each video again; UMT's own "
+        "evaluation takes 128.",
+        show_default=False,
+    ),
+]
 UnreadVideo = Annotated[
     Unread, typer.Option(help="A video that cannot be read: an error, or left out with its texts and counted.")
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from panda_hf.cli import evaluate_options as options
 from panda_hf.errors import SourceError
@@ -29,11 +29,13 @@ def retrieval(
     transpose: options.Transpose = False,
     num_frames: options.NumFrames = 12,
     batch_size: options.BatchSize = 32,
+    rerank: options.Rerank = None,
 ) -> None:
     """Score text-to-video and video-to-text retrieval: R@1, R@5, R@10, median and mean rank.
 
     MSR-VTT 1k-A: --config 1k-a of `panda-hf build msrvtt`, one text a video. MSVD: all captions ask. DiDeMo: --config
-    paragraph, whose sentences are joined already.
+    paragraph, whose sentences are joined already. With --rerank a UMT is scored twice: by similarity alone, and in the
+    two steps of its own evaluation.
     """
     from panda_hf.cli.evaluate_printing import print_retrieval
     from panda_hf.evaluation.references import Videos, benchmark_of, load_benchmark, references_of
@@ -47,7 +49,7 @@ def retrieval(
     references = references_of(rows)
     queries = queries_of(references, texts.value)
     matrices = from_files(similarity or [], key, transpose)
-    matrices += from_models(model or [], rows, queries, num_frames=num_frames, batch_size=batch_size)
+    matrices += from_models(model or [], rows, queries, num_frames=num_frames, batch_size=batch_size, rerank=rerank)
     report = evaluate_retrieval(
         queries,
         benchmark_of(dataset, rows, references, split),
@@ -76,20 +78,38 @@ def from_files(given: list[str], key: str | None, transpose: bool) -> list[Matri
     return found
 
 
-def from_models(given: list[str], rows: Dataset, queries: Queries, *, num_frames: int, batch_size: int) -> list[Any]:
-    """The similarities that models compute, one model after another in memory."""
+def from_models(
+    given: list[str],
+    rows: Dataset,
+    queries: Queries,
+    *,
+    num_frames: int,
+    batch_size: int,
+    rerank: int | None = None,
+) -> list[Matrix]:
+    """The similarities that models compute, one model after another in memory; two of each model that re-ranks."""
     from panda_hf.evaluation.embedding import load_encoder, similarities
     from panda_hf.evaluation.names import called, check_names, named
     from panda_hf.evaluation.retrieval import Matrix
+    from panda_hf.evaluation.retrieval_rerank import load_reranker, two_steps
     from panda_hf.models.release import release_models
 
     pairs = [named(one) for one in given]
     check_names([name for name, _ in pairs])
-    found = []
+    rerankers = {name: load_reranker(checkpoint) for name, checkpoint in pairs} if rerank else {}
+    found: list[Matrix] = []
     for name, checkpoint in pairs:
+        said = {"checkpoint": called(checkpoint), "num_frames": num_frames}
+        if rerank:
+            found += two_steps(
+                rerankers.pop(name), rows, queries.texts, rerank, name=name, num_frames=num_frames,
+                batch_size=batch_size, settings=said,
+            )  # fmt: skip
+            release_models()
+            continue
         encoder = load_encoder(checkpoint, batch_size)
         matrix, ids = similarities(encoder, rows, queries.texts, num_frames=num_frames)
-        settings = {"checkpoint": called(checkpoint), "num_frames": num_frames, **encoder.settings}
+        settings = {**said, **encoder.settings}
         found.append(Matrix(name=name, similarity=matrix, videos=tuple(ids), settings=settings))
         release_models()
     return found

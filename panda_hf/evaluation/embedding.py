@@ -60,7 +60,7 @@ def similarities(
         SourceError: when no video can be read.
     """
     ids, vectors = [], []
-    for video_id, frames in _frame_packs(rows, num_frames):
+    for video_id, frames in frame_packs(rows, num_frames):
         ids.append(video_id)
         vectors.append(encoder.video(frames))
     if not ids:
@@ -68,7 +68,8 @@ def similarities(
     return encoder.texts(texts) @ np.stack(vectors).T, ids
 
 
-def _frame_packs(rows: Dataset, num_frames: int) -> Iterator[tuple[str, np.ndarray]]:
+def frame_packs(rows: Dataset, num_frames: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Id and frames, uint8 (num_frames, height, width, 3), of each video that can be read."""
     if "video" not in rows.column_names:
         raise SourceError("the benchmark has no column `video`; a model needs the videos, or give --similarity FILE")
     stage = SampleFrames(num_frames=num_frames)

@@ -62,6 +62,8 @@ class Matrix:
     name: str
     similarity: np.ndarray
     """(texts, videos)."""
+    backward: np.ndarray | None = None
+    """(texts, videos) for video-to-text, where a second step looked at other pairs; ``None``: the same."""
     videos: tuple[str, ...] | None = None
     """Ids of the columns; ``None``: all videos of the benchmark in its order."""
     settings: dict[str, Any] = field(default_factory=dict)
@@ -161,8 +163,9 @@ def _kept(queries: Queries, matrices: Sequence[Matrix], missing: Missing) -> Que
     return Queries(tuple(queries.ids[i] for i in stay), tuple(queries.texts[i] for i in texts), owners, queries.choice)
 
 
-def _restricted(one: Matrix, queries: Queries, kept: Queries) -> np.ndarray:
-    """The model's similarities of the texts and videos that are kept, both in the order of the benchmark."""
+def _restricted(one: Matrix, queries: Queries, kept: Queries) -> list[np.ndarray]:
+    """The model's similarities of the texts and videos that are kept, both in the order of the benchmark; a second
+    matrix where video-to-text has one of its own."""
     columns = one.videos or queries.ids
     expected = (len(queries.texts), len(columns))
     if one.similarity.shape != expected:
@@ -174,23 +177,27 @@ def _restricted(one: Matrix, queries: Queries, kept: Queries) -> np.ndarray:
     place = {name: i for i, name in enumerate(columns)}
     stay = set(kept.ids)
     rows = [i for i, owner in enumerate(queries.owners) if queries.ids[int(owner)] in stay]
-    return one.similarity[np.ix_(rows, [place[name] for name in kept.ids])]
+    wanted = np.ix_(rows, [place[name] for name in kept.ids])
+    return [matrix[wanted] for matrix in (one.similarity, one.backward) if matrix is not None]
 
 
-def _ranked(similarity: np.ndarray, queries: Queries, ties: Ties) -> _Ranked:
-    try:
-        raw = metric_module("retrieval_recall").compute(
-            predictions=similarity, references=queries.owners, ties=ties, ks=CUT_OFFS, per_item=True
-        )
-    except ValueError as error:
-        raise SourceError(str(error)) from error
+def _ranked(similarities: list[np.ndarray], queries: Queries, ties: Ties) -> _Ranked:
+    raw: dict[str, Any] = {}
+    for similarity, directions in zip(similarities, ("", "v2t_"), strict=False):
+        try:
+            told = metric_module("retrieval_recall").compute(
+                predictions=similarity, references=queries.owners, ties=ties, ks=CUT_OFFS, per_item=True
+            )
+        except ValueError as error:
+            raise SourceError(str(error)) from error
+        raw |= {name: value for name, value in told.items() if name.startswith(directions)}
     measured: dict[str, Measured] = {}
     for direction, owners in (("t2v", queries.owners), ("v2t", np.arange(len(queries.ids)))):
         ranks = np.array(raw[f"{direction}_ranks"])
         for k in CUT_OFFS:
             measured[f"{direction}_R@{k}"] = _over_videos((ranks < k + 1).astype(float), owners, 100.0)
         measured[f"{direction}_mean_rank"] = _over_videos(ranks, owners, 1.0)
-    return _Ranked(raw, measured, similarity)
+    return _Ranked(raw, measured, similarities[0])
 
 
 def _over_videos(values: np.ndarray, owners: np.ndarray, printed: float) -> Measured:

@@ -27,10 +27,10 @@ class Select(Stage):
     """Append ``caption``, ``caption_teacher``, ``matching_score`` and all ``candidates`` with their scores.
 
     The matching score is the mean over frames of the cosine between frame and caption, undivided by the temperature,
-    as in the released dataset. It decides, unless ``rerank`` lets the matching head decide; ``matching_margin`` says by
-    how much, ``head_agrees`` whether both would have taken the same candidate. A candidate that is ``None`` or blank
-    stays among the candidates with the score ``None``; a clip without any caption becomes an error row that says why
-    each teacher has none.
+    as in the released dataset. It decides, unless ``rerank`` lets the matching head decide; ``matching_margin`` says
+    by how much, ``head_agrees`` whether both would have taken the same candidate. A candidate that is ``None`` or
+    blank stays among the candidates with the score ``None``; a clip without any caption becomes an error row that says
+    why each teacher has none.
 
     Example::
 
