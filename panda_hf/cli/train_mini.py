@@ -13,9 +13,12 @@ def train(
         Path | None, typer.Option(help="The folder of the checkpoints; left out: this package's own, made anew.")
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option(help="Train this part alone: image, video, text or selector; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="Train this alone: selector, or a folder of the checkpoints, such as image; may be repeated."
+        ),
     ] = None,
-    work: Annotated[Path | None, typer.Option(help="Where drawn scenes (5 GB) and unfinished training lie.")] = None,
+    work: Annotated[Path | None, typer.Option(help="Where drawn scenes (6 GB) and unfinished training lie.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = True,
     steps_scale: Annotated[float, typer.Option(min=0.0, help="Multiplies all training steps, for a trial.")] = 1.0,
 ) -> None:

@@ -173,7 +173,7 @@ RECIPES: tuple[Recipe, ...] = (
         "videochat_text_action",
         lambda place: teacher_parts.action_part(place.out / "video"),
         _motions,
-        steps=1000,
+        steps=1800,
         starts_from=("video",),
         collator=teacher_notes.MotionCollator,
     ),

@@ -40,7 +40,7 @@ def train_teachers(
 
     Args:
         out: folder of the checkpoints; the shipped ones lie in ``panda_hf/mini/checkpoints``.
-        work: where the drawn scenes (5 GB) and the unfinished training lie; ``None``: ``work_folder()``.
+        work: where the drawn scenes (6 GB) and the unfinished training lie; ``None``: ``work_folder()``.
         resume: go on where an earlier run was stopped, and keep teachers that are finished in ``work``.
         only: train these alone; those that one starts from must be in ``out``.
         steps_scale: multiplies the steps of every recipe; small for a trial.
