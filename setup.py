@@ -1,12 +1,12 @@
-"""What pyproject.toml cannot say: `dataset_scripts/` is shipped inside the package, for `panda-hf build`."""
+"""What pyproject.toml cannot say: `dataset_scripts/` and `spaces/` are shipped inside the package."""
 
 from setuptools import find_packages, setup
 
-SCRIPTS = "panda_hf.dataset_scripts"
+SCRIPTS, SPACES = "panda_hf.dataset_scripts", "panda_hf.spaces"
 
 setup(
-    packages=[*find_packages(include=["panda_hf*"]), SCRIPTS],
-    package_dir={SCRIPTS: "dataset_scripts"},
+    packages=[*find_packages(include=["panda_hf*"]), SCRIPTS, SPACES],
+    package_dir={SCRIPTS: "dataset_scripts", SPACES: "spaces"},
     package_data={
         "panda_hf": [
             "py.typed",
@@ -18,5 +18,6 @@ setup(
             "selection/sanity_mini.npz",
         ],
         SCRIPTS: ["**/*.py", "**/*.j2"],
+        SPACES: ["*/*.py", "*/*.md", "*/*.txt", "*/*.html", "*/*.js", "*/*.css"],
     },
 )

@@ -34,6 +34,7 @@ ALLOWED = {
     "subsets": {"errors", "schema", "stage", "publishing", "rights"},
     "corpora": {"errors", "schema", "publishing", "running"},
     "evaluation": FOUNDATION | {"captioning", "selection", "publishing", "running", "metrics"},
+    "annotation": FOUNDATION | {"captioning", "training", "running"},
     "download": FOUNDATION | {"publishing", "running", "rights"},
     "__init__": FOUNDATION,
 }

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from panda_hf import __version__
+from panda_hf.cli.annotate import annotate
 from panda_hf.cli.build import build
 from panda_hf.cli.calibrate import calibrate
 from panda_hf.cli.curate import curate
@@ -69,6 +70,7 @@ app.command()(calibrate)
 app.command()(score_shots)
 app.command()(shortlist)
 app.command()(subset)
+app.command()(annotate)
 
 app.add_typer(build, name="build")
 app.add_typer(selector, name="selector")
