@@ -29,6 +29,7 @@ from panda_hf.cli.shortlist import shortlist
 from panda_hf.cli.subset import subset
 from panda_hf.cli.teachers import teachers
 from panda_hf.cli.train_mini import train
+from panda_hf.cli.train_selector import training
 
 app = typer.Typer(
     name="panda-hf",
@@ -74,6 +75,7 @@ app.command()(annotate)
 
 app.add_typer(build, name="build")
 app.add_typer(selector, name="selector")
+app.add_typer(training, name="train")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(teachers, name="teachers")
 mini = typer.Typer(no_args_is_help=True, help="The miniature: a made-up world of films, and small models of it.")

@@ -1,4 +1,4 @@
-"""`panda-hf selector convert`: an official UMT file as a selector."""
+"""`panda-hf selector`: an official UMT file as a selector, and what annotated answers say of one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
+from panda_hf.cli.select_calibrate import calibrate
+from panda_hf.cli.select_curve import curve
+from panda_hf.cli.select_measure import measure
 
 selector = typer.Typer(no_args_is_help=True, help="The retrieval model that selects captions.")
 
@@ -46,3 +50,8 @@ def convert(
 
     write(official, tokenizer or f"bert-{size}-uncased", out, UMTConfig.of_size(size, frames), frames, tokens)
     typer.echo(f"wrote {out}")
+
+
+selector.command()(measure)
+selector.command()(calibrate)
+selector.command()(curve)

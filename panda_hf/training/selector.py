@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from transformers import EvalPrediction, Trainer, TrainingArguments
+from transformers import EvalPrediction, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from panda_hf.models.umt import UMTForVideoTextRetrieval, UMTModel, UMTProcessor
@@ -207,6 +207,8 @@ def train_on_candidates(
     loss: SelectorLoss | None = None,
     augment: Callable[[np.ndarray], np.ndarray] | None = None,
     resume: bool = True,
+    callbacks: Sequence[TrainerCallback] = (),
+    kind: type[SelectorTrainer] = SelectorTrainer,
 ) -> dict[str, float]:
     """Train ``model`` in place; interrupted runs go on from the last checkpoint in ``arguments.output_dir``.
 
@@ -218,13 +220,16 @@ def train_on_candidates(
         loss: ``None``: the paper's weights.
         augment: see :class:`SelectorCollator`; only for training clips.
         resume: whether to look for a checkpoint; without, what earlier runs saved there is removed.
+        callbacks: of ``Trainer``, such as one that writes curves.
+        kind: of trainer; another one has another loss.
 
     Returns:
         The validation metrics after training: ``eval_picked``, ``eval_recall_at_1``, ``eval_loss``.
     """
     arguments.remove_unused_columns = False
-    trainer = SelectorTrainer(
+    trainer = kind(
         model=model,
+        callbacks=list(callbacks),
         args=arguments,
         train_dataset=train,
         eval_dataset=validation,
