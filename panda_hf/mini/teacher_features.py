@@ -70,11 +70,6 @@ def video_tokens(folder: Path, index: int) -> NDArray[np.float16]:
     return np.array(_load(_video_file(folder, shard))[row])
 
 
-def usual_tokens(folder: Path, count: int) -> NDArray[np.float32]:
-    """The mean over ``count`` scenes and all frames of the token of each query [queries, width]."""
-    return np.mean([video_tokens(folder, i).astype(np.float32).mean(axis=0) for i in range(count)], axis=0)
-
-
 def image_patches(folder: Path, index: int) -> NDArray[np.float16]:
     """Of drawn scene ``index``: the patches of its frame [patches + 1, width]."""
     shard, row = divmod(index, SHARD)

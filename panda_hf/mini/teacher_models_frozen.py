@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tokenizers import AddedToken
 from transformers import (
     Blip2ForConditionalGeneration,
@@ -14,6 +15,7 @@ from transformers import (
     InstructBlipConfig,
     InstructBlipForConditionalGeneration,
     InstructBlipProcessor,
+    LlavaConfig,
 )
 
 from panda_hf.captioning.teachers import video_llama as conversation
@@ -23,59 +25,72 @@ from panda_hf.mini.teacher_models import (
     MEAN,
     SPREAD,
     STD,
+    VIDEO_SIZE,
     Pair,
     image_id,
     small_llama,
     word_tokenizer,
 )
-from panda_hf.mini.teacher_warmth import look_twice, take_image_queries, take_words
+from panda_hf.mini.teacher_warmth import look_around, take_image_queries, take_tongue, take_vision, take_words
 from panda_hf.models.video_llama import VideoLlamaConfig, VideoLlamaForConditionalGeneration, VideoLlamaProcessor
 from panda_hf.models.video_llama.processing_video_llama import PLACE
 
 FRAMES = 8
+QFORMER_SIZES = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
 
 
-def video_llama_teacher(eyes: Path, words: Path, usual: np.ndarray) -> Pair:
-    """Video-LLaMA: eight frames of 112 pixels through the frozen eyes of a BLIP-2, a second Q-Former, a small Llama.
+def video_llama_teacher(eyes: Path, frames: NDArray[np.uint8]) -> Pair:
+    """Video-LLaMA: eight frames of 72 pixels through a frozen vision tower, two Q-Formers, a small Llama.
 
     Args:
-        eyes: the checkpoint whose vision tower, Q-Former and queries are taken.
-        words: the checkpoint whose Llama is taken.
-        usual: the mean token of each query of the eyes (queries, width).
+        eyes: a LLaVA whose vision tower and Llama it starts from.
+        frames: some videos (videos, 8, 72, 72, 3), to see what is usual.
     """
-    seeing: Any = Blip2ForConditionalGeneration.from_pretrained(eyes, dtype=torch.float32)
     tokenizer = word_tokenizer((*speech.TEXT_VOCABULARY, *_conversation_words()), start=True, times=True)
     tokenizer.add_tokens([AddedToken(PLACE, normalized=False, special=True)], special_tokens=True)
-    config = VideoLlamaConfig(
-        vision_config=seeing.config.vision_config.to_dict(),
-        qformer_config=seeing.config.qformer_config.to_dict(),
-        video_qformer_config=_qformer(seeing.config, vocab_size=1),
-        text_config=small_llama(tokenizer).to_dict(),
-        num_query_tokens=seeing.config.num_query_tokens,
-        num_video_query_tokens=2 * seeing.config.num_query_tokens,
-        max_frames=FRAMES,
-        video_token_id=int(tokenizer.vocab[PLACE]),
-        initializer_range=SPREAD,
-    )
+    seeing = LlavaConfig.from_pretrained(eyes)
+    config = _video_llama_config(seeing, tokenizer)
     model = VideoLlamaForConditionalGeneration(config)
-    _copy_eyes(seeing, model)
-    look_twice(model, FRAMES, usual)
-    take_words(model.language_model, tokenizer, words)
     processor = VideoLlamaProcessor(
         tokenizer,
-        image_size=IMAGE_SIZE,
+        image_size=VIDEO_SIZE,
         num_frames=FRAMES,
         num_video_tokens=config.num_video_query_tokens,
         image_mean=MEAN,
         image_std=STD,
     )
+    videos = torch.stack([processor.prepare_video(video) for video in frames])
+    take_vision(model.vision_model, eyes)
+    look_around(model, videos)
+    take_tongue(model, videos, eyes)
+    take_words(model.language_model, tokenizer, eyes)
+    model.vision_model.requires_grad_(False)
     return model, processor
 
 
+def _video_llama_config(seeing: Any, tokenizer: Any) -> VideoLlamaConfig:
+    vision, patches = seeing.vision_config, (VIDEO_SIZE // seeing.vision_config.patch_size) ** 2
+    kept = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "image_size", "patch_size")
+    qformer = _qformer(
+        vision.hidden_size, hidden_size=vision.hidden_size, num_attention_heads=4, intermediate_size=256, vocab_size=1
+    )
+    return VideoLlamaConfig(
+        vision_config={**{name: getattr(vision, name) for name in kept}, "hidden_act": vision.hidden_act},
+        qformer_config={**qformer, "num_hidden_layers": 1},
+        video_qformer_config=qformer,
+        text_config=small_llama(tokenizer).to_dict(),
+        num_query_tokens=patches,
+        num_video_query_tokens=2 * patches,
+        max_frames=FRAMES,
+        video_token_id=int(tokenizer.vocab[PLACE]),
+        initializer_range=SPREAD,
+    )
+
+
 def continued_video_llama(checkpoint: Path) -> Pair:
-    """A Video-LLaMA that was trained before, to go on; its eyes stay frozen."""
+    """A Video-LLaMA that was trained before, to go on; its vision tower stays frozen."""
     model = VideoLlamaForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32)
-    _freeze_eyes(model)
+    model.vision_model.requires_grad_(False)
     return model, VideoLlamaProcessor.from_pretrained(checkpoint)
 
 
@@ -90,7 +105,12 @@ def instructblip_teacher(eyes: Path, words: Path) -> Pair:
     vision = seeing.config.vision_config
     config = InstructBlipConfig(
         vision_config={**vision.to_dict(), "model_type": "instructblip_vision_model"},
-        qformer_config=_qformer(seeing.config, vocab_size=len(tokenizer), max_position_embeddings=256),
+        qformer_config=_qformer(
+            vision.hidden_size,
+            vocab_size=len(tokenizer),
+            max_position_embeddings=256,
+            **{name: getattr(seeing.config.qformer_config, name) for name in QFORMER_SIZES},
+        ),
         text_config=small_llama(tokenizer).to_dict(),
         num_query_tokens=seeing.config.num_query_tokens,
         image_token_index=image_id(tokenizer),
@@ -106,31 +126,11 @@ def instructblip_teacher(eyes: Path, words: Path) -> Pair:
     return model, InstructBlipProcessor(images, tokenizer, reads, num_query_tokens=seeing.config.num_query_tokens)
 
 
-def _copy_eyes(seeing: Any, model: Any) -> None:
-    model.vision_model.load_state_dict(seeing.vision_model.state_dict())
-    model.qformer.load_state_dict(seeing.qformer.state_dict())
-    model.query_tokens.data.copy_(seeing.query_tokens.data)
-    _freeze_eyes(model)
-
-
-def _freeze_eyes(model: Any) -> None:
-    for part in (model.vision_model, model.qformer, model.query_tokens):
-        part.requires_grad_(False)
-
-
-def _qformer(seeing: Any, **more: Any) -> dict[str, Any]:
-    """The sizes of the Q-Former of a BLIP-2, reading what is as wide as itself."""
-    kept = (
-        "hidden_size",
-        "intermediate_size",
-        "num_hidden_layers",
-        "num_attention_heads",
-        "cross_attention_frequency",
-    )
+def _qformer(reads: int, **more: Any) -> dict[str, Any]:
     return {
-        **{name: getattr(seeing.qformer_config, name) for name in kept},
+        "encoder_hidden_size": reads,
+        "num_hidden_layers": 2,
         "cross_attention_frequency": 1,
-        "encoder_hidden_size": seeing.qformer_config.hidden_size,
         "initializer_range": SPREAD,
         "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0,

@@ -9,15 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch.utils.data import Dataset
 
 from panda_hf.captioning.registry import card_of
-from panda_hf.mini import speech, teacher_features, teacher_models, teacher_notes, teacher_parts
+from panda_hf.mini import speech, teacher_models, teacher_notes, teacher_parts
 from panda_hf.mini.teacher_data import Kind, TeacherScenes
-from panda_hf.mini.teacher_features import encode_images, encode_videos, usual_tokens
+from panda_hf.mini.teacher_features import encode_images, encode_videos, fresh_frames
 from panda_hf.mini.teacher_models import Pair
 from panda_hf.mini.teacher_models_frozen import continued_video_llama, instructblip_teacher, video_llama_teacher
-from panda_hf.mini.teacher_samples import ImagePatchScenes, VideoTokenScenes, patches_as_frames, video_tokens_as_frames
+from panda_hf.mini.teacher_samples import FreshScenes, ImagePatchScenes, patches_as_frames
 
 Collator = Callable[[Any], Any]
 
@@ -81,9 +82,9 @@ def _seen_scenes(kind: Kind, place: Place, processor: Any, samples: int) -> Teac
     return TeacherScenes(place.drawn, place.scenes, kind, processor, epochs_for(samples, place.scenes))
 
 
-def _video_llama(name: str, place: Place, processor: Any, samples: int) -> VideoTokenScenes:
+def _video_llama(name: str, place: Place, processor: Any, samples: int) -> FreshScenes:
     epochs = epochs_for(samples, place.fresh)
-    return VideoTokenScenes(place.features, place.fresh, processor, card_of(name), epochs)
+    return FreshScenes(place.features, place.fresh, processor, card_of(name), epochs)
 
 
 def _image_patches(place: Place, processor: Any, samples: int) -> ImagePatchScenes:
@@ -125,8 +126,8 @@ def _larger_image_teacher(place: Place) -> Pair:
 
 
 def _video_llama_teacher(place: Place) -> Pair:
-    usual = usual_tokens(place.features, min(teacher_features.SHARD, place.fresh))
-    return video_llama_teacher(place.out / "image", place.out / "video", usual)
+    frames = [fresh_frames(place.features, i) for i in range(min(100, place.fresh))]
+    return video_llama_teacher(place.out / "video", np.stack(frames))
 
 
 RECIPES: tuple[Recipe, ...] = (
@@ -145,19 +146,17 @@ RECIPES: tuple[Recipe, ...] = (
         "video_llama_pretrain",
         _video_llama_teacher,
         partial(_video_llama, "mini_video_llama_pretrain"),
-        steps=900,
+        steps=500,
         starts_from=("image", "video"),
         prepare=_encode_videos,
-        eats=video_tokens_as_frames,
     ),
     Recipe(
         "video_llama_finetune",
         lambda place: continued_video_llama(place.out / "video_llama_pretrain"),
         partial(_video_llama, "mini_video_llama_finetune"),
-        steps=500,
+        steps=350,
         starts_from=("video_llama_pretrain",),
         prepare=_encode_videos,
-        eats=video_tokens_as_frames,
         seed=9,
     ),
     Recipe(

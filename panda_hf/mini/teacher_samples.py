@@ -20,7 +20,7 @@ from panda_hf.captioning.teachers.base import ClipInput
 from panda_hf.captioning.teachers.instructblip import qformer_tokens
 from panda_hf.captioning.teachers.video_llama import VideoLlamaTeacher
 from panda_hf.mini import speech, teacher_features, world
-from panda_hf.mini.teacher_data import FRAMES, clip_times, told_caption, training_scene
+from panda_hf.mini.teacher_data import clip_times, noisy, told_caption, training_scene
 from panda_hf.mini.truth import canonical_caption
 from panda_hf.models.video_llama import VideoLlamaProcessor
 from panda_hf.training.captioner import CaptionSample
@@ -30,8 +30,8 @@ FEATURE_NOISE = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
-class VideoTokenScenes(Dataset[CaptionSample]):
-    """Encoded scenes in the conversation of a Video-LLaMA, with what frames and speech can tell."""
+class FreshScenes(Dataset[CaptionSample]):
+    """Scenes new to the eyes in the conversation of a Video-LLaMA, with what frames and speech can tell."""
 
     folder: Path
     count: int
@@ -45,13 +45,13 @@ class VideoTokenScenes(Dataset[CaptionSample]):
     def __getitem__(self, index: int) -> CaptionSample:
         number = index % self.count
         rng = np.random.default_rng([index, 83])
-        tokens = _grainy(teacher_features.video_tokens(self.folder, number), rng)
+        frames = noisy(teacher_features.fresh_frames(self.folder, number), rng)
         scene, drawn_by = training_scene(teacher_features.FIRST_SCENE + number)
         times = tuple(clip_times(scene, drawn_by))
         subtitle = speech.scene_text(scene, rng).subtitle if "subtitle" in self.card.sees else None
-        clip = ClipInput("", np.zeros((FRAMES, 1, 1, 3), np.uint8), times, subtitle=subtitle)
-        prompt = VideoLlamaTeacher(self.card, None, self.processor).prompt(clip, FRAMES, self.processor)
-        return CaptionSample(list(tokens), prompt, heard_caption(scene, subtitle), as_video=True)
+        clip = ClipInput("", frames, times, subtitle=subtitle)
+        prompt = VideoLlamaTeacher(self.card, None, self.processor).prompt(clip, len(frames), self.processor)
+        return CaptionSample(list(frames), prompt, heard_caption(scene, subtitle), as_video=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,25 +82,6 @@ def heard_caption(scene: world.Scene, subtitle: str | None) -> str:
     name = scene.name if scene.name and scene.name in spoken else None
     place = scene.place if scene.place and scene.place in spoken else None
     return canonical_caption(dataclasses.replace(scene, name=name, place=place), "text")
-
-
-@contextlib.contextmanager
-def video_tokens_as_frames(model: Any, processor: VideoLlamaProcessor) -> Iterator[Any]:
-    """Let a Video-LLaMA take the tokens of frames for frames; the processor that does so too."""
-    model._frame_tokens = lambda frames: frames
-    try:
-        yield _TokenProcessor(
-            processor.tokenizer, num_frames=processor.num_frames, num_video_tokens=processor.num_video_tokens
-        )
-    finally:
-        del model._frame_tokens
-
-
-class _TokenProcessor(VideoLlamaProcessor):
-    """Takes the tokens of frames in place of frames."""
-
-    def prepare_video(self, frames: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(frames)
 
 
 @contextlib.contextmanager

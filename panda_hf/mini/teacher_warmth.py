@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import LlavaForConditionalGeneration, LlavaProcessor, PreTrainedTokenizerFast
@@ -63,33 +62,89 @@ def _take_layer(layer: Any, eyes: dict[str, Tensor], name: str) -> None:
     nn.init.zeros_(layer.temporal_dense.weight)
 
 
-def look_twice(model: Any, frames: int, usual: np.ndarray) -> None:
-    """Start the second Q-Former so that it sees the clip early and late.
+@torch.no_grad()
+def take_vision(vision: Any, checkpoint: Path) -> None:
+    """Start a vision tower of BLIP-2 as that of a LLaVA; the place of its class token is new."""
+    other: Any = LlavaForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32)
+    eyes = {name.removeprefix("vision_model."): w for name, w in other.model.vision_tower.state_dict().items()}
+    nn.init.zeros_(vision.embeddings.class_embedding)
+    nn.init.zeros_(vision.embeddings.position_embedding)
+    vision.embeddings.position_embedding[0, 1:] = eyes["embeddings.position_embedding.weight"]
+    for kind in ("weight", "bias"):
+        getattr(vision.embeddings.patch_embedding, kind).copy_(eyes[f"embeddings.patch_embedding.{kind}"])
+        for number, layer in enumerate(vision.encoder.layers):
+            name = f"encoder.layers.{number}."
+            parts = [eyes[f"{name}self_attn.{part}_proj.{kind}"] for part in "qkv"]
+            getattr(layer.self_attn.qkv, kind).copy_(torch.cat(parts))
+            for ours, theirs in (
+                (layer.self_attn.projection, "self_attn.out_proj"),
+                (layer.mlp.fc1, "mlp.fc1"),
+                (layer.mlp.fc2, "mlp.fc2"),
+                (layer.layer_norm1, "layer_norm1"),
+                (layer.layer_norm2, "layer_norm2"),
+            ):
+                getattr(ours, kind).copy_(eyes[f"{name}{theirs}.{kind}"])
 
-    Each query begins as the usual token of one of the first Q-Former's queries and finds such tokens in frames near
-    its time; from there it learns.
+
+@torch.no_grad()
+def look_around(model: Any, videos: Tensor) -> None:
+    """Start both Q-Formers of a Video-LLaMA so that they hand on what the vision tower sees; from there they learn.
+
+    Each query of the first begins as the usual token of one patch and finds such tokens; the queries of the second
+    begin as the usual tokens of these queries, half of them in early frames and half in late ones.
 
     Args:
-        model: a Video-LLaMA with twice as many video queries as frame queries, both Q-Formers of one width.
-        frames: how many it is shown.
-        usual: the mean token of each query (queries, width).
+        model: with as many queries as a frame has patches, twice as many video queries, all of one width.
+        videos: some (videos, frames, 3, height, width), to see what is usual.
     """
-    width = usual.shape[1]
+    frames, width = videos.shape[1], model.query_tokens.shape[-1]
+    seen = model.vision_model(pixel_values=videos.flatten(0, 1)).last_hidden_state
+    model.query_tokens[0] = seen[:, 1:].mean(dim=0)
+    _hand_on(model.qformer)
+    usual = model._frame_tokens(videos.flatten(0, 1)).mean(dim=0)
     steps = torch.arange(frames, dtype=torch.float32)
     near = torch.exp(-((steps[:, None] - steps[None]) ** 2) / 2)
     places = near @ torch.randn(frames, width) * 0.5
-    early, late = places[:2].mean(dim=0), places[-2:].mean(dim=0)
-    tokens = torch.from_numpy(usual.astype(np.float32))
-    with torch.no_grad():
-        model.frame_position_embedding.weight[:frames] = places
-        model.video_query_tokens[0] = torch.cat([tokens + early, tokens + late])
-        for layer in model.video_qformer.encoder.layer:
-            attention = layer.crossattention.attention
-            for part, strength in ((attention.query, SHARPNESS), (attention.key, SHARPNESS), (attention.value, 1.0)):
-                part.weight.copy_(strength * torch.eye(width))
-            layer.crossattention.output.dense.weight.copy_(torch.eye(width))
-            for quiet in (layer.attention.output.dense, layer.output_query.dense):
-                nn.init.normal_(quiet.weight, std=0.01)
+    model.frame_position_embedding.weight[:frames] = places
+    model.video_query_tokens[0] = torch.cat([usual + places[:2].mean(dim=0), usual + places[-2:].mean(dim=0)])
+    _hand_on(model.video_qformer)
+
+
+def _hand_on(qformer: Any) -> None:
+    for layer in qformer.encoder.layer:
+        attention = layer.crossattention.attention
+        for part, strength in ((attention.query, SHARPNESS), (attention.key, SHARPNESS), (attention.value, 1.0)):
+            part.weight.copy_(strength * torch.eye(part.out_features))
+        layer.crossattention.output.dense.weight.copy_(torch.eye(part.out_features))
+        for quiet in (layer.attention.output.dense, layer.output_query.dense):
+            nn.init.normal_(quiet.weight, std=0.01)
+
+
+@torch.no_grad()
+def take_tongue(model: Any, videos: Tensor, checkpoint: Path) -> None:
+    """Start the projection of a Video-LLaMA as near as a line comes to what a LLaVA tells its Llama of the frames.
+
+    Args:
+        model: whose Q-Formers hand on patches (``look_around``).
+        videos: some (videos, frames, 3, height, width).
+        checkpoint: the LLaVA.
+    """
+    other: Any = LlavaForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32)
+    layer = other.config.vision_feature_layer
+    told = other.get_image_features(
+        videos.flatten(0, 1), vision_feature_layer=layer, vision_feature_select_strategy="full"
+    ).pooler_output
+    told = torch.stack(list(told)).unflatten(0, videos.shape[:2])
+    wanted = torch.cat([told[:, :3].mean(dim=1), told[:, -3:].mean(dim=1)], dim=1).flatten(0, 1)
+    width = model.projection.in_features
+    straight = nn.Linear(width, width, bias=False)
+    straight.weight.copy_(torch.eye(width))
+    line, model.projection = model.projection, straight
+    has = model.get_video_features(videos).flatten(0, 1)
+    model.projection = line
+    best = torch.linalg.lstsq(torch.cat([has, torch.ones(len(has), 1)], dim=1), wanted).solution
+    line.weight.copy_(best[:-1].T)
+    line.bias.copy_(best[-1])
 
 
 def take_image_queries(model: Any, seeing: Any) -> None:
