@@ -58,10 +58,6 @@ class Answer:
         """Whether no caption was good enough."""
         return not self.chosen
 
-    def shares(self) -> list[float]:
-        """The share of the choice that each caption got; all 0 when all are bad."""
-        return [(k in self.chosen) / max(1, len(self.chosen)) for k in range(len(self.shown))]
-
     def record(self) -> dict[str, Any]:
         """As a line of the store."""
         return {"record": "answer", **asdict(self)}

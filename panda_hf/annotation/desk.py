@@ -170,9 +170,9 @@ class Desk:
             return [clip for clip in self._orders[name] if clip in self.tasks]
 
     def _answers(self, name: str) -> dict[str, Answer]:
-        """Answers to clips that are still there; of those with other captions by now none."""
+        """Answers to clips that are still there, with the captions that they have now."""
         self.store.refresh()
-        return {clip: answer for clip, answer in self.store.of(name).items() if clip in self.tasks}
+        return {clip: said for clip, said in self.store.of(name).items() if self.tasks.is_answered_by(said)}
 
     def _task(self, clip_id: str) -> Task:
         if clip_id not in self.tasks:
@@ -196,7 +196,7 @@ class Desk:
             done=len(answers),
             total=len(order),
         )
-        if said is None or said.candidates != task.digest:
+        if said is None:
             return view
         return replace(view, chosen=tuple(place for place, k in enumerate(shown) if k in said.chosen))
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from torch.utils.data import Dataset
 
+from panda_hf import schema
 from panda_hf.captioning.frames import fit_short_side, middle_times
 from panda_hf.errors import SourceError
 from panda_hf.training.selector import SelectorExample
 from panda_hf.video import probe, sample_frames
-
-if TYPE_CHECKING:
-    import datasets
 
 Several = Literal["answers", "shares"]
 """A clip with several answers: one example per answer, or one example with the shares of the answers."""
@@ -25,7 +24,7 @@ class ExampleCounts:
     """What became of the answers.
 
     Attributes:
-        clips: in the split.
+        clips: with an answer.
         answers: to them.
         all_bad_answers: that found no caption good: they teach nothing about which is best, and are left out.
         all_bad_clips: all of whose answers did: left out too.
@@ -39,12 +38,19 @@ class ExampleCounts:
     examples: int
 
 
+@dataclass(frozen=True)
+class _Item:
+    row: int
+    captions: tuple[str, ...]
+    targets: tuple[float, ...]
+
+
 class AnnotatedClips(Dataset[SelectorExample]):
     """Answers as examples; pictures are decoded when an example is asked for.
 
     Example::
 
-        train = AnnotatedClips("annotations/dataset", "train")
+        train = AnnotatedClips("annotations/dataset")
         print(train.counts)
         train_on_candidates(model, processor, train, validation, arguments)
     """
@@ -64,7 +70,7 @@ class AnnotatedClips(Dataset[SelectorExample]):
 
         Args:
             dataset: folder of an export, or the Hub id of one.
-            split: ``train`` or ``validation``.
+            split: of it.
             several: what becomes of a clip with several answers.
             num_frames: of each clip (the paper: 12).
             size: of the shorter side, pixels; the aspect is kept.
@@ -75,12 +81,14 @@ class AnnotatedClips(Dataset[SelectorExample]):
         Raises:
             SourceError: when it cannot be loaded, is no export, or has no answer but "all bad".
         """
-        self.several, self.num_frames, self.size = several, num_frames, size
+        self.num_frames, self.size = num_frames, size
         self._rng = np.random.default_rng(seed) if random_frames else None
         self._rows = _loaded(dataset, split)
-        light = self._rows.select_columns(["answers", "captions"])
-        self._items = [(i, t) for i, row in enumerate(light) for t in _targets(row, several)]
-        self.counts = _counted(light, len(self._items))
+        by_clip: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+        for i, row in enumerate(self._rows.select_columns(list(schema.ANSWER_ROW))):
+            by_clip.setdefault(row["clip_id"], []).append((i, row))
+        self._items = [item for given in by_clip.values() for item in _items(given, several)]
+        self.counts = _counted([[row for _, row in given] for given in by_clip.values()], len(self._items))
         if not self._items:
             raise SourceError(f"{dataset}, {split}: no answer but 'all bad' ({self.counts}); annotate more clips")
 
@@ -93,15 +101,14 @@ class AnnotatedClips(Dataset[SelectorExample]):
         Raises:
             VideoError: when its bytes are no video.
         """
-        row, targets = self._items[index]
-        return SelectorExample(self._frames(row), tuple(self._rows[row]["captions"]), targets)
+        item = self._items[index]
+        return SelectorExample(self._frames(self._rows[item.row]["clip"]), item.captions, item.targets)
 
     def clip_id(self, index: int) -> str:
         """Of which clip an example is."""
-        return str(self._rows.select_columns(["clip_id"])[self._items[index][0]]["clip_id"])
+        return str(self._rows.select_columns(["clip_id"])[self._items[index].row]["clip_id"])
 
-    def _frames(self, row: int) -> np.ndarray:
-        video = self._rows[row]["clip"]
+    def _frames(self, video: Any) -> np.ndarray:
         info = probe(video)
         length = info.duration or 1.0
         times = middle_times(0.0, length, self.num_frames)
@@ -110,34 +117,40 @@ class AnnotatedClips(Dataset[SelectorExample]):
         return sample_frames(video, times.tolist(), size=fit_short_side(info.height, info.width, self.size))
 
 
-def _loaded(dataset: str, split: str) -> datasets.Dataset:
-    from datasets import Dataset as Table
+def _loaded(dataset: str, split: str) -> Any:
     from datasets import load_dataset
 
     try:
-        rows: Any = load_dataset(str(dataset), "clips", split=split)
+        rows: Any = load_dataset(str(dataset), split=split)
     except (OSError, ValueError) as error:
         raise SourceError(f"{dataset} has no answers in a split {split!r} that load: {error}") from error
-    assert isinstance(rows, Table)
-    missing = sorted({"clip_id", "clip", "captions", "answers"} - set(rows.column_names))
+    missing = sorted({*schema.ANSWER_ROW, "clip"} - set(rows.column_names))
     if missing:
-        raise SourceError(
-            f"{dataset} is no export of answers: it lacks {missing}. `panda-hf annotate --export` makes one."
-        )
+        raise SourceError(f"{dataset} is no export of answers: it lacks {missing}. Make one with annotate --export.")
     return rows
 
 
-def _targets(row: dict[str, Any], several: Several) -> list[tuple[float, ...]]:
-    """One distribution over the captions per example of a clip."""
-    chosen = [answer["chosen"] for answer in row["answers"] if answer["chosen"]]
-    each = [[(k in places) / len(places) for k in range(len(row["captions"]))] for places in chosen]
-    if several == "shares" and each:
-        each = [[sum(column) / len(each) for column in zip(*each, strict=True)]]
-    return [tuple(shares) for shares in each]
+def _items(given: Sequence[tuple[int, dict[str, Any]]], several: Several) -> list[_Item]:
+    """The examples of one clip; equal captions of several teachers are one caption again."""
+    each = [_Item(i, *_shares(row)) for i, row in given if row["picked"]]
+    if several == "answers" or not each:
+        return each
+    totals = dict.fromkeys(each[0].captions, 0.0)
+    for item in each:
+        for caption, share in zip(item.captions, item.targets, strict=True):
+            totals[caption] += share / len(each)
+    return [_Item(each[0].row, tuple(totals), tuple(totals.values()))]
 
 
-def _counted(rows: Any, examples: int) -> ExampleCounts:
-    given = [[bool(answer["chosen"]) for answer in row["answers"]] for row in rows]
+def _shares(row: dict[str, Any]) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    captions = [candidate["caption"] for candidate in row["candidates"]]
+    chosen = {captions[k] for k in row["picked"]}
+    different = tuple(dict.fromkeys(captions))
+    return different, tuple((caption in chosen) / len(chosen) for caption in different)
+
+
+def _counted(clips: list[list[dict[str, Any]]], examples: int) -> ExampleCounts:
+    given = [[bool(row["picked"]) for row in rows] for rows in clips]
     return ExampleCounts(
         clips=len(given),
         answers=sum(map(len, given)),

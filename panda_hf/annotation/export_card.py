@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from panda_hf.annotation.agreement import Agreement
@@ -11,8 +12,8 @@ if TYPE_CHECKING:
     from panda_hf.annotation.export import ExportSummary
 
 
-def card(summary: ExportSummary, pairs: Mapping[tuple[str, str], Agreement], dataset: str, title: str) -> str:
-    """The README.md of an export: configurations, how to load and train, counts, agreement.
+def card(summary: ExportSummary, pairs: Mapping[tuple[str, str], Agreement], dataset: str, digest: str) -> str:
+    """The README.md of an export: how to load and to train, counts, agreement.
 
     Names of annotators do not stand in it; they are in the data.
 
@@ -20,21 +21,19 @@ def card(summary: ExportSummary, pairs: Mapping[tuple[str, str], Agreement], dat
         summary: what was exported.
         pairs: agreement of every two annotators.
         dataset: what was annotated.
-        title: its short name.
+        digest: of the data. ``load_dataset`` keeps what it once loaded by what the card says of a configuration, not
+            by its files: without it a later export would load as an earlier one.
     """
-    splits = [split for split in ("train", "validation") if summary.clips[split]]
-    files = "".join(f"\n  - split: {split}\n    path: clips/{split}/*.parquet" for split in splits)
-    told = ", ".join(f"{summary.clips[split]:,} in `{split}`" for split in splits)
+    left_out = (f"Left out: {n:,} answer(s), {why}." for why, n in sorted(summary.left_out.items()) if n)
     return _TEXT.format(
-        files=files,
-        title=_plain(title),
-        dataset=_plain(dataset),
-        clips=told,
+        digest=digest,
+        title=_plain(Path(dataset).name),
         answers=f"{summary.answers:,}",
         all_bad=f"{summary.all_bad:,}",
+        clips=f"{summary.clips:,}",
         annotators=summary.annotators,
-        left_out="".join(f"\nLeft out: {n:,} answer(s), {why}." for why, n in sorted(summary.left_out.items()) if n),
         agreement=_agreement(summary.agreement, pairs),
+        left_out="".join(f"\n{line}" for line in left_out),
     )
 
 
@@ -44,12 +43,12 @@ def _agreement(total: Agreement | None, pairs: Mapping[tuple[str, str], Agreemen
     above = "" if total.above_chance is None else f" ({total.above_chance:.2f} above chance, where 1 is always)"
     shares = sorted(one.share for one in pairs.values())
     spread = f" Pairs of people: {shares[0]:.1%} to {shares[-1]:.1%}." if len(shares) > 1 else ""
-    return f"Two people agree on {total.share:.1%} of {total.clips:,} clips that both judged{above}.{spread}"
+    return f"Two people gave the same answer to {total.share:.1%} of {total.clips:,} clips of pairs{above}.{spread}"
 
 
 def _plain(text: str) -> str:
     """Text that means nothing to YAML or Markdown."""
-    return "".join(c if c.isalnum() or c in " -_./" else " " for c in text).strip() or "dataset"
+    return "".join(c if c.isalnum() or c in " -." else " " for c in text).strip() or "dataset"
 
 
 _TEXT = """---
@@ -61,31 +60,29 @@ tags:
 - human-feedback
 - panda_hf
 configs:
-- config_name: clips
-  default: true
-  data_files:{files}
 - config_name: answers
+  default: true
+  description: answers {digest}
   data_files:
   - split: train
-    path: answers/*.parquet
+    path: data/train-*.parquet
 ---
 
 # Answers to {title}
 
-People watched clips of `{dataset}` and said which captions are good. {answers} answers of {annotators} people,
-{all_bad} of them "all bad"; clips: {clips}.{left_out}
+People watched clips and said which captions are good: {answers} answers of {annotators} people to {clips} clips,
+{all_bad} of them "all bad".
 
-{agreement}
+{agreement}{left_out}
 
 ```python
 from datasets import load_dataset
 
-clips = load_dataset("path/to/this/folder", split="train")  # a clip with its captions, answers and targets
-answers = load_dataset("path/to/this/folder", "answers", split="train")  # one row per answer, no pictures
+answers = load_dataset("path/to/this/folder", split="train")  # one row per answer
 ```
 
-`clip` holds the bytes of the clip alone. `answers[i]["chosen"]` are places in `captions`; none means that all are bad.
-`targets` is the mean of what people chose, without those who found all bad; `None` where everybody did.
+`picked` holds places among `candidates`; none means that all are bad. Who picked a caption that several teachers wrote
+picked it of each of them. `clip` holds the bytes of the clip alone.
 
-Fine-tune a selector on it: `panda_hf.annotation.AnnotatedClips("path/to/this/folder")` holds its training examples.
+Fine-tune a selector on it: `panda-hf train selector path/to/this/folder --out my-selector`
 """

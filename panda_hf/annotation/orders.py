@@ -37,10 +37,5 @@ def caption_order(annotator: str, clip_id: str, captions: int, *, seed: int = 0)
     return tuple(sorted(range(captions), key=lambda k: _place(seed, "caption", annotator, clip_id, k)))
 
 
-def share_of(*parts: str | int) -> float:
-    """A number in [0, 1) that belongs to ``parts``, evenly spread."""
-    return int.from_bytes(_place(*parts)[:6], "big") / 2**48
-
-
 def _place(*parts: str | int) -> bytes:
     return hashlib.sha256(json.dumps(parts).encode()).digest()

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from panda_hf.annotation.answers import Answer
 from panda_hf.annotation.tables import Place, Tables
 from panda_hf.errors import SourceError
 
@@ -62,6 +63,7 @@ class Tasks:
         self.tables = tables
         self.skipped: Counter[str] = Counter()
         self._places: dict[str, Place] = {}
+        self._digests: dict[str, str] = {}
         for number, group, table, has_bytes in tables.groups(_LIGHT):
             _check_columns(tables.dataset, table.column_names)
             for i, row in enumerate(table.to_pylist()):
@@ -98,6 +100,10 @@ class Tasks:
         assert task is not None, "what was counted as a task stays one"
         return task
 
+    def is_answered_by(self, answer: Answer) -> bool:
+        """Whether an answer is to a clip that is here, with the captions that it has here."""
+        return answer.clip_id in self and self._digests.get(answer.clip_id) == answer.candidates
+
     def media(self, clip_id: str) -> dict[str, Any]:
         """The columns ``MEDIA`` of one clip, ``None`` where there is none. Bytes are read here, and only here."""
         return {**dict.fromkeys(MEDIA), **self.tables.row(self._places[clip_id], MEDIA)}
@@ -113,18 +119,19 @@ class Tasks:
         return ", ".join(f"{count:,} clip(s): {reason}" for reason, count in sorted(self.skipped.items()))
 
     def _add(self, row: Mapping[str, Any], place: Place, has_bytes: bool) -> None:
-        reason = self._reason_against(row, has_bytes)
-        if reason is None:
-            self._places[row["clip_id"]] = place
+        task = _task(row)
+        reason = self._reason_against(row, task, has_bytes)
+        if reason is None and task is not None:
+            self._places[task.clip_id], self._digests[task.clip_id] = place, task.digest
         else:
-            self.skipped[reason] += 1
+            self.skipped[reason or FEW_CAPTIONS] += 1
 
-    def _reason_against(self, row: Mapping[str, Any], has_bytes: bool) -> str | None:
+    def _reason_against(self, row: Mapping[str, Any], task: Task | None, has_bytes: bool) -> str | None:
         if not row["clip_id"]:
             return NO_ID
         if row["clip_id"] in self._places:
             return TWICE
-        if _task(row) is None:
+        if task is None:
             return FEW_CAPTIONS
         named = (row.get("clip_path"), (row.get("clip") or {}).get("path"), (row.get("video") or {}).get("path"))
         found = has_bytes or any(name and self.tables.located(name) for name in named)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -49,10 +50,6 @@ def annotate(
         bool,
         typer.Option("--export", help="Write the answers to FOLDER/dataset instead of opening the page.", **EXPORT),
     ] = False,
-    validation: Annotated[
-        float,
-        typer.Option(min=0, max=0.9, metavar="SHARE", help="Of the videos, for the split validation.", **EXPORT),
-    ] = 0.0,
 ) -> None:
     """Let people watch clips and pick the best of their captions; the answers fine-tune a selector.
 
@@ -64,7 +61,7 @@ def annotate(
 
     desk = Desk(Tasks.open(dataset, config, split), out, mode=mode, shared=shared, seed=seed)
     if export:
-        typer.echo("\n".join(exported(desk, out / DATASET, validation)))
+        typer.echo("\n".join(exported(desk, out / DATASET)))
         return
     page = page_module()
     typer.echo(opening(desk))
@@ -84,25 +81,25 @@ def opening(desk: Desk) -> str:
     return "\n".join(lines)
 
 
-def exported(desk: Desk, folder: Path, validation: float) -> list[str]:
+def exported(desk: Desk, folder: Path) -> list[str]:
     """Export, and say what was written."""
     from panda_hf.annotation import export_answers
 
-    summary = export_answers(desk.tasks, desk.store, desk.media, folder, validation=validation)
+    summary = export_answers(desk.tasks, desk.store, desk.media, folder)
     return told(summary)
 
 
 def told(summary: ExportSummary) -> list[str]:
     """An export in words, and how to load it."""
-    splits = ", ".join(f"{count:,} in {split}" for split, count in summary.clips.items() if count)
     lines = [
-        f"{summary.answers:,} answers ({summary.all_bad:,} all bad) of {summary.annotators} annotator(s)",
-        f"clips: {splits}",
+        f"{summary.answers:,} answers ({summary.all_bad:,} all bad) of {summary.annotators} annotator(s) "
+        f"to {summary.clips:,} clips",
         *(f"left out: {count:,} answer(s), {why}" for why, count in sorted(summary.left_out.items()) if count),
     ]
     if summary.agreement is not None:
         lines.append(f"agreement: {summary.agreement.share:.1%} of {summary.agreement.clips:,} pairs of answers")
-    return [*lines, f"wrote {summary.folder}", f'  load_dataset("{summary.folder.as_posix()}", split="train")']
+    train = f"  panda-hf train selector {shlex.quote(str(summary.folder))} --out my-selector"
+    return [*lines, f"wrote {summary.folder}; fine-tune a selector on it:", train]
 
 
 def page_module() -> ModuleType:

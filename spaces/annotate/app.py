@@ -36,7 +36,7 @@ def launch(desk: Desk, **options: Any) -> tuple[Any, str, str]:
     """Serve the page; ``options`` go to ``gr.Blocks.launch``. Of the files here only playable clips are served."""
     return make_app(desk).launch(
         css=(HERE / "page.css").read_text(encoding="utf-8"),
-        theme=gr.themes.Soft(),
+        theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         allowed_paths=[str(desk.media.folder)],
         footer_links=[],
         **options,
@@ -56,12 +56,12 @@ def calls(desk: Desk) -> list[Callable[[dict], dict]]:
         return told(lambda: desk.view(asked.get("annotator"), asked.get("clip_id"), int(asked.get("step") or 0)))
 
     def answer(asked: dict) -> dict:
-        places = [int(place) for place in asked.get("places") or ()]
-        return told(
-            lambda: desk.answer(
-                asked.get("annotator"), asked.get("clip_id"), asked.get("candidates"), places, asked.get("seconds")
-            )
-        )
+        def kept() -> View:
+            places = [int(place) for place in asked.get("places") or ()]
+            names = asked.get("annotator"), asked.get("clip_id"), asked.get("candidates")
+            return desk.answer(*names, places, asked.get("seconds"))
+
+        return told(kept)
 
     def undo(asked: dict) -> dict:
         return told(lambda: desk.undo(asked.get("annotator")))

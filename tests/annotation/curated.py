@@ -55,6 +55,6 @@ def curated(out: Path, clips: int = 6, count: int = 8) -> Path:
     media = out / "media" / "000000"
     media.mkdir(parents=True)
     for number in range(clips):
-        write_film(media / f"{number}.mp4", fps=10, pictures=[picture(100 * number + i) for i in range(10)])
+        write_film(media / f"{number}.mp4", 10, fps=10, pictures=[picture(100 * number + i) for i in range(10)])
     rows = [clip_row(n, captions(n, count), clip_path=f"media/000000/{n}.mp4") for n in range(clips)]
     return write_rows(out, rows)
