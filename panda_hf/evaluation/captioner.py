@@ -18,7 +18,8 @@ from panda_hf import schema
 from panda_hf.captioning import Caption, SampleFrames
 from panda_hf.errors import SourceError, VideoError
 from panda_hf.evaluation.names import called, file_name
-from panda_hf.evaluation.predictions import Predictions, read_predictions
+from panda_hf.evaluation.prediction_files import read_predictions
+from panda_hf.evaluation.predictions import Predictions
 from panda_hf.models.release import release_models
 from panda_hf.publishing.card_parts import write_text
 from panda_hf.stage import Batch

@@ -20,11 +20,16 @@ def named(given: str) -> tuple[str, str]:
     Example:
         >>> named("ours=predictions/ours.json"), named("mini/image"), named("predictions/ours.json")
         (('ours', 'predictions/ours.json'), ('mini/image', 'mini/image'), ('ours', 'predictions/ours.json'))
+
+    Raises:
+        SourceError: when one side of the ``=`` is empty.
     """
     name, separator, value = given.partition("=")
-    if separator and name and value and not os.path.exists(given):
-        return name, value
-    return called(given), given
+    if not separator or os.path.exists(given):
+        return called(given), given
+    if not name or not value:
+        raise SourceError(f"{given!r}: expected NAME=VALUE, a name before the = and a file or a model after it")
+    return name, value
 
 
 def check_names(names: Sequence[str]) -> None:

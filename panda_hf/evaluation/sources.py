@@ -13,7 +13,8 @@ from panda_hf.errors import CheckpointError, SourceError
 from panda_hf.evaluation.captioner import Captioner
 from panda_hf.evaluation.captioning import Source
 from panda_hf.evaluation.names import called, check_names, named
-from panda_hf.evaluation.predictions import Predictions, read_predictions
+from panda_hf.evaluation.prediction_files import read_predictions
+from panda_hf.evaluation.predictions import Predictions
 from panda_hf.models.checkpoints import resolve
 
 
