@@ -25,7 +25,8 @@ style: $(VENV)/.dev  ## mend the style
 
 metrics:  ## each caption metric runs alone: give all of them the helper files of cider
 	for name in bleu rouge_l meteor; do \
-	  cp panda_hf/metrics/cider/longest_match.py panda_hf/metrics/cider/ptb_*.py panda_hf/metrics/$$name/; done
+	  cp panda_hf/metrics/cider/caption_items.py panda_hf/metrics/cider/longest_match.py \
+	  panda_hf/metrics/cider/ptb_*.py panda_hf/metrics/$$name/; done
 	for name in bleu rouge_l; do cp panda_hf/metrics/cider/caption_corpus.py panda_hf/metrics/$$name/; done
 
 clean:

@@ -123,23 +123,53 @@ def test_an_empty_prediction_scores_nothing_and_hurts_nobody_else() -> None:
     assert every([""], [[""]])["per_item"]["bleu_1"] == pytest.approx([0], abs=1e-5)
 
 
+FAULTS = {
+    "'v2' has no reference": ({"predictions": ["a", "b"], "references": [["a"], []], "ids": ["v1", "v2"]}),
+    "'v2' has no reference but nan": (
+        {"predictions": ["a", "b"], "references": [["a"], math.nan], "ids": ["v1", "v2"]}
+    ),
+    "0 has no reference but {": ({"predictions": ["a"], "references": [{"caption": "x"}]}),
+    "'v1' is there twice": ({"predictions": ["a", "b"], "references": [["a"], ["b"]], "ids": ["v1", "v1"]}),
+    r"\['v'\] is there twice": ({"predictions": ["a", "b"], "references": [["a"], ["b"]], "ids": [["v"], ["v"]]}),
+    "2 predictions, 1 lists": ({"predictions": ["a", "b"], "references": [["a"]]}),
+    "the prediction for 1 is no text but None": ({"predictions": ["a", None], "references": [["a"], ["b"]]}),
+    "the references of 0 are one text": ({"predictions": ["a"], "references": ["a"]}),
+    "a reference of 'v' is no text but 3": ({"predictions": ["a"], "references": [[3]], "ids": ["v"]}),
+    "no predictions": ({"predictions": [], "references": []}),
+    "predictions are a dict": ({"predictions": {"v0": "a"}, "references": [["a"]]}),
+    "predictions are a str": ({"predictions": "a", "references": [["a"]]}),
+    "references are 7": ({"predictions": ["a"], "references": 7}),
+    "not given references": ({"predictions": ["a"]}),
+}
+
+
+@pytest.mark.parametrize("message", FAULTS)
+@pytest.mark.parametrize("name", [*NAMES, "meteor"])
+def test_what_cannot_be_scored_is_an_error_that_names_the_item(name: str, message: str) -> None:
+    options = {"variant": "exact+stem"} if name == "meteor" else {}
+    with pytest.raises(ValueError, match=message):
+        metric(name).compute(**FAULTS[message], **options)
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_what_cannot_be_scored_is_an_error_that_names_the_item(name: str) -> None:
-    compute = metric(name).compute
-    with pytest.raises(ValueError, match="'v2' has no reference"):
-        compute(predictions=["a", "b"], references=[["a"], []], ids=["v1", "v2"])
-    with pytest.raises(ValueError, match="'v1' is there twice"):
-        compute(predictions=["a", "b"], references=[["a"], ["b"]], ids=["v1", "v1"])
-    with pytest.raises(ValueError, match="2 predictions, 1 lists"):
-        compute(predictions=["a", "b"], references=[["a"]])
-    with pytest.raises(ValueError, match="the prediction for 1 is no text but None"):
-        compute(predictions=["a", None], references=[["a"], ["b"]])
-    with pytest.raises(ValueError, match="the references of 0 are one text"):
-        compute(predictions=["a"], references=["a"])
-    with pytest.raises(ValueError, match="a reference of 'v' is no text but 3"):
-        compute(predictions=["a"], references=[[3]], ids=["v"])
-    with pytest.raises(ValueError, match="no predictions"):
-        compute(predictions=[], references=[])
+def test_generators_and_arrays_are_lists_too(name: str) -> None:
+    predictions, references = ["a cat sat", "the dog"], [["the cat sat", "cat"], ["a dog"]]
+    expected = metric(name).compute(predictions=predictions, references=references)
+    streamed = metric(name).compute(
+        predictions=(said for said in predictions), references=((one for one in own) for own in references)
+    )
+    arrays = metric(name).compute(predictions=np.array(predictions), references=[np.array(own) for own in references])
+    assert streamed == arrays == expected
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_captions_given_at_the_end_join_those_of_earlier_batches(name: str) -> None:
+    predictions, references = ["a cat sat", "the dog"], [["the cat sat", "cat"], ["a dog"]]
+    expected = metric(name).compute(predictions=predictions, references=references)
+    parts = metric(name)
+    parts.add_batch(predictions=predictions[:1], references=references[:1])
+    assert parts.compute(predictions=predictions[1:], references=references[1:]) == expected
+    assert parts.compute(predictions=predictions, references=references) == expected
 
 
 @pytest.mark.parametrize("name", NAMES)

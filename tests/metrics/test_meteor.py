@@ -230,9 +230,9 @@ def test_missing_package_is_an_error_that_names_both_ways_to_have_it(monkeypatch
     ("predictions", "references", "ids", "message"),
     [
         (["a", "b"], [["a"], ["b"]], ["video7", "video7"], "'video7' is there twice"),
-        (["a", "b"], [["a"], []], ["video7", "video8"], "'video8' has no list of references"),
-        (["a"], ["a dog"], None, "0 has no list of references"),
-        (["a", None], [["a"], ["b"]], ["video7", "video8"], "'video8' has None"),
+        (["a", "b"], [["a"], []], ["video7", "video8"], "'video8' has no reference"),
+        (["a"], ["a dog"], None, "the references of 0 are one text"),
+        (["a", None], [["a"], ["b"]], ["video7", "video8"], "the prediction for 'video8' is no text but None"),
         (["a", "b"], [["a"]], None, "2 predictions, 1 lists"),
         (["a"], [["a"]], ["x", "y"], "2 ids"),
         ([], [], None, "no predictions"),

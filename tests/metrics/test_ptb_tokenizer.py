@@ -71,6 +71,7 @@ def test_it_prints_what_the_stanford_tokenizer_printed(caption: str, tokens: str
 def test_a_final_initial_looks_at_the_next_caption() -> None:
     assert tokenized(["plan B.", "The end"]) == ["plan b", "the end"]
     assert tokenized(["plan B.", "the end"]) == ["plan b.", "the end"]
+    assert tokenized(["plan B.", "", "The end"]) == ["plan b", "", "the end"]
 
 
 def test_line_breaks_inside_a_caption_shift_no_other_caption() -> None:
@@ -83,9 +84,9 @@ def test_no_caption_gives_nothing() -> None:
 
 
 def test_every_metric_has_the_same_tokenizer() -> None:
-    files = ("caption_corpus.py", "longest_match.py", "ptb_grammar.py", "ptb_tokenizer.py")
+    files = ("caption_corpus.py", "caption_items.py", "longest_match.py", "ptb_grammar.py", "ptb_tokenizer.py")
     copies = [path for name in files for path in METRICS.glob(f"*/{name}")]
-    assert len(copies) >= 12
+    assert len(copies) == 3 + 4 * 4
     assert [str(path) for path in copies if not filecmp.cmp(path, METRICS / "cider" / path.name, shallow=False)] == []
 
 

@@ -137,3 +137,37 @@ def test_it_loads_as_an_evaluate_module() -> None:
     assert metric.compute(predictions=[[1.0, 0.0], [0.0, 1.0]], references=[0, 1])["t2v_R@1"] == 1.0
     metric.add_batch(predictions=[[1.0, 0.0], [0.0, 1.0]], references=[1, 0])
     assert metric.compute()["t2v_R@1"] == 0.0
+
+
+def test_a_text_that_the_mask_leaves_out_may_hold_anything() -> None:
+    similarity = np.array([[0.9, 0.1, 0.2], [np.nan, np.inf, 0.0], [0.1, 0.2, 0.7], [0.3, 0.8, 0.1]])
+    owners, mask = [0, 1, 2, 1], [True, False, True, True]
+    clean = np.where(np.isfinite(similarity), similarity, 0.5)
+    assert retrieval_recall(similarity, owners, mask=mask) == retrieval_recall(clean, owners, mask=mask)
+    texts = np.eye(4, 3) + 0.1
+    texts[1] = np.nan
+    found = retrieval_recall(owners=owners, mask=mask, text_embeddings=texts, video_embeddings=np.eye(3))
+    texts[1] = [1.0, 2.0, 3.0]
+    assert found == retrieval_recall(owners=owners, mask=mask, text_embeddings=texts, video_embeddings=np.eye(3))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"dual_softmax": float("nan")}, "positive temperature"),
+        ({"dual_softmax": float("inf")}, "positive temperature"),
+        ({"dual_softmax": -1.0}, "positive temperature"),
+        ({"ks": (0, 1)}, "whole numbers from 1"),
+        ({"ks": (2.5,)}, "whole numbers from 1"),
+        ({"mask": ["False", "True"]}, "True or False"),
+        ({"mask": [2, 1]}, "True or False"),
+    ],
+)
+def test_settings_without_meaning_are_refused(options: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        retrieval_recall(np.eye(2), **options)
+
+
+def test_complex_numbers_are_no_similarities() -> None:
+    with pytest.raises(ValueError, match="real numbers"):
+        retrieval_recall(np.eye(2) * 1j)

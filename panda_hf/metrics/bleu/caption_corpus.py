@@ -46,37 +46,6 @@ class Grams(NamedTuple):
     """N-grams are numbered below this."""
 
 
-def checked(predictions: Any, references: Any, ids: Any = None) -> tuple[list[str], list[list[str]]]:
-    """Predictions and references, one list of references each.
-
-    Raises:
-        ValueError: names the item whose prediction or references cannot be scored.
-    """
-    said, known = list(predictions), list(references)
-    names = list(range(len(said))) if ids is None else list(ids)
-    if len(said) != len(known) or len(said) != len(names):
-        raise ValueError(
-            f"{len(said)} predictions, {len(known)} lists of references and {len(names)} ids: expected as many"
-        )
-    if not said:
-        raise ValueError("there are no predictions to score")
-    if len(set(names)) < len(names):
-        seen: set[Any] = set()
-        again = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise ValueError(f"the id {again!r} is there twice: score each video once")
-    for name, prediction, captions in zip(names, said, known, strict=True):
-        if not isinstance(prediction, str):
-            raise ValueError(f"the prediction for {name!r} is no text but {prediction!r}")
-        if isinstance(captions, str):
-            raise ValueError(f"the references of {name!r} are one text: give a list of texts")
-        if captions is None or not len(captions):
-            raise ValueError(f"{name!r} has no reference: leave it out, or give it one")
-        for caption in captions:
-            if not isinstance(caption, str):
-                raise ValueError(f"a reference of {name!r} is no text but {caption!r}")
-    return said, [list(captions) for captions in known]
-
-
 def corpus(predictions: Sequence[str], references: Sequence[Sequence[str]], *, tokenized: bool, blank: bool) -> Corpus:
     """The corpus of checked captions.
 

@@ -10,7 +10,8 @@ import evaluate
 import numpy as np
 
 # evaluate copies what this file names, not what those files name.
-from .caption_corpus import Corpus, Grams, checked, corpus, grams, in_predictions
+from .caption_corpus import Corpus, Grams, corpus, grams, in_predictions
+from .caption_items import at_once, checked
 from .longest_match import Lexer
 from .ptb_grammar import RULES
 from .ptb_tokenizer import DROPPED
@@ -43,7 +44,7 @@ class Cider(evaluate.Metric):
 
     def compute(self, *, predictions: Any = None, references: Any = None, **options: Any) -> dict[str, Any] | None:
         """As `evaluate` has it; captions given at once need not travel through Arrow."""
-        if predictions is None or references is None:
+        if not at_once(self, predictions, references):
             return super().compute(predictions=predictions, references=references, **options)
         return cider(predictions, references, **options)
 

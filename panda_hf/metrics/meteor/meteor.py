@@ -12,6 +12,7 @@ import evaluate
 import numpy as np
 
 from .alignment import align as align
+from .caption_items import at_once, checked
 from .english_stemmer import stem as stem
 from .java_backend import score_with_jar
 from .longest_match import Lexer as Lexer
@@ -58,7 +59,7 @@ class Meteor(evaluate.Metric):
 
     def compute(self, *, predictions: Any = None, references: Any = None, **options: Any) -> dict[str, Any] | None:
         """As `evaluate` has it; captions given at once need not travel through Arrow."""
-        if predictions is None or references is None:
+        if not at_once(self, predictions, references):
             return super().compute(predictions=predictions, references=references, **options)
         return self._compute(predictions, references, **options)
 
@@ -91,7 +92,7 @@ def meteor(
     """
     if variant not in _VARIANTS or backend not in ("python", "java"):
         raise ValueError(f"variant={variant!r}, backend={backend!r}: use {list(_VARIANTS)}, ['python', 'java']")
-    _check(predictions, references, ids)
+    predictions, references = checked(predictions, references, ids)
     lines, full = _lines(predictions, references, tokenize), variant == "full"
     if backend == "java":
         rows, scores, corpus = score_with_jar(locate(data).jar, lines, full=full, timeout=timeout)
@@ -103,25 +104,6 @@ def meteor(
     if per_item:
         result |= {"per_item": {"meteor": scores}, "statistics": [summable(row) for row in rows]}
     return result
-
-
-def _check(predictions: Sequence[str], references: Sequence[Sequence[str]], ids: Sequence[Any] | None) -> None:
-    names: Sequence[Any] = range(len(predictions)) if ids is None else list(ids)
-    if not len(predictions) == len(references) == len(names):
-        counts = f"{len(predictions)} predictions, {len(references)} lists of references and {len(names)} ids"
-        raise ValueError(f"{counts}: expected as many of each")
-    if not len(predictions):
-        raise ValueError("there are no predictions to score")
-    seen: set[Any] = set()
-    for name, prediction, own in zip(names, predictions, references, strict=True):
-        if name in seen:
-            raise ValueError(f"the id {name!r} is there twice: give each item one prediction and all its references")
-        if isinstance(own, str) or own is None or not len(own):
-            raise ValueError(f"{name!r} has no list of references ({own!r}): give one or more, or leave it out")
-        for text in (prediction, *own):
-            if not isinstance(text, str):
-                raise ValueError(f"{name!r} has {text!r} where a text was expected; an empty text is '' and scores 0")
-        seen.add(name)
 
 
 def _lines(

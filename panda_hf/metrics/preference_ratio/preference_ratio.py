@@ -86,6 +86,9 @@ def _table(votes: Sequence[str], clips: Any, systems: Any) -> tuple[list[str], l
     clips = list(range(len(votes))) if clips is None else list(clips)
     if len(clips) != len(votes):
         raise ValueError(f"{len(votes)} votes for {len(clips)} clips: references must tell the clip of each vote")
+    for vote, clip in zip(votes, clips, strict=True):
+        if not isinstance(vote, str):
+            raise ValueError(f"clip {clip!r}: a vote is the name of a system, not {vote!r}")
     names = sorted(set(votes)) if systems is None else list(systems)
     column = {name: index for index, name in enumerate(names)}
     row = {clip: index for index, clip in enumerate(dict.fromkeys(clips))}

@@ -72,9 +72,12 @@ def retrieval_recall(
         raise ValueError(f"ties={ties!r}: use 'average', 'optimistic' or 'pessimistic'")
     if video_to_text not in ("captions", "videos"):
         raise ValueError(f"video_to_text={video_to_text!r}: use 'captions' or 'videos'")
-    rows, texts, videos = _source(similarity, text_embeddings, video_embeddings)
+    if dual_softmax is not None and not 0 < dual_softmax < np.inf:
+        raise ValueError(f"dual_softmax={dual_softmax} must be a positive temperature, or None")
+    if not ks or any(k != int(k) or k < 1 for k in ks):
+        raise ValueError(f"ks={ks} must be whole numbers from 1 up")
+    rows, texts, videos, live = _source(similarity, text_embeddings, video_embeddings, mask)
     owner = _owners(owners, texts, videos)
-    live = _mask(mask, texts)
     step = max(1, _BLOCK_NUMBERS // videos)
     forward, backward = _dual(rows, live, videos, step, dual_softmax) if dual_softmax else (rows, rows)
     found: dict[str, Any] = {"ties": ties, "video_to_text": video_to_text, "dual_softmax": dual_softmax}
@@ -88,23 +91,36 @@ def retrieval_recall(
     return found
 
 
-def _source(similarity: Any, texts: Any, videos: Any) -> tuple[Rows, int, int]:
-    """A function that gives rows of similarities as finite float64, and the number of texts and of videos."""
+def _source(similarity: Any, texts: Any, videos: Any, mask: Any) -> tuple[Rows, int, int, np.ndarray]:
+    """A function that gives rows of similarities as finite float64, how many texts and videos, and the mask."""
     if (similarity is None) == (texts is None) or (texts is None) != (videos is None):
         raise ValueError("give either similarities, or text_embeddings and video_embeddings")
     if similarity is not None:
-        matrix = np.asarray(similarity)
+        matrix = _numbers(similarity, "similarities")
         if matrix.ndim != 2 or not matrix.size:
             raise ValueError(f"similarities have the shape {matrix.shape}: expected texts x videos")
-        return (lambda start, stop: _finite(matrix[start:stop], start)), *matrix.shape
-    left, right = _unit(texts, "text_embeddings"), _unit(videos, "video_embeddings")
+        live = _mask(mask, len(matrix))
+        return (lambda start, stop: _finite(matrix[start:stop], live[start:stop], start)), *matrix.shape, live
+    left = _numbers(texts, "text_embeddings").astype(np.float64)
+    live = _mask(mask, len(left))
+    if left.ndim == 2 and left.size:
+        left[~live] = 1.0
+    left, right = _unit(left, "text_embeddings"), _unit(_numbers(videos, "video_embeddings"), "video_embeddings")
     if left.shape[1] != right.shape[1]:
         raise ValueError(f"embeddings of texts have {left.shape[1]} numbers, those of videos {right.shape[1]}")
-    return (lambda start, stop: left[start:stop] @ right.T), len(left), len(right)
+    return (lambda start, stop: left[start:stop] @ right.T), len(left), len(right), live
 
 
-def _finite(block: np.ndarray, start: int) -> np.ndarray:
+def _numbers(values: Any, name: str) -> np.ndarray:
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} are of type {array.dtype}: expected real numbers")
+    return array
+
+
+def _finite(block: np.ndarray, live: np.ndarray, start: int) -> np.ndarray:
     block = block.astype(np.float64)
+    block[~live] = 0.0
     if not np.isfinite(block).all():
         row = start + int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])
         raise ValueError(
@@ -113,8 +129,8 @@ def _finite(block: np.ndarray, start: int) -> np.ndarray:
     return block
 
 
-def _unit(vectors: Any, name: str) -> np.ndarray:
-    vectors = np.asarray(vectors, dtype=np.float64)
+def _unit(vectors: np.ndarray, name: str) -> np.ndarray:
+    vectors = vectors.astype(np.float64)
     if vectors.ndim != 2 or not vectors.size:
         raise ValueError(f"{name} have the shape {vectors.shape}: expected items x dimensions")
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -139,7 +155,10 @@ def _owners(owners: Any, texts: int, videos: int) -> np.ndarray:
 
 
 def _mask(mask: Any, texts: int) -> np.ndarray:
-    live = np.ones(texts, dtype=bool) if mask is None else np.asarray(mask).astype(bool).ravel()
+    live = np.ones(texts, dtype=bool) if mask is None else np.asarray(mask).ravel()
+    if live.dtype.kind not in "bui" or (live.dtype.kind != "b" and not np.isin(live, (0, 1)).all()):
+        raise ValueError("the mask must be True or False for each text")
+    live = live.astype(bool)
     if len(live) != texts or not live.any():
         raise ValueError(
             f"the mask keeps {live.sum()} of {len(live)} texts; expected {texts} values, one or more True"
