@@ -117,7 +117,11 @@ def test_bert_score_weighs_pairs_and_not_videos(encoder: str) -> None:
         scored(predictions, MetricChoice(("bert_score",), encoder))
 
 
-def test_clip_score_looks_at_the_frames_of_each_video(clip: Path) -> None:
+@pytest.mark.parametrize("at_once", [1, 128])
+def test_clip_score_looks_at_the_frames_of_each_video(
+    clip: Path, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("panda_hf.evaluation.scoring.CLIPS_AT_ONCE", at_once)
     generator = np.random.default_rng(0)
     frames = {name: list(generator.integers(0, 256, (2, 40, 40, 3), dtype=np.uint8)) for name in REFERENCES}
     scorer = Scorer(list(REFERENCES.values()), MetricChoice(("clip_score",), clip_score_model=str(clip)))
