@@ -23,14 +23,15 @@ CATEGORIES = (
 TRAIN_7K = 7_010
 """The split 7k: the official train and validate videos, video0 to video7009."""
 
+PAIRS = Expected(videos=1_000, digest="49a09fb68f7ec52b", captions=1_000, each=1)
 EXPECTED = {
-    ("full", "train"): Expected(videos=6_513, digest="5cac8e8a55a87350"),
-    ("full", "validation"): Expected(videos=497),
-    ("full", "test"): Expected(videos=2_990, digest="916e9b2dd9a45181"),
-    ("1k-a", "train"): Expected(videos=9_000, digest="7dce4e3e1af1eded"),
-    ("1k-a", "test"): Expected(videos=1_000, digest="49a09fb68f7ec52b", captions=1_000),
-    ("1k-a-7k", "train"): Expected(videos=7_010, digest="81ea9208d6c64212"),
-    ("1k-a-7k", "test"): Expected(videos=1_000, digest="49a09fb68f7ec52b", captions=1_000),
+    ("full", "train"): Expected(videos=6_513, digest="5cac8e8a55a87350", captions=130_260, each=20),
+    ("full", "validation"): Expected(videos=497, captions=9_940, each=20),
+    ("full", "test"): Expected(videos=2_990, digest="916e9b2dd9a45181", captions=59_800, each=20),
+    ("1k-a", "train"): Expected(videos=9_000, digest="7dce4e3e1af1eded", captions=180_000, each=20),
+    ("1k-a", "test"): PAIRS,
+    ("1k-a-7k", "train"): Expected(videos=7_010, digest="81ea9208d6c64212", captions=140_200, each=20),
+    ("1k-a-7k", "test"): PAIRS,
 }
 
 ABOUT = About(

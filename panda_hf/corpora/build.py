@@ -58,6 +58,9 @@ class Expected:
     digest: str | None = None
     """:func:`ids_digest` of its ids; ``None`` where only the number is known."""
     captions: int | None = None
+    """Of all videos together."""
+    each: int | None = None
+    """Captions of each video."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ class SplitSummary:
     """Videos that the annotations name and the folder lacks."""
     notes: tuple[str, ...] = ()
     """In what it differs from what everyone's copy holds."""
+    digest: str = ""
+    """Sixteen digits of a hash of its rows, which tell it from a split of equal size with other texts or files."""
 
 
 @dataclass(frozen=True)
@@ -201,16 +206,32 @@ def _check_entries(entries: Sequence[Entry], where: str) -> None:
 
 
 def _differences(entries: Sequence[Entry], expected: Expected | None) -> tuple[str, ...]:
+    notes = _blank(entries)
     if expected is None:
-        return ()
+        return notes
+    return (*notes, *_other_numbers(entries, expected))
+
+
+def _blank(entries: Sequence[Entry]) -> tuple[str, ...]:
+    blank = [entry.video_id for entry in entries for caption in entry.captions if not caption.strip()]
+    return (f"{len(blank):,} blank captions, such as one of {blank[0]!r}",) if blank else ()
+
+
+def _other_numbers(entries: Sequence[Entry], expected: Expected) -> list[str]:
     notes, captions = [], sum(len(entry.captions) for entry in entries)
+    other = [entry for entry in entries if expected.each not in (None, len(entry.captions))]
     if len(entries) != expected.videos:
         notes.append(f"{len(entries):,} videos, expected {expected.videos:,}")
     elif expected.digest is not None and ids_digest(entry.video_id for entry in entries) != expected.digest:
         notes.append("other video ids than expected")
     if expected.captions is not None and captions != expected.captions:
         notes.append(f"{captions:,} captions, expected {expected.captions:,}")
-    return tuple(notes)
+    if other:
+        notes.append(
+            f"{len(other):,} videos have not {expected.each} captions, such as {other[0].video_id!r} with "
+            f"{len(other[0].captions)}"
+        )
+    return notes
 
 
 def _row(entry: Entry, files: VideoFiles) -> dict[str, Any]:
@@ -226,7 +247,8 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
 
 def _summed(rows: list[dict[str, Any]], notes: tuple[str, ...]) -> SplitSummary:
     without = sum(row["video"] is None for row in rows)
-    return SplitSummary(len(rows), sum(len(row["captions"]) for row in rows), without, notes)
+    digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+    return SplitSummary(len(rows), sum(len(row["captions"]) for row in rows), without, notes, digest)
 
 
 def _record(summary: CorpusSummary) -> dict[str, Any]:

@@ -47,6 +47,23 @@ def test_a_video_is_found_by_its_id_and_a_missing_one_is_counted(tmp_path: Path)
     assert row["video"] == {"path": str(tmp_path / "films" / "more" / "b.mkv"), "bytes": None}
 
 
+def test_a_corpus_of_the_same_size_with_other_files_is_loaded_anew(tmp_path: Path) -> None:
+    for place in ("one", "two"):
+        (tmp_path / place / "films").mkdir(parents=True)
+        (tmp_path / place / "films" / "b.mp4").write_bytes(b"x")
+        written(tmp_path / place / "corpus", videos=tmp_path / place / "films")
+        rows = load_dataset(str(tmp_path / place / "corpus"), "full", split="train", cache_dir=str(tmp_path / "cache"))
+        assert rows[0]["video"]["path"] == str(tmp_path / place / "films" / "b.mp4")
+
+
+def test_blank_captions_are_refused_or_noted(tmp_path: Path) -> None:
+    configs = {"full": {"test": [Entry(video_id="c", captions=("a cat", " "))]}}
+    with pytest.raises(SourceError, match="1 blank captions, such as one of 'c'"):
+        write_corpus(configs, tmp_path / "corpus", card=lambda done: "")
+    summary = write_corpus(configs, tmp_path / "corpus", card=lambda done: "", strict=False)
+    assert summary.notes == ["full/test: 1 blank captions, such as one of 'c'"]
+
+
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
@@ -61,6 +78,7 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
         (Expected(videos=3), "2 videos, expected 3"),
         (Expected(videos=2, digest=ids_digest(["a", "c"])), "other video ids"),
         (Expected(videos=2, captions=4), "3 captions, expected 4"),
+        (Expected(videos=2, captions=3, each=2), "1 videos have not 2 captions, such as 'a' with 1"),
     ],
 )
 def test_another_split_than_expected_is_refused_or_noted(tmp_path: Path, expected: Expected, said: str) -> None:

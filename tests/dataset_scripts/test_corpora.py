@@ -26,8 +26,17 @@ def loaded(folder: Path, config: str, split: str):
 
 
 @pytest.fixture
-def msrvtt(tmp_path: Path) -> Path:
-    """All 10,000 videos with one sentence each, in the two official files, and 1,000 test pairs."""
+def msrvtt(tmp_path: Path, annotations: Path) -> Path:
+    """The official files in a folder of the test's own."""
+    for path in annotations.iterdir():
+        (tmp_path / path.name).hardlink_to(path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def annotations(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All 10,000 videos with twenty sentences each, in the two official files."""
+    folder = tmp_path_factory.mktemp("msrvtt")
 
     def video(n: int, split: str):
         return {"video_id": f"video{n}", "split": split, "category": n % 20, "url": f"https://example.org/{n}",
@@ -35,13 +44,17 @@ def msrvtt(tmp_path: Path) -> Path:
 
     def write(name: str, numbers: range) -> None:
         splits = ["train" if n < 6513 else "validate" if n < 7010 else "test" for n in numbers]
-        sentences = [{"caption": f"sentence of {n}", "video_id": f"video{n}", "sen_id": n} for n in numbers]
+        sentences = [
+            {"caption": f"sentence {i} of {n}", "video_id": f"video{n}", "sen_id": 20 * n + i}
+            for n in numbers
+            for i in range(20)
+        ]
         videos = [video(n, split) for n, split in zip(numbers, splits, strict=True)]
-        (tmp_path / name).write_text(json.dumps({"info": {}, "videos": videos, "sentences": sentences}))
+        (folder / name).write_text(json.dumps({"info": {}, "videos": videos, "sentences": sentences}))
 
     write("train_val_videodatainfo.json", range(7010))
     write("test_videodatainfo.json", range(7010, 10000))
-    return tmp_path
+    return folder
 
 
 def test_msrvtt_has_its_official_splits(msrvtt: Path) -> None:
@@ -49,9 +62,9 @@ def test_msrvtt_has_its_official_splits(msrvtt: Path) -> None:
     built("msrvtt", *files, "--out", msrvtt / "out")
     sizes = {split: len(loaded(msrvtt / "out", "full", split)) for split in ("train", "validation", "test")}
     assert sizes == {"train": 6513, "validation": 497, "test": 2990}
-    row = loaded(msrvtt / "out", "full", "test")[0]
-    assert row == {"video_id": "video7010", "video": None, "captions": ["sentence of 7010"], "category": "how-to",
-                   "url": "https://example.org/7010", "start": 3505.0, "end": 3515.0}  # fmt: skip
+    row, said = loaded(msrvtt / "out", "full", "test")[0], [f"sentence {i} of 7010" for i in range(20)]
+    assert row == {"video_id": "video7010", "video": None, "captions": said,
+                   "category": "how-to", "url": "https://example.org/7010", "start": 3505.0, "end": 3515.0}  # fmt: skip
 
 
 def test_msrvtt_retrieval_splits_are_everyones(msrvtt: Path, shared: Path) -> None:
@@ -74,12 +87,28 @@ def test_msrvtt_retrieval_splits_are_everyones(msrvtt: Path, shared: Path) -> No
 def test_an_incomplete_msrvtt_is_refused_by_name(msrvtt: Path) -> None:
     held = json.loads((msrvtt / "test_videodatainfo.json").read_text())
     (msrvtt / "short.json").write_text(
-        json.dumps({**held, "videos": held["videos"][:-1], "sentences": held["sentences"][:-1]})
+        json.dumps({**held, "videos": held["videos"][:-1], "sentences": held["sentences"][:-20]})
     )
     result = build("msrvtt", msrvtt / "short.json", "--out", msrvtt / "out")
     assert result.exit_code == 1
     assert "2,989 videos, expected 2,990" in " ".join(result.output.split())
     built("msrvtt", msrvtt / "short.json", "--out", msrvtt / "out", "--no-strict")
+
+
+def test_an_msrvtt_with_other_references_than_twenty_a_video_is_refused(msrvtt: Path) -> None:
+    held = json.loads((msrvtt / "test_videodatainfo.json").read_text())
+    sentences = held["sentences"]
+    blank = [{**sentences[0], "caption": " "}, *sentences[1:]]
+    moved = [{**sentences[0], "video_id": "video9999"}, *sentences[1:]]
+    for name, wrong, said in (
+        ("five", [one for one in sentences if one["sen_id"] % 20 < 5], "14,950 captions, expected 59,800"),
+        ("blank", blank, "1 blank captions, such as one of 'video7010'"),
+        ("moved", moved, "2 videos have not 20 captions, such as 'video7010' with 19"),
+    ):
+        (msrvtt / f"{name}.json").write_text(json.dumps({**held, "sentences": wrong}))
+        result = build("msrvtt", msrvtt / f"{name}.json", "--out", msrvtt / name)
+        assert result.exit_code == 1 and not (msrvtt / name).exists()
+        assert said in " ".join(result.output.split())
 
 
 def test_a_sentence_of_an_unknown_video_is_an_error_that_names_it(tmp_path: Path) -> None:
