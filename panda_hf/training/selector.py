@@ -127,12 +127,13 @@ class SelectorTrainer(Trainer):
         self.model_accepts_loss_kwargs = False  # the loss is a mean: Trainer must divide it when it accumulates
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader:
-        """Evaluation sees frames as they are."""
+        """Evaluation sees frames as they are, and every clip."""
         training, self.data_collator = self.data_collator, self.eval_collator
+        dropping, self.args.dataloader_drop_last = self.args.dataloader_drop_last, False
         try:
             return super().get_eval_dataloader(eval_dataset)
         finally:
-            self.data_collator = training
+            self.data_collator, self.args.dataloader_drop_last = training, dropping
 
     def compute_loss(
         self,
