@@ -116,7 +116,7 @@ class Tasks:
 
     def told_skipped(self) -> str:
         """What was skipped, in words; empty when nothing was."""
-        return ", ".join(f"{count:,} clip(s): {reason}" for reason, count in sorted(self.skipped.items()))
+        return ", ".join(f"{count:,} × {reason}" for reason, count in sorted(self.skipped.items()))
 
     def _add(self, row: Mapping[str, Any], place: Place, has_bytes: bool) -> None:
         task = _task(row)

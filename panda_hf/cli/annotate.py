@@ -72,11 +72,13 @@ def annotate(
 
 def opening(desk: Desk) -> str:
     """What will be annotated, and what is there already, in words."""
+    from panda_hf.publishing.wording import plural
+
     answers = sum(len(said) for said in desk.store.all().values())
     skipped = desk.tasks.told_skipped()
     lines = [
-        f"{len(desk.tasks):,} clips to judge" + (f"; skipped: {skipped}" if skipped else ""),
-        f"{answers:,} answers so far in {desk.store.folder}",
+        f"{plural(len(desk.tasks), 'clip')} to judge" + (f"; skipped: {skipped}" if skipped else ""),
+        f"{plural(answers, 'answer')} so far in {desk.store.folder}",
     ]
     return "\n".join(lines)
 
@@ -90,14 +92,18 @@ def exported(desk: Desk, folder: Path) -> list[str]:
 
 
 def told(summary: ExportSummary) -> list[str]:
-    """An export in words, and how to load it."""
+    """An export in words, and how to learn from it."""
+    from panda_hf.publishing.wording import plural
+
     lines = [
-        f"{summary.answers:,} answers ({summary.all_bad:,} all bad) of {summary.annotators} annotator(s) "
-        f"to {summary.clips:,} clips",
-        *(f"left out: {count:,} answer(s), {why}" for why, count in sorted(summary.left_out.items()) if count),
+        f"{plural(summary.answers, 'answer')} ({summary.all_bad:,} all bad) of "
+        f"{plural(summary.annotators, 'annotator')} to {plural(summary.clips, 'clip')}",
+        *(f"left out: {plural(count, 'answer')}, {why}" for why, count in sorted(summary.left_out.items()) if count),
     ]
     if summary.agreement is not None:
-        lines.append(f"agreement: {summary.agreement.share:.1%} of {summary.agreement.clips:,} pairs of answers")
+        lines.append(
+            f"agreement: {summary.agreement.share:.1%} of {plural(summary.agreement.clips, 'pair')} of answers"
+        )
     train = f"  panda-hf train selector {shlex.quote(str(summary.folder))} --out my-selector"
     return [*lines, f"wrote {summary.folder}; fine-tune a selector on it:", train]
 

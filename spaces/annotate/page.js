@@ -24,6 +24,12 @@ const address = (file) => {
   return start + (config.api_prefix || "/gradio_api") + "/file=" + file.split("/").map(encodeURIComponent).join("/");
 };
 
+const AWAY = "The server cannot be reached. Answer this clip again when it is back.";
+const refuse = (text) => {
+  say(text, true);
+  one(".pa-refused").textContent = view ? "" : text;
+};
+
 async function ask(name, asked) {
   if (busy) return null;
   busy = true;
@@ -31,10 +37,9 @@ async function ask(name, asked) {
   try {
     const found = await server[name](asked);
     if (found && !found.error) return found;
-    say(found ? found.error : "The server gave no answer.", true);
-    one(".pa-enter p").textContent = found ? found.error : "The server gave no answer.";
+    refuse(found ? found.error : AWAY);  // gradio gives nothing where it cannot reach the server
   } catch (error) {
-    say("The server cannot be reached. Nothing was saved; try again.", true);
+    refuse(AWAY);
   } finally {
     busy = false;
     root.classList.remove("pa-busy");

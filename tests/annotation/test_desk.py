@@ -84,7 +84,7 @@ def test_a_clip_whose_media_turns_out_to_be_broken_is_skipped_and_counted(tmp_pa
         seen.append(view.clip_id)
         view = desk.answer("Ada", view.clip_id, view.candidates, [0])
     assert sorted(seen) == ["film_0.0", "film_1.0"] and view.total == 2
-    assert desk.tasks.told_skipped() == "1 clip(s): media cannot be read"
+    assert desk.tasks.told_skipped() == "1 × media cannot be read"
 
 
 def test_after_other_captions_were_written_the_old_answer_does_not_show(tmp_path: Path) -> None:

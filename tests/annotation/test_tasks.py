@@ -47,12 +47,12 @@ def test_clips_that_cannot_be_judged_are_skipped_and_counted(tmp_path: Path) -> 
     tasks = Tasks.open(str(write_rows(out, rows)))
     assert tasks.clip_ids == ["film_0.0"]
     assert tasks.skipped == {TWICE: 1, NO_MEDIA: 3, FEW_CAPTIONS: 1, NO_ID: 1}
-    assert tasks.told_skipped().startswith("1 clip(s): clip_id twice, 1 clip(s): fewer than two captions")
+    assert tasks.told_skipped().startswith("1 × clip_id twice, 1 × fewer than two captions")
 
 
 def test_a_dataset_without_anything_to_judge_is_refused(tmp_path: Path) -> None:
     write_rows(tmp_path, [clip_row(0, captions(0))])
-    with pytest.raises(SourceError, match=r"1 clip\(s\): media not found"):
+    with pytest.raises(SourceError, match=r"1 × media not found"):
         Tasks.open(str(tmp_path))
     with pytest.raises(SourceError, match="split 'nonsense'"):
         Tasks.open(str(tmp_path), split="nonsense")

@@ -181,7 +181,7 @@ def test_three_people_thirty_clips_and_a_crash_in_the_middle(tmp_path: Path, bro
         person.answer(15, picks[name])
     server.kill()
     people["Ada"].page.keyboard.press("1")
-    people["Ada"].page.wait_for_function("document.querySelector('.pa-say').textContent.includes('Nothing was saved')")
+    people["Ada"].page.wait_for_function("document.querySelector('.pa-say').textContent.includes('cannot be reached')")
     server = Server(data, out, port, "--shared", "10")
     assert "45 answers so far" in server.said
     # Ada's window was open all the time; the others come back.
@@ -197,7 +197,7 @@ def test_three_people_thirty_clips_and_a_crash_in_the_middle(tmp_path: Path, bro
     assert {answer.chosen for answer in store.of("Ada").values()} == {(2,)}
     command = [sys.executable, "-m", "panda_hf", "annotate", str(data), "--out", str(out), "--export"]
     told = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    assert "90 answers (30 all bad) of 3 annotator(s)" in told and "agreement: 33.3% of 90" in told
+    assert "90 answers (30 all bad) of 3 annotators" in told and "agreement: 33.3% of 90" in told
     clips = AnnotatedClips(str(out / "dataset"), num_frames=2)
     assert len(clips) == 60 and clips[0].targets[2] == 1.0
 
