@@ -45,9 +45,10 @@ def captioning(
     from panda_hf.evaluation.references import benchmark_of, load_benchmark, references_of
     from panda_hf.evaluation.scoring import MetricChoice
     from panda_hf.evaluation.sources import captioner_of
-    from panda_hf.evaluation.writing import write_report
+    from panda_hf.evaluation.writing import check_out, write_report
 
     options.no_bars_of_libraries()
+    check_out(out)
     names = None if metrics is None else tuple(name.strip() for name in metrics.split(",") if name.strip())
     choice = MetricChoice(names, bert_score_model, bert_score_layer, clip_score_model)
     rows = load_benchmark(dataset, config, split)

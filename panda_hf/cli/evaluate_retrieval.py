@@ -40,9 +40,10 @@ def retrieval(
     from panda_hf.cli.evaluate_printing import print_retrieval
     from panda_hf.evaluation.references import Videos, benchmark_of, load_benchmark, references_of
     from panda_hf.evaluation.retrieval import evaluate_retrieval, queries_of
-    from panda_hf.evaluation.writing import write_report
+    from panda_hf.evaluation.writing import check_out, write_report
 
     options.no_bars_of_libraries()
+    check_out(out)
     if not model and not similarity:
         raise SourceError("nothing to evaluate: give --model MODEL or --similarity FILE")
     rows = load_benchmark(dataset, config, split)

@@ -32,9 +32,10 @@ def table3(
     from panda_hf.evaluation.references import benchmark_of, load_benchmark, references_of
     from panda_hf.evaluation.scoring import MetricChoice, encoder_at_hand
     from panda_hf.evaluation.sources import captioner_of
-    from panda_hf.evaluation.writing import write_report
+    from panda_hf.evaluation.writing import check_out, write_report
 
     options.no_bars_of_libraries()
+    check_out(out)
     dataset = _benchmark(out, films, seed)
     rows = load_benchmark(dataset)
     references = references_of(rows)

@@ -14,7 +14,7 @@ from huggingface_hub import EvalResult
 from huggingface_hub.repocard_data import eval_results_to_model_index
 
 from panda_hf import __version__
-from panda_hf.errors import SourceError
+from panda_hf.errors import OutputError, SourceError
 from panda_hf.evaluation.names import file_name
 from panda_hf.publishing.card_parts import write_text
 from panda_hf.running.naming import safe_file_name
@@ -96,8 +96,12 @@ def write_results(
         evaluations: one or more, of any models.
         out: the folder; made when it is missing.
         differences: comparisons of the models.
+
+    Raises:
+        OutputError: when the folder holds a ``results.json`` of something else.
     """
     folder = Path(out)
+    earlier = earlier_models(folder)
     folder.mkdir(parents=True, exist_ok=True)
     held = {
         "evaluations": [asdict(one) for one in evaluations],
@@ -105,11 +109,33 @@ def write_results(
     }
     write_text(folder / RESULTS, json.dumps(held, indent=2, ensure_ascii=False) + "\n")
     written = [folder / RESULTS, _write_index(evaluations, folder / MODEL_INDEX)]
-    models = list(dict.fromkeys(one.model for one in evaluations))
-    for model in models if len(models) > 1 else ():
-        path = folder / MODEL_INDEX.replace(".", f".{_own_name(model, models)}.")
-        written.append(_write_index([one for one in evaluations if one.model == model], path))
+    for model, name in _index_names([one.model for one in evaluations]).items():
+        written.append(_write_index([one for one in evaluations if one.model == model], folder / name))
+    for name in _index_names(earlier).values():
+        if folder / name not in written:
+            (folder / name).unlink(missing_ok=True)
     return written
+
+
+def earlier_models(folder: Path) -> list[str]:
+    """The models of an evaluation that was written into a folder before, whose files give way to the next one's.
+
+    Raises:
+        OutputError: when its ``results.json`` is of something else, or cannot be read.
+    """
+    path = folder / RESULTS
+    if not path.exists():
+        return []
+    try:
+        return [str(one["model"]) for one in json.loads(path.read_text(encoding="utf-8"))["evaluations"]]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise OutputError(f"{path} is there already and is not of an evaluation; give another --out") from error
+
+
+def _index_names(models: Sequence[str]) -> dict[str, str]:
+    """The file of each of several models, for its own card."""
+    names = list(dict.fromkeys(models))
+    return {one: MODEL_INDEX.replace(".", f".{_own_name(one, names)}.") for one in names} if len(names) > 1 else {}
 
 
 def _own_name(model: str, models: Sequence[str]) -> str:

@@ -152,6 +152,26 @@ def test_wrong_questions_are_one_line(dataset: Path, tmp_path: Path) -> None:
     assert "cannot load split 'train'" in error_of(run(*ask, "--predictions", file, "--split", "train"))
 
 
+def test_a_place_that_cannot_take_results_is_refused_before_any_work(dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "results.json").write_text("[]")
+    (tmp_path / "picture").mkdir()
+    (tmp_path / "picture" / "scores.png").write_text("x")
+    for out, said in (
+        ("file", "is a file; give another --out"),
+        ("file/under", "is a file; give another --out"),
+        ("theirs", "is not of an evaluation; give another --out"),
+        ("picture", "is not of an evaluation; give another --out"),
+    ):
+        for command in (["captioning", "-d", "nothing/there"], ["retrieval", "-d", "nothing/there"]):
+            assert said in error_of(run(*command, "-o", tmp_path / out))
+    table = runner.invoke(app, ["mini", "table3", "--out", str(tmp_path / "file")])
+    assert "is a file" in error_of(table)
+    assert (tmp_path / "theirs" / "results.json").read_text() == "[]"
+    assert (tmp_path / "picture" / "scores.png").read_text() == "x"
+
+
 def test_retrieval_tells_the_protocol_and_the_tie_rule(dataset: Path, tmp_path: Path) -> None:
     owners = [0, 0, 0, 1, 1, 2, 2, 3, 3]
     similarity = np.zeros((9, 4), dtype=np.float32)

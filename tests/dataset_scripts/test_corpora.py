@@ -63,8 +63,8 @@ def test_msrvtt_has_its_official_splits(msrvtt: Path) -> None:
     sizes = {split: len(loaded(msrvtt / "out", "full", split)) for split in ("train", "validation", "test")}
     assert sizes == {"train": 6513, "validation": 497, "test": 2990}
     row, said = loaded(msrvtt / "out", "full", "test")[0], [f"sentence {i} of 7010" for i in range(20)]
-    assert row == {"video_id": "video7010", "video": None, "captions": said,
-                   "category": "how-to", "url": "https://example.org/7010", "start": 3505.0, "end": 3515.0}  # fmt: skip
+    assert row == {"video_id": "video7010", "video": None, "captions": said, "category": "how-to",
+                   "url": "https://example.org/7010", "start": 3505.0, "end": 3515.0}  # fmt: skip
 
 
 def test_msrvtt_retrieval_splits_are_everyones(msrvtt: Path, shared: Path) -> None:

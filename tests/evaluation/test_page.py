@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image
 from panda_hf.errors import MissingColumnError, SourceError
 from panda_hf.evaluation.captioner import write_captions
 from panda_hf.evaluation.page import extremes, write_page
-from panda_hf.evaluation.plot import write_plot
+from panda_hf.evaluation.plot import figure_of, write_plot
 from panda_hf.evaluation.references import load_benchmark, references_of
 from panda_hf.evaluation.results import Benchmark, Evaluation, Score
 from panda_hf.evaluation.sources import captioner_of
@@ -43,6 +44,21 @@ def test_the_page_shows_frames_and_escapes_every_text(benchmark: Path, tmp_path:
     assert "mini &lt;b&gt;" in html and "\u202e" not in html
     with Image.open(plot) as picture:
         assert picture.size[0] > 300
+
+
+def test_the_picture_says_what_it_shows_and_every_line_is_an_interval_over_videos() -> None:
+    seeded = replace(evaluation("seeded"), scores={"cider": Score(value=0.9, low=0.8, high=0.95, spread=0.25)})
+    figure = figure_of([seeded, evaluation("plain")], ["cider"])
+    (axis,) = figure.axes
+    lines = [list(line.get_xdata()) for line in axis.lines]
+    assert lines == [pytest.approx(x) for x in ([80.0, 95.0], [90.0], [40.0, 60.0], [50.0])]
+    left, right = axis.get_xlim()
+    assert left < 40 - 5 and right > 95 + 5
+    assert figure.get_suptitle() == "mini <b>, full/test: 2 videos"
+    assert figure.get_supxlabel() == "Times 100; lines: 95 % intervals over the videos"
+    one = replace(evaluation("one video"), scores={"cider": Score(value=0.5)})
+    alone = figure_of([one])
+    assert alone.get_supxlabel() == "Times 100" and len(alone.axes[0].lines) == 1
 
 
 def test_a_captioner_is_shown_each_video_of_a_benchmark(benchmark: Path) -> None:

@@ -7,7 +7,7 @@ import yaml
 from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
-from panda_hf.errors import SourceError
+from panda_hf.errors import OutputError, SourceError
 from panda_hf.evaluation.results import Benchmark, Evaluation, Score, read_results, write_results
 from panda_hf.evaluation.tables import as_table
 
@@ -50,6 +50,18 @@ def test_each_of_several_models_has_an_index_for_its_own_card(tmp_path: Path) ->
     assert names == models
     whole = yaml.safe_load((tmp_path / "model-index.yml").read_text())["model-index"]
     assert [one["name"] for one in whole] == models
+
+
+def test_the_files_of_an_earlier_evaluation_give_way_and_those_of_others_stay(tmp_path: Path) -> None:
+    write_results([evaluation("a", 0.5), evaluation("b", 0.4)], tmp_path)
+    (tmp_path / "model-index.mine.yml").write_text("mine")
+    assert (tmp_path / "model-index.b.yml").exists()
+    write_results([evaluation("a", 0.5)], tmp_path)
+    assert {path.name for path in tmp_path.glob("*.yml")} == {"model-index.yml", "model-index.mine.yml"}
+    (tmp_path / "results.json").write_text('{"my": "thesis"}')
+    with pytest.raises(OutputError, match="results.json is there already and is not of an evaluation"):
+        write_results([evaluation("a", 0.5)], tmp_path)
+    assert (tmp_path / "results.json").read_text() == '{"my": "thesis"}'
 
 
 def test_the_hub_writes_back_the_card_that_it_read(tmp_path: Path) -> None:
