@@ -228,6 +228,12 @@ def train_on_candidates(
         The validation metrics after training: ``eval_picked``, ``eval_recall_at_1``, ``eval_loss``.
     """
     arguments.remove_unused_columns = False
+    # The loss divides by the temperature after the forward pass, where data-parallel training would call it unused.
+    arguments.ddp_find_unused_parameters = False
+    loss = loss or SelectorLoss()
+    if isinstance(model, UMTForVideoTextRetrieval) and not loss.matching:
+        model.fusion.requires_grad_(False)
+        model.itm_head.requires_grad_(False)
     trainer = kind(
         model=model,
         callbacks=list(callbacks),
@@ -236,7 +242,7 @@ def train_on_candidates(
         eval_dataset=validation,
         data_collator=SelectorCollator(processor, augment),
         eval_collator=SelectorCollator(processor),
-        selector_loss=loss or SelectorLoss(),
+        selector_loss=loss,
     )
     trainer.train(resume_from_checkpoint=last_state(Path(str(arguments.output_dir)), resume))
     return trainer.evaluate()
