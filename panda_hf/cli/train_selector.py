@@ -190,17 +190,18 @@ def selector(
         loss=loss_of(kind, other_clips, text_to_video, matching), num_frames=num_frames, crop=crop, flip=flip,
         resume=resume,
     )  # fmt: skip
-    _tell(out, train, validation, found)
+    _tell(out, kind, train, validation, found)
     leave_processes()
 
 
-def _tell(out: Path, train: list[Lines], validation: list[Lines], found: dict[str, float]) -> None:
+def _tell(out: Path, lesson: str, train: list[Lines], validation: list[Lines], found: dict[str, float]) -> None:
     from accelerate import PartialState
 
     if PartialState().is_main_process:
+        picked = f"picked as people do {found['eval_picked']:.1%}, " if lesson == "answers" else ""
         typer.echo(
-            f"{len(train):,} clips learned from, {len(validation):,} held out: picked {found['eval_picked']:.1%}, own "
-            f"caption first among all {found['eval_recall_at_1']:.1%}, loss {found['eval_loss']:.4f}\nwrote {out}"
+            f"{len(train):,} clips learned from, {len(validation):,} held out: {picked}own caption first among those of "
+            f"all {found['eval_recall_at_1']:.1%}, loss {found['eval_loss']:.4f}\nwrote {out}"
         )
 
 

@@ -13,7 +13,11 @@ from transformers import TrainerCallback
 
 COLUMNS = ("step", "epoch", "loss", "learning_rate", "grad_norm", "eval_loss", "eval_picked", "eval_recall_at_1")
 TABLE, PLOT = "curves.csv", "curves.png"
-_PANELS = (("loss", "training loss"), ("eval_loss", "held-out loss"), ("eval_picked", "picked as people do"))
+_LOSSES = (("loss", "training loss"), ("eval_loss", "held-out loss"))
+_SHARES = {
+    "eval_picked": "held out: picked as people do",
+    "eval_recall_at_1": "held out: own caption first among all",
+}
 
 
 class CurveWriter(TrainerCallback):
@@ -22,8 +26,9 @@ class CurveWriter(TrainerCallback):
     The table is made from the state that ``Trainer`` saves and resumes, so an interrupted run leaves no gap.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, share: str = "eval_picked") -> None:
+        """Take the folder, and the share that the picture shows: ``eval_picked`` or ``eval_recall_at_1``."""
+        self.folder, self.share = folder, share
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Write the table."""
@@ -34,7 +39,7 @@ class CurveWriter(TrainerCallback):
         """Write table and picture."""
         if state.is_world_process_zero:
             write_curves(state.log_history, self.folder)
-            plot_curves(state.log_history, self.folder)
+            plot_curves(state.log_history, self.folder, self.share)
 
 
 def write_curves(history: Sequence[Mapping[str, Any]], folder: Path) -> Path:
@@ -53,8 +58,8 @@ def write_curves(history: Sequence[Mapping[str, Any]], folder: Path) -> Path:
     return path
 
 
-def plot_curves(history: Sequence[Mapping[str, Any]], folder: Path) -> Path | None:
-    """Draw losses and the held-out share; ``None`` where matplotlib is not installed."""
+def plot_curves(history: Sequence[Mapping[str, Any]], folder: Path, share: str = "eval_picked") -> Path | None:
+    """Draw losses and a held-out share; ``None`` where matplotlib is not installed."""
     if importlib.util.find_spec("matplotlib") is None:
         return None
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -62,7 +67,8 @@ def plot_curves(history: Sequence[Mapping[str, Any]], folder: Path) -> Path | No
 
     figure = Figure(figsize=(10.5, 3.2), layout="constrained")
     FigureCanvasAgg(figure)
-    for axis, (name, title) in zip(figure.subplots(1, len(_PANELS)), _PANELS, strict=True):
+    panels = (*_LOSSES, (share, _SHARES[share]))
+    for axis, (name, title) in zip(figure.subplots(1, len(panels)), panels, strict=True):
         points = [(entry["step"], entry[name]) for entry in history if name in entry]
         axis.plot(*zip(*points, strict=True), color="#2a62b8", linewidth=1.5) if points else axis.set_visible(False)
         axis.set_title(title, fontsize=10, loc="left")

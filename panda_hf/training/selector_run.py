@@ -92,7 +92,7 @@ def train_selector_on(
         loss=loss or (SelectorLoss() if lesson == "answers" else PAIRS_LOSS),
         augment=None if crop is None else RandomCrop(processor.image_size, crop, flip),
         resume=resume,
-        callbacks=[CurveWriter(out)],
+        callbacks=[CurveWriter(out, "eval_picked" if lesson == "answers" else "eval_recall_at_1")],
         kind=SelectorTrainer if lesson == "answers" else PairsTrainer,
     )
     if process.is_main_process:

@@ -110,6 +110,17 @@ def test_frames_come_from_packs_and_from_videos(tmp_path):
         frames.require(["film.0", "gone.0"])
 
 
+def test_a_clip_that_is_a_file_of_its_own_is_seen_whole(tmp_path):
+    film = write_film(tmp_path / "film.mp4", shots=2, seconds=3.0)
+    held = {"clip_id": "film.0", "clip": {"path": "clip.mp4", "bytes": film.read_bytes()}}
+    rows = Dataset.from_list([held]).cast_column("clip", schema.VIDEO)
+    seen = ClipFrames([rows])("film.0", 4)
+    corners = [frame[5, 5].astype(int) for frame in seen]
+    # Two frames of each shot, which have different backgrounds.
+    assert np.abs(corners[0] - corners[1]).max() < 12 and np.abs(corners[2] - corners[3]).max() < 12
+    assert np.abs(corners[1] - corners[2]).max() > 12
+
+
 def test_pairs_are_gathered_by_clip():
     first = Dataset.from_dict({"clip_id": ["a", "b", "a"], "caption": ["x", None, "y"]})
     second = Dataset.from_dict({"clip_id": ["a", "c"], "captions": [["x", "z"], [" "]]})

@@ -47,7 +47,7 @@ def run(*arguments: object) -> str:
 def test_fine_tuning_on_answers_learns_to_pick(start: Path, tmp_path: Path) -> None:
     answers = write(tmp_path / "answers.parquet", 60, people=2)
     said = run(answers, "--from", start, "--out", tmp_path / "out", "--steps", 80, "--held-out", 0.2, *FAST)
-    picked = float(re.search(r"picked ([\d.]+)%", said)[1])
+    picked = float(re.search(r"picked as people do ([\d.]+)%", said)[1])
     assert picked >= 90
     scorer = load_scorer(str(tmp_path / "out"), None, None, None, head=True)
     right = [int(np.argmax(scorer(coloured(i, 5), ["a red ball", "a blue ball", "a green ball"]))) for i in range(6)]
