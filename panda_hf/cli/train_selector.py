@@ -200,8 +200,8 @@ def _tell(out: Path, lesson: str, train: list[Lines], validation: list[Lines], f
     if PartialState().is_main_process:
         picked = f"picked as people do {found['eval_picked']:.1%}, " if lesson == "answers" else ""
         typer.echo(
-            f"{len(train):,} clips learned from, {len(validation):,} held out: {picked}own caption first among those of "
-            f"all {found['eval_recall_at_1']:.1%}, loss {found['eval_loss']:.4f}\nwrote {out}"
+            f"{len(train):,} clips learned from, {len(validation):,} held out: {picked}own caption first among those "
+            f"of all {found['eval_recall_at_1']:.1%}, loss {found['eval_loss']:.4f}\nwrote {out}"
         )
 
 

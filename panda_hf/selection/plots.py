@@ -17,20 +17,22 @@ def plot_rates(rates: Mapping[str, Mapping[str, float]], path: str | os.PathLike
     """Bars of selective rates, one group per teacher and one colour per chooser.
 
     Args:
-        rates: by chooser and teacher, from ``measures.selective_rates``; at least one.
+        rates: by chooser and teacher, from ``measures.selective_rates``; at least one. The first six are drawn, so
+            that single annotators are left out before all of them together are.
         path: of the PNG file.
     """
-    teachers = list(next(iter(rates.values())))
+    shown = list(rates.items())[: len(_COLOURS)]
+    teachers = list(shown[0][1])
     figure = _figure((max(5.0, 1.3 * len(teachers)) + 2, 3.8))
     axis = figure.subplots()
-    width = 0.8 / len(rates)
-    for number, (chooser, shares) in enumerate(rates.items()):
-        places = [i + (number - (len(rates) - 1) / 2) * width for i in range(len(teachers))]
+    width = 0.8 / len(shown)
+    for number, (chooser, shares) in enumerate(shown):
+        places = [i + (number - (len(shown) - 1) / 2) * width for i in range(len(teachers))]
         heights = [100 * shares[teacher] for teacher in teachers]
-        axis.bar(places, heights, width * 0.92, color=_COLOURS[number % len(_COLOURS)], label=_plain(chooser))
+        axis.bar(places, heights, width * 0.92, color=_COLOURS[number], label=_plain(chooser))
     axis.set_xticks(range(len(teachers)), [_plain(name) for name in teachers], rotation=25, ha="right")
     axis.set_title("share of clips whose chosen caption is this teacher's, %", fontsize=10, color=_INK, loc="left")
-    axis.legend(fontsize=8, frameon=False)
+    figure.legend(fontsize=8, frameon=False, loc="outside right upper")
     return _saved(figure, axis, path)
 
 
