@@ -49,6 +49,8 @@ def captioning(
 
     options.no_bars_of_libraries()
     check_out(out)
+    if seeds and not model:
+        raise SourceError("--seeds draws captions of a --model; files of drawn captions: NAME=FILE once per seed")
     names = None if metrics is None else tuple(name.strip() for name in metrics.split(",") if name.strip())
     choice = MetricChoice(names, bert_score_model, bert_score_layer, clip_score_model)
     rows = load_benchmark(dataset, config, split)

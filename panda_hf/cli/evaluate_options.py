@@ -29,6 +29,13 @@ class Ties(StrEnum):
     pessimistic = "pessimistic"
 
 
+class VideoToText(StrEnum):
+    """Among which texts the best text of a video is ranked."""
+
+    captions = "captions"
+    videos = "videos"
+
+
 class Texts(StrEnum):
     """Which captions of a video ask."""
 
@@ -140,6 +147,13 @@ TextChoice = Annotated[
     Texts, typer.Option(help="Which captions of a video ask: all, the first, or all joined to one paragraph.")
 ]
 TieRule = Annotated[Ties, typer.Option(help="The place of a video that is level with others.")]
+BackwardRule = Annotated[
+    VideoToText,
+    typer.Option(
+        help="Video to text: rank a video's best text among all texts of other videos (captions: frozen-in-time, "
+        "UMT), or among the best text of each other video (videos: CLIP4Clip)."
+    ),
+]
 Rerank = Annotated[
     int | None,
     typer.Option(

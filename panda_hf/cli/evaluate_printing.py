@@ -26,7 +26,7 @@ def print_captioning(report: Report, written: Sequence[Path]) -> None:
     hidden = [metric for metric in metrics_of(report.evaluations) if metric not in COMPARED]
     on = report.evaluations[0].benchmark
     _print_scores(report, f"{_where(report)}: {on.videos:,} videos, {on.references:,} references", shown)
-    typer.echo("Times 100; in brackets 95 % intervals over the videos, after ± the standard deviation over seeds.")
+    typer.echo(f"Times 100{_additions(report)}.")
     if hidden:
         typer.echo(f"{', '.join(hidden)}: in {written[0].name}")
     _print_differences(report)
@@ -48,7 +48,12 @@ def print_retrieval(report: Report, written: Sequence[Path]) -> None:
         metrics = [metric for metric in METRICS if metric.startswith(direction)]
         title = f"{_where(report)}: {first.settings['queries']}" if direction == "t2v" else None
         _print_scores(report, title, metrics)
-    typer.echo(f"Ties: {ties}. Recall times 100; in brackets 95 % intervals over the videos.")
+    backward = {
+        "captions": "a video's best text is ranked among all texts of other videos",
+        "videos": "a video's best text is ranked among the best text of each other video (CLIP4Clip)",
+    }[first.settings["video_to_text"]]
+    typer.echo(f"Ties: {ties}. V2T: {backward}.")
+    typer.echo(f"Recall times 100{_additions(report)}.")
     _print_differences(report)
     _print_end(report, written)
 
@@ -56,6 +61,15 @@ def print_retrieval(report: Report, written: Sequence[Path]) -> None:
 def _where(report: Report) -> str:
     on = report.evaluations[0].benchmark
     return f"{on.name}, {on.split if on.config is None else f'{on.config}/{on.split}'}"
+
+
+def _additions(report: Report) -> str:
+    """What stands beside the figures of a table, where it does: of one video there is no interval."""
+    scores = [score for one in report.evaluations for score in one.scores.values()]
+    brackets = any(score.low is not None and score.spread is None for score in scores)
+    said = ["in brackets 95 % intervals over the videos"] if brackets else []
+    said += ["after ± the standard deviation over seeds"] if any(score.spread is not None for score in scores) else []
+    return "".join(f"; {part}" for part in said)
 
 
 def _print_scores(report: Report, title: str | None, metrics: Sequence[str]) -> None:

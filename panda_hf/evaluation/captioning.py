@@ -21,6 +21,10 @@ from panda_hf.video import probe, sample_frames
 TASK = "video-captioning"
 CLIP_FRAMES = 8
 """Frames of a video that ``clip_score`` looks at."""
+ONE_VIDEO = (
+    "with one video there are no intervals, and CIDEr is 0 whatever the caption: it weighs words by how few of the "
+    "videos have them"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,23 +106,27 @@ def _evaluation(
 def _samples(
     name: str, matched: Matched, measured: Mapping[str, Measured], videos: Mapping[str, Any], count: int
 ) -> Extremes:
-    metric = next((metric for metric in ("cider", *COMPARED) if metric in measured), None)
-    one = measured[metric] if metric is not None else None
-    scores = one.per_item if one is not None and one.per_item is not None else np.zeros(len(matched.ids))
+    known = {
+        metric: items.tolist()
+        for metric in ("cider", "rouge_l", *COMPARED)
+        if metric in measured and (items := measured[metric].per_item) is not None
+    }
+    (metric, scores), *others = known.items() or [("order", [0.0] * len(matched.ids))]
     return extremes(
         name,
-        metric or "order",
+        metric,
         matched.ids,
         matched.predictions,
         matched.references,
-        scores.tolist(),
+        scores,
         videos,
         count=count,
+        then=others[0] if others else None,
     )
 
 
 def _notes(evaluations: Sequence[Evaluation]) -> list[str]:
-    notes = []
+    notes = [ONE_VIDEO] if evaluations[0].benchmark.videos == 1 else []
     for one in evaluations:
         if one.missing:
             notes.append(

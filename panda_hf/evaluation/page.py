@@ -53,6 +53,10 @@ class Extremes:
     worst: tuple[Sample, ...]
     printed: float = 100.0
     """What the page multiplies scores by."""
+    level: int = 0
+    """How many videos have the lowest score."""
+    then: str | None = None
+    """The metric that orders what is level."""
 
 
 def extremes(
@@ -65,8 +69,9 @@ def extremes(
     videos: Mapping[str, Any],
     *,
     count: int = 6,
+    then: tuple[str, Sequence[float]] | None = None,
 ) -> Extremes:
-    """The ``count`` videos of highest and of lowest score; ties in the order of the benchmark.
+    """The ``count`` videos of highest and of lowest score; what is level by ``then``, at last in their order.
 
     Args:
         model: whose captions.
@@ -77,8 +82,10 @@ def extremes(
         scores: one figure per video.
         videos: a video reference by id, where there is one.
         count: how many of each.
+        then: another metric and its figures, one per video.
     """
-    order = np.argsort(-np.asarray(scores, dtype=float), kind="stable")
+    values = np.asarray(scores, dtype=float)
+    order = np.lexsort((-np.asarray(then[1] if then is not None else values, dtype=float), -values))
     half = min(count, -(-len(order) // 2))
 
     def shown(i: int) -> Sample:
@@ -91,7 +98,14 @@ def extremes(
         )
 
     worst = order[::-1][: min(count, len(order) - half)]
-    return Extremes(model=model, metric=metric, best=tuple(map(shown, order[:half])), worst=tuple(map(shown, worst)))
+    return Extremes(
+        model=model,
+        metric=metric,
+        best=tuple(map(shown, order[:half])),
+        worst=tuple(map(shown, worst)),
+        level=int((values == values.min()).sum()) if len(values) else 0,
+        then=then[0] if then is not None else None,
+    )
 
 
 def write_page(
@@ -115,7 +129,8 @@ def write_page(
     environment.filters.update(clean=wording.clean, number="{:,}".format, label=tables.label, p=tables.p_value)
     html = environment.get_template("samples.html.j2").render(
         evaluations=evaluations,
-        metrics=tables.metrics_of(evaluations),
+        groups=_groups(tables.metrics_of(evaluations)),
+        intervals=any(score.low is not None for one in evaluations for score in one.scores.values()),
         differences={(one.model, one.other, one.metric): one for one in differences},
         pairs=list(dict.fromkeys((one.model, one.other) for one in differences)),
         compared=list(dict.fromkeys(one.metric for one in differences)),
@@ -131,6 +146,13 @@ def write_page(
     unfinished.write_text(html, encoding="utf-8", errors="replace")
     os.replace(unfinished, path)
     return path
+
+
+def _groups(metrics: Sequence[str]) -> list[list[str]]:
+    """Metrics by table: the two directions of retrieval are too wide for one."""
+    parts = [[one for one in metrics if one.startswith(direction)] for direction in ("t2v_", "v2t_")]
+    rest = [one for one in metrics if not one.startswith(("t2v_", "v2t_"))]
+    return [part for part in (rest, *parts) if part]
 
 
 def strip(video: Any) -> str | None:

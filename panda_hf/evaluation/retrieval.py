@@ -27,6 +27,8 @@ METRICS = tuple(
 COMPARED = ("t2v_R@1", "t2v_R@5", "t2v_R@10", "v2t_R@1", "v2t_R@5", "v2t_R@10")
 
 Ties = Literal["average", "optimistic", "pessimistic"]
+VideoToText = Literal["captions", "videos"]
+"""A video's best text is ranked among all texts of other videos, or among the best text of each (CLIP4Clip)."""
 TextChoice = Literal["all", "first", "joined"]
 """Every caption of a video is a query; only its first; or all joined to one paragraph."""
 Missing = Literal["error", "drop"]
@@ -90,6 +92,7 @@ def evaluate_retrieval(
     matrices: Sequence[Matrix],
     *,
     ties: Ties = "average",
+    video_to_text: VideoToText = "captions",
     missing: Missing = "error",
     videos: Mapping[str, Any] | None = None,
     samples: int = 6,
@@ -103,6 +106,7 @@ def evaluate_retrieval(
         benchmark: its name for the results.
         matrices: models with names that differ.
         ties: the place of a video that is level with others; see the card of ``retrieval_recall``.
+        video_to_text: among which texts a video's best one is ranked.
         missing: a video that a model has no column for is an error, or left out with its texts, and counted.
         videos: a video reference by id, for the pictures of the page.
         samples: how many best and worst texts of each model are shown.
@@ -111,9 +115,10 @@ def evaluate_retrieval(
         SourceError: for a matrix of another shape, and for missing videos unless ``missing`` is ``"drop"``.
     """
     kept = _kept(queries, matrices, missing)
-    found = {one.name: _ranked(_restricted(one, queries, kept), kept, ties) for one in matrices}
+    found = {one.name: _ranked(_restricted(one, queries, kept), kept, ties, video_to_text) for one in matrices}
     dropped = len(queries.ids) - len(kept.ids)
     measured = {name: one.measured for name, one in found.items()}
+    said = {"ties": ties, "video_to_text": video_to_text, "texts": queries.choice, "queries": kept.protocol}
     evaluations = tuple(
         Evaluation(
             model=one.name,
@@ -121,7 +126,7 @@ def evaluate_retrieval(
             benchmark=benchmark,
             scores=_scores(found[one.name]),
             missing=dropped,
-            settings={**one.settings, "ties": ties, "texts": queries.choice, "queries": kept.protocol},
+            settings={**one.settings, **said},
         )
         for one in matrices
     )
@@ -181,12 +186,17 @@ def _restricted(one: Matrix, queries: Queries, kept: Queries) -> list[np.ndarray
     return [matrix[wanted] for matrix in (one.similarity, one.backward) if matrix is not None]
 
 
-def _ranked(similarities: list[np.ndarray], queries: Queries, ties: Ties) -> _Ranked:
+def _ranked(similarities: list[np.ndarray], queries: Queries, ties: Ties, video_to_text: VideoToText) -> _Ranked:
     raw: dict[str, Any] = {}
     for similarity, directions in zip(similarities, ("", "v2t_"), strict=False):
         try:
             told = metric_module("retrieval_recall").compute(
-                predictions=similarity, references=queries.owners, ties=ties, ks=CUT_OFFS, per_item=True
+                predictions=similarity,
+                references=queries.owners,
+                ties=ties,
+                video_to_text=video_to_text,
+                ks=CUT_OFFS,
+                per_item=True,
             )
         except ValueError as error:
             raise SourceError(str(error)) from error

@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from panda_hf.cli import app
 from panda_hf.corpora import CorpusSummary, Entry, write_corpus
+from panda_hf.errors import SourceError
 
 pytest.importorskip("evaluate")
 
@@ -32,13 +33,17 @@ HOSTILE = '<img src=x onerror="alert(1)"> \x1b[31mred\x1b[0m \u202eevil'
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("corpus") / "tiny-vtt"
+    return corpus(tmp_path_factory.mktemp("corpus") / "tiny-vtt", CAPTIONS)
+
+
+def corpus(folder: Path, captions: dict[str, tuple[str, ...]]) -> Path:
+    """A benchmark without videos."""
 
     def card(done: CorpusSummary) -> str:
         config = {"config_name": "full", "data_files": [{"split": "test", "path": "full/test.parquet"}]}
         return f"---\n{yaml.safe_dump({'configs': [config]})}---\n"
 
-    entries = [Entry(video_id=name, captions=said) for name, said in CAPTIONS.items()]
+    entries = [Entry(video_id=name, captions=said) for name, said in captions.items()]
     write_corpus({"full": {"test": entries}}, folder, card=card)
     return folder
 
@@ -126,6 +131,29 @@ def test_models_are_compared_and_seeds_spread(dataset: Path, tmp_path: Path) -> 
     assert "bad − drawn" in result.stdout and "-75.00 [" in result.stdout
 
 
+def test_of_one_video_no_interval_is_promised_and_a_cider_of_0_is_explained(tmp_path: Path) -> None:
+    one = corpus(tmp_path / "single", {"v1": CAPTIONS["v1"]})
+    file = predictions(tmp_path / "p.json", GOOD)
+    result = run("captioning", "-d", one, "--predictions", file, "-o", tmp_path / "out", "--metrics", "cider,rouge_l")
+    assert result.exit_code == 0, result.output
+    assert "Times 100." in result.stdout and "in brackets" not in result.stdout and "±" not in result.stdout
+    assert "with one video there are no intervals, and CIDEr is 0 whatever the caption" in result.stderr
+    assert "in brackets" not in (tmp_path / "out" / "samples.html").read_text()
+
+
+def test_settings_of_sampling_reach_the_captioner(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {}
+
+    def note(given: str, **settings: object) -> None:
+        asked.update(settings, given=given)
+        raise SourceError("seen")
+
+    monkeypatch.setattr("panda_hf.evaluation.sources.captioner_of", note)
+    command = ("captioning", "-d", dataset, "--model", "m", "--seeds", "3,1", "--batch-size", "5")
+    assert "seen" in error_of(run(*command, "--temperature", "0.7", "--top-p", "0.8"))
+    assert asked == {"given": "m", "seeds": (3, 1), "temperature": 0.7, "top_p": 0.8, "batch_size": 5}
+
+
 def test_hostile_captions_stay_text_in_page_and_terminal(dataset: Path, tmp_path: Path) -> None:
     file = predictions(tmp_path / "p.json", {**GOOD, "v1": HOSTILE})
     result = run("captioning", "-d", dataset, "--predictions", f"<b>|\x1b[31m={file}", "-o", tmp_path / "out",
@@ -144,7 +172,8 @@ def test_wrong_questions_are_one_line(dataset: Path, tmp_path: Path) -> None:
     ask = ("captioning", "-d", dataset)
     assert "give --predictions FILE or --model MODEL" in error_of(run(*ask))
     assert "there is no metric ['spice']" in error_of(run(*ask, "--predictions", file, "--metrics", "spice"))
-    assert "expected different whole numbers" in error_of(run(*ask, "--predictions", file, "--seeds", "0,x"))
+    assert "expected different whole numbers" in error_of(run(*ask, "--model", "m", "--seeds", "0,x"))
+    assert "--seeds draws captions of a --model" in error_of(run(*ask, "--predictions", file, "--seeds", "0,1"))
     assert "NAME=p" in error_of(run(*ask, "--predictions", file, "--predictions", file))
     assert "none of the benchmark's rows has a readable video" in error_of(
         run(*ask, "--model", "mini/image", "-o", tmp_path / "out")
@@ -195,6 +224,24 @@ def test_retrieval_tells_the_protocol_and_the_tie_rule(dataset: Path, tmp_path: 
     assert "asks for 9 texts x 4 videos" in error_of(
         run(*ask, "--similarity", tmp_path / "flat.npz", "--key", "other")
     )
+
+
+def test_video_to_text_ranks_among_all_texts_or_among_the_best_of_each_video(dataset: Path, tmp_path: Path) -> None:
+    similarity = np.zeros((9, 4), dtype=np.float32)
+    similarity[np.arange(9), [0, 0, 0, 1, 1, 2, 2, 3, 3]] = 0.8
+    similarity[3:5, 0] = 0.9  # both texts of the second video are nearer to the first than its own
+    np.save(tmp_path / "s.npy", similarity)
+    ask = ("retrieval", "-d", dataset, "-o", tmp_path / "out", "--similarity", tmp_path / "s.npy")
+    for rule, mean_rank, said in (
+        ("captions", (3 + 1 + 1 + 1) / 4, "among all texts of other videos"),
+        ("videos", (2 + 1 + 1 + 1) / 4, "among the best text of each other video (CLIP4Clip)"),
+    ):
+        result = run(*ask, *(() if rule == "captions" else ("--video-to-text", rule)))
+        assert result.exit_code == 0, result.output
+        assert f"V2T: a video's best text is ranked {said}." in result.stdout
+        (one,) = json.loads((tmp_path / "out" / "results.json").read_text())["evaluations"]
+        assert one["scores"]["v2t_mean_rank"]["value"] == mean_rank
+        assert one["settings"]["video_to_text"] == rule
 
 
 def test_table_3_of_the_miniature_is_one_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,42 @@ def test_other_settings_are_captioned_anew(benchmark: Path, tmp_path: Path, seen
     write_captions(rows, [captioner_of("mini/image")], folder=tmp_path, num_frames=4)
     write_captions(rows.select(range(2)), [captioner_of("mini/image")], folder=tmp_path)
     assert len(seen) == 2 * len(rows) + 2
+
+
+def test_a_model_that_was_trained_further_captions_anew(benchmark: Path, tmp_path: Path, seen: list[str]) -> None:
+    checkpoint = shutil.copytree(mini_folder() / "image", tmp_path / "student")
+    rows = load_benchmark(benchmark).select(range(2))
+
+    def caption() -> None:
+        write_captions(rows, [captioner_of(str(checkpoint))], folder=tmp_path / "kept")
+
+    caption()
+    caption()
+    assert len(seen) == 2
+    weights = checkpoint / "model.safetensors"
+    os.utime(weights, ns=(1, weights.stat().st_mtime_ns + 1))
+    caption()
+    assert len(seen) == 4 and len(list((tmp_path / "kept").iterdir())) == 2
+
+
+def test_a_run_that_was_killed_goes_on_where_it_was(
+    benchmark: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = load_benchmark(benchmark).select(range(6))
+    transform, shown = Caption.transform, []
+
+    def killed(self: Caption, batch: Any, rank: int | None) -> Any:
+        if len(shown) == 5:
+            raise KeyboardInterrupt
+        shown.extend(batch["clip_id"])
+        return transform(self, batch, rank)
+
+    monkeypatch.setattr(Caption, "transform", killed)
+    monkeypatch.setattr(Caption, "rows_at_once", 1)
+    with pytest.raises(KeyboardInterrupt):
+        write_captions(rows, [captioner_of("mini/image")], folder=tmp_path)
+    (kept,) = tmp_path.glob("*.json")
+    assert list(json.loads(kept.read_text())) == rows["video_id"][:4]
 
 
 def test_a_seed_draws_the_same_whatever_the_batch_and_seeds_draw_differently(benchmark: Path) -> None:

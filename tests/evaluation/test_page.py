@@ -32,15 +32,43 @@ def test_best_and_worst_are_the_ends_of_the_scores() -> None:
     assert (len(few.best), len(few.worst)) == (1, 0)
 
 
+def test_what_is_level_is_ordered_by_a_second_metric_and_counted(tmp_path: Path) -> None:
+    shown = extremes("m", "cider", list("abcde"), ["x"] * 5, [("r",)] * 5, [0.0, 0.9, 0.0, 0.0, 0.5], {}, count=2,
+                     then=("rouge_l", [0.2, 0.9, 0.0, 0.3, 0.1]))  # fmt: skip
+    assert [sample.video_id for sample in shown.worst] == ["c", "a"]
+    html = write_page([evaluation("m")], [shown], None, tmp_path).read_text()
+    assert "3 share the lowest score; shown are those of lowest ROUGE-L." in html
+    assert "What the model gets right." in html
+    nothing = extremes("m", "cider", ["a", "b"], ["x"] * 2, [("r",)] * 2, [0.0, 0.0], {})
+    html = write_page([evaluation("m")], [nothing], None, tmp_path).read_text()
+    assert "No caption scored above 0." in html and "What the model gets right." not in html
+
+
+def test_each_direction_of_retrieval_has_a_table_of_its_own(tmp_path: Path) -> None:
+    scores = {metric: Score(value=0.5) for metric in ("t2v_R@1", "t2v_mean_rank", "v2t_R@1", "v2t_mean_rank")}
+    one = replace(evaluation("m"), task="video-text-retrieval", scores=scores,
+                  settings={"ties": "average", "video_to_text": "videos"})  # fmt: skip
+    html = write_page([one], [], None, tmp_path).read_text()
+    heads = [head.split("</thead>")[0] for head in html.split("<thead>")[1:]]
+    assert [("T2V" in head, "V2T" in head, head.count("<th")) for head in heads] == [
+        (True, False, 3),
+        (False, True, 3),
+    ]
+    assert "a video's best text is ranked among the best text of each other video" in html
+    assert "in brackets" not in html
+
+
 def test_the_page_shows_frames_and_escapes_every_text(benchmark: Path, tmp_path: Path) -> None:
     rows = load_benchmark(benchmark)
     videos = dict(zip(rows["video_id"], rows["video"], strict=True))
     ids = list(rows["video_id"][:2])
+    videos[HOSTILE] = videos.pop(ids[0])
+    ids[0] = HOSTILE
     shown = extremes(HOSTILE, "cider", ids, [HOSTILE, "b"], [(HOSTILE,), ("r",)], [0.9, 0.1], videos)
     plot = write_plot([evaluation("one"), evaluation("two")], tmp_path)
     html = write_page([evaluation(HOSTILE)], [shown], plot, tmp_path).read_text()
     assert html.count("data:image/jpeg;base64,") == 2 and html.count("data:image/png;base64,") == 1
-    assert "<script" not in html and "&lt;script&gt;alert(1)" in html
+    assert "<script" not in html and "<code>&lt;script&gt;alert(1)&lt;/script&gt; &amp; a" in html
     assert "mini &lt;b&gt;" in html and "\u202e" not in html
     with Image.open(plot) as picture:
         assert picture.size[0] > 300

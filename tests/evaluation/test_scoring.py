@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from panda_hf.errors import SourceError
-from panda_hf.evaluation.predictions import Matched, match, read_predictions
+from panda_hf.evaluation.prediction_files import read_predictions
+from panda_hf.evaluation.predictions import Matched, match
 from panda_hf.evaluation.scoring import MetricChoice, Scorer, metric_folder
 
 pytest.importorskip("evaluate")

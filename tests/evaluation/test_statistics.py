@@ -46,6 +46,21 @@ def test_a_corpus_metric_can_be_exchanged_too() -> None:
     assert approximate_randomisation(a, b, lambda sums: sums[:, 0] / sums[:, 1]) == 2 / 4
 
 
+def test_the_size_of_a_block_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    few, many = np.random.default_rng(3).random((2, 5)), np.random.default_rng(4).random((2, 30))
+
+    def found() -> list[float]:
+        exact = [approximate_randomisation([1.0, 2.0, 3.0], [0.0, 1.0, 2.0]), approximate_randomisation(*few)]
+        drawn = bootstrap_interval(many[0], resamples=50)
+        return [*exact, approximate_randomisation(*many, resamples=50), drawn.low, drawn.high]
+
+    whole = found()
+    for block in (6, 40, 100):
+        monkeypatch.setattr("panda_hf.evaluation.statistics._BLOCK", block)
+        assert found() == pytest.approx(whole)
+    assert whole[0] == 2 / 8
+
+
 def test_two_equal_systems_do_not_differ_and_a_better_one_does() -> None:
     values = np.random.default_rng(2).random(100)
     assert paired_bootstrap(values, values).p_value == 1.0
