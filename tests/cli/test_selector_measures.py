@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from panda_hf.cli import app
 from panda_hf.models.umt import UMTForVideoTextRetrieval
 from panda_hf.selection.scorer import load_scorer
-from tests.models.umt_sizes import tiny_config, tiny_processor
+from tests.models.umt_sizes import tiny_config, tiny_model, tiny_processor
 from tests.selection.answered import coloured, rows_of, table
 
 COUNT = 24
@@ -72,7 +72,8 @@ def test_the_head_can_be_measured_and_a_selector_without_one_is_refused(
     selector: Path, answers: Path, tmp_path: Path
 ) -> None:
     assert run("measure", answers, "--selector", selector, "--rerank", "--out", tmp_path).exit_code == 0
-    refused = run("measure", answers, "--selector", "mini/selector", "--rerank", "--out", tmp_path)
+    tiny_model().save_pretrained(tmp_path / "towers")
+    refused = run("measure", answers, "--selector", tmp_path / "towers", "--rerank", "--out", tmp_path)
     assert refused.exit_code == 1 and "without matching head" in refused.stderr
 
 

@@ -17,7 +17,7 @@ from panda_hf.evaluation.results import Benchmark
 from panda_hf.evaluation.retrieval import Matrix, evaluate_retrieval, queries_of
 from panda_hf.evaluation.retrieval_rerank import load_reranker, two_steps
 from panda_hf.models.umt import UMTForVideoTextRetrieval, UMTProcessor
-from tests.models.umt_sizes import tiny_config, tiny_processor
+from tests.models.umt_sizes import tiny_config, tiny_model, tiny_processor
 
 ON = Benchmark(name="films", config=None, split="test", videos=1, references=1)
 NEAREST = 3
@@ -107,11 +107,12 @@ def test_each_direction_has_its_own_matrix() -> None:
     assert (scores["t2v_R@1"].value, scores["v2t_R@1"].value) == (1.0, 0.0)
 
 
-def test_models_that_cannot_re_rank_are_refused_before_any_work(clip: Path) -> None:
+def test_models_that_cannot_re_rank_are_refused_before_any_work(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no matching head"):
         load_reranker(str(clip))
     with pytest.raises(CheckpointError, match="without matching head"):
-        load_reranker("mini/selector")
+        tiny_model().save_pretrained(tmp_path)
+        load_reranker(str(tmp_path))
 
 
 def test_the_command_prints_both_steps(umt: Path, benchmark: Path, tmp_path: Path) -> None:

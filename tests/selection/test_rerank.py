@@ -108,8 +108,9 @@ def test_below_the_threshold_a_clip_is_set_aside_and_keeps_its_candidates(whole)
     assert "filtered" not in apply(_dataset(), Select(teachers=TEACHERS, selector=whole)).column_names
 
 
-def test_re_ranking_without_a_head_is_refused_before_any_work():
-    stage = Select(teachers=TEACHERS, selector="mini/selector", rerank="all")
+def test_re_ranking_without_a_head_is_refused_before_any_work(tmp_path):
+    tiny_model().save_pretrained(tmp_path)
+    stage = Select(teachers=TEACHERS, selector=str(tmp_path), rerank="all")
     with pytest.raises(CheckpointError, match="UMTModel without matching head"):
         apply(_dataset().to_iterable_dataset(), stage)  # lazy: nothing has run when this raises
     with pytest.raises(CheckpointError, match="without matching head"):
