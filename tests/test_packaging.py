@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.slow
-def test_a_wheel_holds_code_templates_checkpoints_and_dataset_scripts(tmp_path: Path) -> None:
+def test_a_wheel_holds_code_templates_checkpoints_dataset_scripts_and_spaces(tmp_path: Path) -> None:
     copy = tmp_path / "source"  # a build leaves folders in the source tree
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
     for name in filter(None, tracked.decode().split("\0")):
@@ -24,5 +24,5 @@ def test_a_wheel_holds_code_templates_checkpoints_and_dataset_scripts(tmp_path: 
     held = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
     wanted = [path for path in (copy / "panda_hf").rglob("*") if path.is_file()]
     assert {path.relative_to(copy).as_posix() for path in wanted} <= held
-    scripts = [path for path in (copy / "dataset_scripts").rglob("*") if path.is_file()]
+    scripts = [path for name in ("dataset_scripts", "spaces") for path in (copy / name).rglob("*") if path.is_file()]
     assert {f"panda_hf/{path.relative_to(copy).as_posix()}" for path in scripts} <= held

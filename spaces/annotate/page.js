@@ -69,6 +69,7 @@ function show(found) {
     return;
   }
   film.src = address(found.file);
+  window.scrollTo(0, 0);
   film.play().catch(() => {});
   const many = found.mode === "good";
   one(".pa-ask").textContent = many ? "Mark every caption that describes the clip well." : "Which caption describes the clip best?";
@@ -157,9 +158,12 @@ async function agreement() {
   const percent = (share) => `${(100 * share).toFixed(0)} %`;
   const above = (value) => (value === null ? "–" : value.toFixed(2));
   const all = found.overall;
-  one(".pa-overall").textContent = all
-    ? `All pairs: the same answer to ${percent(all.share)} of ${all.clips} clips that two people judged` + (all.above_chance === null ? "." : `; ${above(all.above_chance)} above chance, where 1 is always.`)
-    : "No clip has been judged by two people yet.";
+  const clips = all ? (all.clips === 1 ? "1 clip" : `${all.clips} clips`) : "";
+  one(".pa-overall").textContent = !all
+    ? "No clip has been judged by two people yet."
+    : all.above_chance === null
+      ? `All pairs of people: their marks overlap by ${percent(all.share)}, over ${clips} that both judged.`
+      : `All pairs of people: ${percent(all.share)} the same, over ${clips} that both judged; ${above(all.above_chance)} above chance, where 1 is always.`;
   one(".pa-agreement table").hidden = !all;
   one(".pa-agreement tbody").replaceChildren(...found.pairs.slice(0, 50).map((pair) => {
     const row = make("tr");

@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -200,6 +199,18 @@ def test_three_people_thirty_clips_and_a_crash_in_the_middle(tmp_path: Path, bro
     assert "90 answers (30 all bad) of 3 annotators" in told and "agreement: 33.3% of 90" in told
     clips = AnnotatedClips(str(out / "dataset"), num_frames=2)
     assert len(clips) == 60 and clips[0].targets[2] == 1.0
+    command = [
+        sys.executable,
+        "-m",
+        "panda_hf",
+        "train",
+        "selector",
+        str(out / "dataset"),
+        "--out",
+        str(tmp_path / "new"),
+    ]
+    subprocess.run([*command, "--steps", "2", "--batch-size", "4"], check=True, cwd=ROOT, capture_output=True)
+    assert (tmp_path / "new" / "model.safetensors").is_file()
 
 
 @pytest.mark.slow
@@ -233,6 +244,7 @@ def test_keys_and_hostile_texts(tmp_path: Path, browser: Any) -> None:
         person.press("8")
         assert page.is_visible(".pa-done") and NAME in page.inner_text(".pa-done")
         page.click("[data-do=agreement]")
+        page.wait_for_selector(".pa-agreement[open]")
         assert "No clip has been judged by two people yet" in page.inner_text(".pa-agreement")
         assert page.title() != "broken" and not person.noise
         assert all(url.startswith((server.address, "blob:", "data:")) for url in person.requests)
@@ -258,7 +270,6 @@ def test_every_good_caption_can_be_marked(tmp_path: Path, browser: Any) -> None:
         before = person.count()
         page.click("[data-do=save]")
         page.wait_for_function("b => document.querySelector('.pa-count').textContent !== b", arg=before)
-        time.sleep(0.2)
         assert page.is_visible(".pa-done")
     finally:
         server.kill()
