@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from panda_hf.selection.answers import AnsweredClip
     from panda_hf.selection.learning_curve import Fit, Point
 
-MINI = "mini/selector"
+MINI, NEVER = "mini/selector", 10**9
 TABLE, PLOT = "learning_curve.csv", "learning_curve.png"
 
 
@@ -85,11 +85,11 @@ def _fit(
     from panda_hf.training.selector_run import train_selector_on
 
     def fit(subset: Any, seed: int) -> float:
-        out = folder / f"{len(subset)}-{seed}"
+        out = folder / f"{len(subset)}-{seed}"  # removed at the end: no states between need to be saved
         lines = settings_of.lines_of(list(subset))
         found = train_selector_on(
             start, "answers", lines, settings_of.lines_of(asked), frames, out,
-            replace(settings, seed=seed, batch_size=min(settings.batch_size, len(lines))),
+            replace(settings, seed=seed, save_every=NEVER, batch_size=min(settings.batch_size, len(lines))),
             num_frames=num_frames, crop=crop,
         )  # fmt: skip
         return found["eval_picked"]

@@ -71,7 +71,8 @@ class Select(Stage):
             raise ValueError(f"teachers must be different names, at least one, got {self.teachers}")
         if self.num_frames is not None and self.num_frames < 1:
             raise ValueError(f"num_frames must be at least 1, got {self.num_frames}")
-        if isinstance(self.rerank, str) and self.rerank != "all" or isinstance(self.rerank, int) and self.rerank < 1:
+        number = isinstance(self.rerank, int) and not isinstance(self.rerank, bool) and self.rerank >= 1
+        if not (self.rerank in (None, "all") or number):
             raise ValueError(f"rerank must be 'all', a number of candidates, or None, got {self.rerank!r}")
         if self.min_score is not None and not math.isfinite(self.min_score):
             raise ValueError(f"min_score must be a finite number or None, got {self.min_score}")

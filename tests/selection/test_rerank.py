@@ -129,7 +129,7 @@ def test_a_head_with_missing_weights_is_refused(tmp_path):
     assert apply(_dataset(), Select(teachers=TEACHERS, selector=str(tmp_path)))["error"][:] == [None] * 3
 
 
-@pytest.mark.parametrize("wrong", [{"rerank": 0}, {"rerank": "some"}, {"min_score": float("nan")}])
+@pytest.mark.parametrize("wrong", [{"rerank": 0}, {"rerank": True}, {"rerank": "some"}, {"min_score": float("nan")}])
 def test_settings_that_cannot_work_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Select(teachers=TEACHERS, **wrong)
