@@ -40,6 +40,11 @@ class Place:
         return max(1, self.scenes // 2)
 
     @property
+    def noted(self) -> int:
+        """Of the fresh scenes, those that the parts of the pipeline look at for its writer."""
+        return max(1, self.fresh // 2)
+
+    @property
     def drawn(self) -> Path:
         """The folder of the drawn scenes."""
         return self.work / "scenes"
@@ -97,7 +102,7 @@ def _motions(place: Place, processor: Any, samples: int) -> teacher_notes.Motion
 
 def _notes(place: Place, processor: Any, samples: int) -> teacher_notes.NoteScenes:
     card = card_of("mini_videochat_text")
-    return teacher_notes.NoteScenes(place.features, place.fresh, processor, card, epochs_for(samples, place.fresh))
+    return teacher_notes.NoteScenes(place.features, place.noted, processor, card, epochs_for(samples, place.noted))
 
 
 def _encode_videos(place: Place) -> None:
@@ -110,7 +115,7 @@ def _encode_images(place: Place) -> None:
 
 def _write_notes(place: Place) -> None:
     _encode_videos(place)
-    teacher_notes.write_notes(place.features, place.fresh, place.out / "image", place.out / "videochat_text_action")
+    teacher_notes.write_notes(place.features, place.noted, place.out / "image", place.out / "videochat_text_action")
 
 
 def _text_teacher(place: Place) -> Pair:
@@ -154,7 +159,7 @@ RECIPES: tuple[Recipe, ...] = (
         "video_llama_finetune",
         lambda place: continued_video_llama(place.out / "video_llama_pretrain"),
         partial(_video_llama, "mini_video_llama_finetune"),
-        steps=350,
+        steps=200,
         starts_from=("video_llama_pretrain",),
         prepare=_encode_videos,
         seed=9,
@@ -163,7 +168,7 @@ RECIPES: tuple[Recipe, ...] = (
         "minigpt4",
         lambda place: instructblip_teacher(place.out / "image", place.out / "video"),
         _image_patches,
-        steps=600,
+        steps=350,
         starts_from=("image", "video"),
         prepare=_encode_images,
         eats=patches_as_frames,
@@ -180,7 +185,7 @@ RECIPES: tuple[Recipe, ...] = (
         "videochat_text",
         lambda place: teacher_parts.writer_part(place.out / "video"),
         _notes,
-        steps=700,
+        steps=350,
         starts_from=("image", "video", "videochat_text_action"),
         prepare=_write_notes,
         eats=teacher_notes.without_frames,

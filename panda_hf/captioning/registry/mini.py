@@ -49,7 +49,14 @@ def _video_llama(role: str, sees: tuple[Modality, ...]) -> TeacherCard:
     )
 
 
-_READY = {"mini_image", "mini_video", "mini_text", "mini_blip2_opt_6_7b"}
+_READY = {
+    "mini_image",
+    "mini_video",
+    "mini_text",
+    "mini_blip2_opt_6_7b",
+    "mini_video_llama_pretrain",
+    "mini_videochat_text",
+}
 CARDS: tuple[TeacherCard, ...] = (
     _video_llama("video_llama_pretrain", ("video",)),
     _video_llama("video_llama_finetune", ("video", "subtitle")),
