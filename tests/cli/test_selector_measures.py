@@ -16,6 +16,7 @@ from panda_hf.models.umt import UMTForVideoTextRetrieval
 from panda_hf.selection.scorer import load_scorer
 from tests.models.umt_sizes import tiny_config, tiny_model, tiny_processor
 from tests.selection.answered import coloured, rows_of, table
+from tests.selection.test_rerank import whole_model
 
 COUNT = 24
 
@@ -100,10 +101,13 @@ def test_answers_without_pictures_say_what_is_missing(selector: Path, tmp_path: 
     assert found.exit_code == 0, found.output
 
 
-def test_the_learning_curve_rises_and_says_so(selector: Path, tmp_path: Path) -> None:
+def test_the_learning_curve_rises_and_says_so(tmp_path: Path) -> None:
+    selector = tmp_path / "start"
+    whole_model().save_pretrained(selector)
+    tiny_processor().save_pretrained(selector)
     table(rows_of(60)).to_parquet(tmp_path / "a.parquet")
     result = run(
-        "curve", tmp_path / "a.parquet", "--from", selector, "--sizes", "4,40", "--seeds", "2", "--steps", "30",
+        "curve", tmp_path / "a.parquet", "--from", selector, "--sizes", "4,40", "--seeds", "2", "--steps", "80",
         "--learning-rate", "1e-2", "--batch-size", "8", "--crop", "0.9", "--out", tmp_path / "curve",
     )  # fmt: skip
     assert result.exit_code == 0, result.output + str(result.exception)
@@ -111,7 +115,7 @@ def test_the_learning_curve_rises_and_says_so(selector: Path, tmp_path: Path) ->
         rows = [(int(r["labels"]), int(r["seed"]), float(r["recall_at_1"])) for r in csv.DictReader(file)]
     assert [row[:2] for row in rows] == [(n, s) for n in (0, 4, 40) for s in (0, 1)]
     means = {n: sum(r for m, _, r in rows if m == n) / 2 for n in (0, 4, 40)}
-    assert means[40] >= 0.8 and means[40] > means[0]
+    assert means[40] >= 0.7 and means[40] > means[0] + 0.2  # chance is a third
     assert re.search(r"From 4 to 40 labels recall at 1 went from", result.stdout)
     assert (tmp_path / "curve" / "learning_curve.png").stat().st_size > 5000
 
