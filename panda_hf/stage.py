@@ -69,6 +69,13 @@ class Stage(ABC):
         """
         return {}
 
+    def check(self) -> None:
+        """Raise a ``PandaError`` for what every row would meet, such as a missing checkpoint; load nothing.
+
+        ``curate`` calls it before any work.
+        """
+        return
+
     @abstractmethod
     def transform(self, batch: Batch, rank: int | None) -> Batch:
         """Compute the new columns of a batch of live rows.

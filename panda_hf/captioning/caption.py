@@ -13,7 +13,7 @@ from panda_hf.captioning.prompts import template_hash
 from panda_hf.captioning.registry import Decoding, Family, Modality, TeacherCard, card_of, cards
 from panda_hf.captioning.registry.endpoint import Endpoint
 from panda_hf.captioning.sentences import clean_sentence
-from panda_hf.captioning.teachers.base import Answer, ClipInput, Reply, load_teacher, wording_of
+from panda_hf.captioning.teachers.base import Answer, ClipInput, Reply, check_found, load_teacher, wording_of
 from panda_hf.errors import CandidateError
 from panda_hf.models.devices import device_of
 from panda_hf.models.loading import Loading
@@ -145,7 +145,7 @@ class Caption(Stage):
             )
         return replace(
             card,
-            sees=self.sees or card.sees,
+            sees=card.sees if self.sees is None else self.sees,
             checkpoint=self.checkpoint or card.checkpoint,
             revision=self.revision or card.revision,
             parts=tuple({**dict(card.parts), **dict(self.parts)}.items()),
@@ -158,6 +158,10 @@ class Caption(Stage):
         if self.sample and self.num_beams is None:
             given["num_beams"] = 1
         return replace(default, **{name: value for name, value in given.items() if value is not None})
+
+    def check(self) -> None:
+        """Raise ``CheckpointError`` when a folder or a miniature is not there; Hub ids are not looked up."""
+        check_found(self.card())
 
     def provenance(self) -> dict[str, Any]:
         """What a dataset card says about this column: checkpoint, revision, generation settings, prompt hash."""

@@ -102,6 +102,7 @@ def curate(
         export_clips=export_clips,
         thumbnails=thumbnails,
     )
+    plan.check_models()
     settings = {"videos_per_shard": videos_per_shard, "limit": limit}
     head = _head(plan, videos, source, settings)
     head["opt_out_digest"] = opt_out.digest if opt_out else None

@@ -14,6 +14,7 @@ from panda_hf.errors import OutputError
 from panda_hf.running import manifest
 from panda_hf.running.commit import remove_unnamed
 from panda_hf.running.manifest import Manifest
+from panda_hf.running.spool import any_done
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,11 @@ def open_manifest(out: Path, head: dict[str, Any], resume: bool) -> Manifest:
     if not resume:
         raise OutputError(f"{out} already holds a run; give another folder, or resume=True to go on with it")
     found = Manifest.load(path)
-    if differences := manifest.differences(found.head, head):
+    differences = manifest.differences(found.head, head)
+    if differences and not found.shards and not any_done(out / WORK):
+        path.unlink()  # a run that ended before anything was done, such as for a checkpoint, binds nobody
+        return _started(out, head)
+    if differences:
         raise OutputError(
             f"{out} was made with other settings: {'; '.join(differences)}. "
             f"Give another output folder, or the settings and input of the first run to go on with it."

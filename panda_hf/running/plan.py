@@ -93,6 +93,11 @@ class Plan:
         """A row of the source under the column names of the run."""
         return {self.renamed.get(name, name): value for name, value in row.items()}
 
+    def check_models(self) -> None:
+        """Raise what every video would meet, such as a missing checkpoint, before any work; see ``Stage.check``."""
+        for stage in (*self.video_stages, *self.clip_stages):
+            stage.check()
+
     def describe(self) -> list[Row]:
         """The steps as JSON values: ``{"name", "settings", "provenance"}`` each."""
         steps: list[Step] = [*self.video_stages, explode_clips, *self.clip_stages]

@@ -67,6 +67,11 @@ def status_of(row: Row) -> str:
     return "kept" if row["filtered"] is None else "filtered"
 
 
+def any_done(work: Path) -> bool:
+    """Whether the folder holds the result of any video."""
+    return any(work.glob(f"*/{_DONE}"))
+
+
 def part_folder(folder: Path) -> Path:
     """A fresh folder beside ``folder`` to work in; of this thread alone."""
     part = folder.with_name(f"{folder.name}.part-{os.getpid()}-{threading.get_ident()}")

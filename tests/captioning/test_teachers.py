@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
+from panda_hf.captioning import Caption
 from panda_hf.captioning.registry import Decoding, TeacherCard, cards
 from panda_hf.captioning.teachers import base
 from panda_hf.errors import CheckpointError
@@ -145,3 +147,98 @@ def test_every_teacher_has_a_family_with_a_loader_and_a_name_of_its_own():
         assert name == card.name and name.isidentifier()
         assert base.importlib.import_module(f"panda_hf.captioning.teachers.{card.family}").load
     assert {"mini_image", "mini_video", "mini_text"} <= set(cards())
+
+
+# --- checkpoints that are broken, of another kind, or not there ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("broken", "family"), [("cut short", "blip2"), ("", "git"), ("", "florence2"), ("no tokenizer", "blip2")]
+)
+def test_a_checkpoint_that_cannot_work_is_named_whatever_its_reader_raises(broken, family, tmp_path):
+    folder = tiny.blip2_without_encoder(tmp_path / "opt") if family == "blip2" else tiny.llava(tmp_path / "llava")
+    if broken == "cut short":
+        whole = (folder / "model.safetensors").read_bytes()
+        (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    elif broken == "no tokenizer":
+        (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(CheckpointError, match=f"mine.*{folder.name}"):
+        base.load_teacher(TeacherCard("mine", family, str(folder), ("image",)), "cpu")
+
+
+def test_what_a_loader_stumbles_over_after_loading_is_a_matter_of_the_checkpoint(tmp_path, monkeypatch):
+    from panda_hf.captioning.teachers import blip2
+
+    folder = tiny.blip2_without_encoder(tmp_path / "opt")
+    monkeypatch.setattr(blip2, "load_whole", lambda *_: (object(), object()))  # no tokenizer: AttributeError
+    with pytest.raises(CheckpointError, match="cannot be run as family 'blip2'.*AttributeError"):
+        base.load_teacher(TeacherCard("mine", "blip2", str(folder), ("image",)), "cpu")
+
+
+def only_bin(folder):
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    torch.save(weights, folder / "pytorch_model.bin")
+    return folder
+
+
+def test_weights_that_can_hold_code_are_not_read_and_it_is_said_what_to_do(tmp_path):
+    card = TeacherCard("mine", "blip2", str(only_bin(tiny.blip2_without_encoder(tmp_path / "opt"))), ("image",))
+    with pytest.raises(CheckpointError, match=r"Only weights in safetensors.*save_pretrained"):
+        base.load_teacher(card, "cpu")
+    with pytest.raises(CheckpointError, match=r"mine.*Only weights in safetensors.*save_pretrained"):
+        base.check_found(card)
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_code_of_a_repository_runs_only_where_it_is_trusted(trusted, tmp_path):
+    """The code would leave a file behind; whether it also makes a model does not matter here."""
+    folder, trace = tiny.blip2_without_encoder(tmp_path / "opt"), tmp_path / "ran"
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "of_its_own", "auto_map": {"AutoConfig": "own.OwnConfig"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "own.py").write_text(
+        f"import pathlib\nfrom transformers import PreTrainedConfig\npathlib.Path({str(trace)!r}).touch()\n\n\n"
+        "class OwnConfig(PreTrainedConfig):\n    model_type = 'of_its_own'\n"
+    )
+    card = TeacherCard("mine", "image_text_to_text", str(folder), ("image",))
+    with pytest.raises(CheckpointError) as refused:
+        base.load_teacher(card, "cpu", Loading(trust_remote_code=trusted))
+    assert trace.exists() == trusted
+    assert ("Loading(trust_remote_code=True)" in str(refused.value)) == (not trusted)
+
+
+def test_a_folder_that_is_not_there_is_not_taken_for_the_hub_in_silence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(CheckpointError, match="no folder of that name here"):
+        base.load_teacher(TeacherCard("mine", "blip2", "models/blip2", ("image",)), "cpu")
+
+
+@pytest.mark.parametrize("kind", ["nowhere", "no config", "no weights", "miniature", "part"])
+def test_what_a_teacher_lacks_is_found_without_loading_it(kind, tmp_path):
+    folder = tiny.blip2_without_encoder(tmp_path / "whole")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    if kind == "no weights":
+        (empty / "config.json").write_text("{}")
+    where = {"nowhere": str(tmp_path / "nowhere"), "miniature": "mini/nowhere", "part": str(folder)}.get(
+        kind, str(empty)
+    )
+    parts = (("frames", str(empty)),) if kind == "part" else ()
+    with pytest.raises(CheckpointError, match=f"mine.*{'nowhere' if 'nowhere' in where else 'empty'}"):
+        base.check_found(TeacherCard("mine", "blip2", where, ("image",), parts=parts))
+    base.check_found(TeacherCard("mine", "blip2", str(folder), ("image",)))
+    base.check_found(TeacherCard("mine", "blip2", "me/on-the-hub", ("image",)))
+
+
+@pytest.mark.parametrize("family", ["nope", "base", "chat", "generating"])
+def test_a_family_that_is_none_is_refused_at_once(family):
+    with pytest.raises(ValueError, match=f"family='{family}' is none of .*blip2"):
+        Caption(teacher="mine", family=family, checkpoint="a/b")
+
+
+@pytest.mark.parametrize("sees", [(), ("vision",), ("image", "sound")])
+def test_a_teacher_is_shown_something_that_there_is(sees):
+    with pytest.raises(ValueError, match="expected one or more of .*image"):
+        Caption(teacher="mine", family="image_text_to_text", checkpoint="a/b", sees=sees)

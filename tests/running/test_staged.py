@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from datasets import Features, Value, load_dataset
 
-from panda_hf.errors import CheckpointError
+from panda_hf.captioning import Caption
+from panda_hf.errors import CheckpointError, OutputError
 from panda_hf.models.release import kept, release_models
 from panda_hf.running import curate
 from panda_hf.stage import Batch, Stage
 from tests.running.fakes import FakeCaption, fake_steps, write_videos
 
 LOADED: list[str] = []
+HELD: list[int] = []
+"""How many models were there when a teacher had loaded its own."""
 
 
 @kept
@@ -45,6 +48,7 @@ class Teacher(Stage):
 
     def transform(self, batch: Batch, rank: int | None) -> Batch:
         load(self.teacher)
+        HELD.append(load.cache_info().currsize)
         if self.breaks:
             raise MemoryError("no room")
         return {f"seen_{self.teacher}": [frames["data"][0] for frames in batch["frames"]]}
@@ -107,3 +111,30 @@ def test_a_missing_checkpoint_ends_the_run(videos: Path, tmp_path: Path) -> None
 def test_worker_processes_beside_it_are_refused(videos: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="num_workers=2"):
         curate(videos, tmp_path / "out", steps=steps(), one_model_at_a_time=True, num_workers=2)
+
+
+@pytest.mark.parametrize("staged", [True, False])
+def test_a_teacher_that_is_not_there_is_missed_before_any_work_and_binds_nobody(videos, tmp_path, staged) -> None:
+    options = {"one_model_at_a_time": True} if staged else {"num_workers": 0}
+    out, frames, last = tmp_path / "out", fake_steps()[:-1], Caption(teacher="mini_image", checkpoint="/not/here")
+    with pytest.raises(CheckpointError, match="mini_image.*/not/here"):
+        curate(videos, out, steps=[*frames, last], progress=False, **options)
+    assert not out.exists()
+
+
+def test_a_run_that_ended_before_anything_was_done_may_be_begun_anew_with_other_settings(videos, tmp_path) -> None:
+    lacking = [*fake_steps()[:-1], FakeCaption(needs_checkpoint=True)]
+    with pytest.raises(CheckpointError):
+        curate(videos, tmp_path / "out", steps=lacking, one_model_at_a_time=True, progress=False)
+    curate(videos, tmp_path / "out", steps=steps(), one_model_at_a_time=True, progress=False)
+    assert rows_of(tmp_path / "out")["train"]
+    with pytest.raises(OutputError, match="other settings"):  # what has results does bind
+        curate(videos, tmp_path / "out", steps=fake_steps(), one_model_at_a_time=True, progress=False)
+
+
+def test_a_model_is_let_go_before_the_next_step_begins(videos: Path, tmp_path: Path) -> None:
+    release_models()
+    HELD.clear()
+    curate(videos, tmp_path / "out", steps=steps(), one_model_at_a_time=True, videos_per_shard=5, progress=False)
+    assert set(HELD) == {1}
+    assert load.cache_info().currsize == 0

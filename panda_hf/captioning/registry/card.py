@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from typing import Literal, get_args
 
 from panda_hf.captioning.registry.endpoint import Endpoint
 
@@ -99,6 +99,12 @@ class TeacherCard:
     plays: str = ""  # the paper's teacher whose part a miniature plays; "" for none
 
     def __post_init__(self) -> None:
+        if self.family not in get_args(Family):
+            raise ValueError(f"teacher {self.name!r}: family={self.family!r} is none of {sorted(get_args(Family))}")
+        if not self.sees or not set(self.sees) <= set(get_args(Modality)):
+            raise ValueError(
+                f"teacher {self.name!r}: sees={self.sees}: expected one or more of {sorted(get_args(Modality))}"
+            )
         taken = TAKES.get(self.family)
         if taken is not None and not taken.issuperset(self.sees):
             raise ValueError(

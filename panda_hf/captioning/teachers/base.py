@@ -13,13 +13,17 @@ from typing import Any, Protocol
 import numpy as np
 
 from panda_hf.captioning.registry.card import Decoding, TeacherCard
-from panda_hf.errors import CheckpointError
-from panda_hf.models.checkpoints import resolve
+from panda_hf.errors import CheckpointError, PandaError
+from panda_hf.models.checkpoints import ONLY_SAFETENSORS, check_folder, resolve
 from panda_hf.models.loading import Loading
 from panda_hf.models.release import kept
 from panda_hf.stage import Failure
 
 DEFAULT_LOADING = Loading()
+CONVERT = (
+    "The official files of Video-LLaMA hold only what was trained: run `panda-hf teachers convert` once and give its "
+    "folder as checkpoint."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +69,34 @@ def load_teacher(card: TeacherCard, device: str, loading: Loading = DEFAULT_LOAD
     Raises:
         CheckpointError: when a checkpoint is missing, incomplete or of another kind.
     """
-    return importlib.import_module(f"{__package__}.{card.family}").load(card, device, loading)
+    family = importlib.import_module(f"{__package__}.{card.family}")
+    try:
+        return family.load(card, device, loading)
+    except PandaError:
+        raise
+    except Exception as error:  # a checkpoint of another kind breaks anywhere, and would on every clip
+        raise CheckpointError(
+            f"teacher {card.name!r}: {card.checkpoint!r} cannot be run as family {card.family!r}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def check_found(card: TeacherCard) -> None:
+    """Look whether a teacher's checkpoints are there, without loading them; Hub ids are not looked up.
+
+    Raises:
+        CheckpointError: when a folder or a miniature is missing or lacks files.
+        EndpointError: when the variable that should hold a server's key is not set.
+    """
+    if card.family == "endpoint":
+        load_teacher(card, "cpu")
+        return
+    for checkpoint in (card.checkpoint, *dict(card.parts).values()):
+        try:
+            check_folder(resolve(checkpoint))
+        except CheckpointError as error:
+            hint = CONVERT if card.family == "video_llama" and checkpoint == card.checkpoint else ""
+            raise CheckpointError(" ".join([f"teacher {card.name!r}: {error}", hint]).strip()) from error
 
 
 def wording_of(card: TeacherCard) -> tuple[str, ...]:
@@ -103,13 +134,14 @@ def _load_pair(
 
     which = {"revision": revision or "main", "trust_remote_code": loading.trust_remote_code}
     try:
-        with _no_loading_bar() if Path(where).is_dir() else contextlib.nullcontext():
+        with _quiet_loading(bar=not Path(where).is_dir()):
             processor = (processor_class or AutoProcessor).from_pretrained(where, **which)
             model, info = model_class.from_pretrained(
                 where, **{**which, **loading.arguments(device)}, use_safetensors=True, output_loading_info=True
             )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        raise CheckpointError(f"{where!r} cannot be loaded: {error}") from error
+    except Exception as error:  # readers of foreign files raise what they like; none of it is about a clip
+        said = f"{where!r} cannot be loaded: {type(error).__name__}: {error}"
+        raise CheckpointError(" ".join([said, *_advice(where, str(error))])) from error
     kinds = [kind for kind in info if kind != "unexpected_keys" or loading.unexpected == "refuse"]
     wrong = {kind: keys for kind in kinds if (keys := _not_tables(info[kind]))}
     if wrong:
@@ -121,16 +153,31 @@ def _load_pair(
     return (model.eval() if loading.placed else model.eval().to(device)), processor
 
 
+def _advice(where: str, said: str) -> list[str]:
+    """What to do about an error of loading, in terms of this package."""
+    found = []
+    if not Path(where).is_dir():
+        found.append("There is no folder of that name here, so it was looked for on the Hub.")
+    if ".safetensors" in said and not any(Path(where).glob("*.safetensors")):
+        found.append(ONLY_SAFETENSORS)
+    if "trust_remote_code" in said:
+        found.append("Where you trust that code, say so by Loading(trust_remote_code=True), and pin revision.")
+    return found
+
+
 @contextlib.contextmanager
-def _no_loading_bar() -> Iterator[None]:
-    """Keep the bar that counts the weights of a small local checkpoint out of the bars of a run."""
+def _quiet_loading(bar: bool) -> Iterator[None]:
+    """Keep transformers' report on the weights, which is judged here, and the bar unless wanted out of a run."""
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+    shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.set_verbosity_error()
+    if not bar:
+        logging.disable_progress_bar()
     try:
         yield
     finally:
+        logging.set_verbosity(verbosity)
         if shown:
             logging.enable_progress_bar()
 

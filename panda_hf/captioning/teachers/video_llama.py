@@ -10,7 +10,7 @@ import numpy as np
 
 from panda_hf.captioning.prompts import build_prompt
 from panda_hf.captioning.registry.card import Decoding, TeacherCard
-from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frames, words_of
+from panda_hf.captioning.teachers.base import CONVERT, ClipInput, load_whole, pick_frames, words_of
 from panda_hf.captioning.teachers.generating import decode, generate
 from panda_hf.errors import CheckpointError
 from panda_hf.models.loading import Loading
@@ -78,8 +78,5 @@ def load(card: TeacherCard, device: str, loading: Loading) -> VideoLlamaTeacher:
     try:
         model, processor = load_whole(VideoLlamaForConditionalGeneration, card, device, loading, VideoLlamaProcessor)
     except CheckpointError as error:
-        raise CheckpointError(
-            f"{error} The official files of Video-LLaMA hold only what was trained: run "
-            f"`panda-hf teachers convert` once and give its folder as checkpoint."
-        ) from error.__cause__
+        raise CheckpointError(f"{error} {CONVERT}") from error.__cause__
     return VideoLlamaTeacher(card, model, processor)
