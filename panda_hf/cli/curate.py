@@ -32,6 +32,7 @@ def curate(
     split_preset: options.SplitPreset = None,
     embedder: options.Embedder = "descriptor",
     teacher: options.Teacher = None,
+    checkpoint: options.Checkpoint = None,
     selector: options.Selector = None,
     backend: options.Backend = "pyav",
     workers: options.Workers = None,
@@ -47,7 +48,8 @@ def curate(
     """
     from panda_hf.rights import OptOut
 
-    steps = steps_of(preset, split_preset, embedder, backend, teacher, selector, redact, mark_harmful)
+    options.refuse_workers(workers, one_model_at_a_time)
+    steps = steps_of(preset, split_preset, embedder, backend, teacher, checkpoint, selector, redact, mark_harmful)
     typer.echo(f"curate {videos} into {out}")
     typer.echo("\n".join(f"  {described(step)}" for step in steps))
     summary, report = run(
@@ -75,6 +77,7 @@ def steps_of(
     embedder: str,
     backend: str,
     teacher: list[str] | None,
+    checkpoint: list[str] | None,
     selector: str | None,
     redact: str | None,
     mark_harmful: bool,
@@ -85,10 +88,19 @@ def steps_of(
         split_preset,
         embedder=embedder,
         backend=backend,
-        **({"teachers": tuple(teacher)} if teacher else {}),
+        **({"teachers": _teachers(teacher, checkpoint)} if teacher or checkpoint else {}),
         **({"selector": selector} if selector else {}),
     )
     return steps + rights_steps(steps, redact, mark_harmful)
+
+
+def _teachers(teacher: list[str] | None, checkpoint: list[str] | None) -> list[Any]:
+    from panda_hf.cli.curate_teachers import teacher_stages
+
+    try:
+        return list(teacher_stages(teacher or (), checkpoint or ()))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--teacher") from error
 
 
 def chosen_steps(preset: str, split_preset: str | None, *, embedder: str, **options: Any) -> list[Any]:

@@ -62,6 +62,15 @@ Teacher = Annotated[
         **METHOD,
     ),
 ]
+Checkpoint = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=FOLDER",
+        help="Where a teacher's checkpoint is, or NAME.ROLE=FOLDER for a part of it; repeat it for several. Else what "
+        "`panda-hf teachers` says. A model of your own is given from Python: docs/teachers.md.",
+        **METHOD,
+    ),
+]
 Selector = Annotated[
     str | None,
     typer.Option(metavar="MODEL", help="What chooses the caption. Else that of the preset.", **METHOD),
@@ -77,7 +86,8 @@ OneModelAtATime = Annotated[
     bool,
     typer.Option(
         "--one-model-at-a-time",
-        help="For models that do not fit side by side: the videos of a shard go through one step after the other.",
+        help="For models that do not fit side by side: the videos of a shard go through one step after the other, in "
+        "this process: without --workers, and --time-limit has no effect.",
         **RUNNING,
     ),
 ]
@@ -88,3 +98,12 @@ VideosPerShard = Annotated[
     int, typer.Option(min=1, metavar="N", help="Videos whose clips share a Parquet file.", **RUNNING)
 ]
 BatchSize = Annotated[int, typer.Option(min=1, metavar="N", help="Clips handed to a stage at once.", **RUNNING)]
+
+
+def refuse_workers(workers: int | None, one_model_at_a_time: bool) -> None:
+    """One model at a time is the affair of one process."""
+    if one_model_at_a_time and workers:
+        raise typer.BadParameter(
+            f"{workers} with --one-model-at-a-time, which runs in this process; leave one of them out",
+            param_hint="--workers",
+        )

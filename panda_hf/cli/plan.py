@@ -50,6 +50,7 @@ def plan(
     split_preset: options.SplitPreset = None,
     embedder: options.Embedder = "descriptor",
     teacher: options.Teacher = None,
+    checkpoint: options.Checkpoint = None,
     selector: options.Selector = None,
     backend: options.Backend = "pyav",
     workers: options.Workers = None,
@@ -62,6 +63,7 @@ def plan(
     Prints the time of each stage, and the memory and disk space of a run. Nothing is written. The prediction holds for
     videos like those that were tried, on this machine with nothing else to do.
     """
+    options.refuse_workers(workers, one_model_at_a_time)
     count = as_a_worker(1 if one_model_at_a_time else workers)
 
     from panda_hf.rights import OptOut
@@ -71,9 +73,10 @@ def plan(
     from panda_hf.running.plan import Plan
     from panda_hf.running.trial import run_together, run_trial
 
-    steps = steps_of(preset, split_preset, embedder, backend, teacher, selector, redact, mark_harmful)
+    steps = steps_of(preset, split_preset, embedder, backend, teacher, checkpoint, selector, redact, mark_harmful)
     listed = list_videos(videos, split=split, streaming=streaming, limit=limit)
     run = Plan.of(steps, listed.features, batch_size=batch_size, export_clips=export_clips)
+    run.check_models()
     extent, rows = look_over(listed, sample, limit=limit, opt_out=OptOut.read(opt_out))
     typer.echo("\n".join([f"plan {videos}", *(f"  {described(step)}" for step in steps)]))
     chosen = [run.row(row) for row in rows]
