@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from panda_hf.captioning.registry.card import Decoding, Modality, TeacherCard, TeacherSet
 
 _SETS: tuple[TeacherSet, ...] = ("mini",)
@@ -49,14 +47,6 @@ def _video_llama(role: str, sees: tuple[Modality, ...]) -> TeacherCard:
     )
 
 
-_READY = {
-    "mini_image",
-    "mini_video",
-    "mini_text",
-    "mini_blip2_opt_6_7b",
-    "mini_video_llama_pretrain",
-    "mini_videochat_text",
-}
 CARDS: tuple[TeacherCard, ...] = (
     _video_llama("video_llama_pretrain", ("video",)),
     _video_llama("video_llama_finetune", ("video", "subtitle")),
@@ -105,5 +95,3 @@ CARDS: tuple[TeacherCard, ...] = (
         plays="minigpt4",
     ),
 )
-
-CARDS = tuple(c if c.name in _READY else dataclasses.replace(c, sets=()) for c in CARDS)
