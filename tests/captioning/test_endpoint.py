@@ -408,6 +408,8 @@ def test_ctrl_c_does_not_wait_for_a_server_that_is_away():
         "from tests.captioning.test_endpoint import rows_of, stage_of, apply\n"
         f"stage = stage_of({stage.endpoint.url!r}, endpoint={{'patience_seconds': 100.0}})\n"
         "rows = rows_of(4)\n"
+        # A run of tests in the background hands down an ignored Ctrl-C.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n"
         "print('go', flush=True); started = time.monotonic()\n"
         "try:\n    stage({c: rows[c][:] for c in rows.column_names})\n"

@@ -179,7 +179,11 @@ def test_a_run_that_is_interrupted_leaves_tables_and_says_how_to_go_on(
     out = tmp_path / "out"
     command = [sys.executable, "-m", "panda_hf", "download", str(tmp_path / "ids.csv"), "--out", str(out)]
     command += ["--workers", "1", "--allow-host", server.host, "--subtitles", ""]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background hands down a deaf ear
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, heard)
     deadline, journal = time.monotonic() + 60, out / "journal.jsonl"
     while time.monotonic() < deadline and not (journal.exists() and journal.read_bytes().count(b"\n") >= 3):
         time.sleep(0.05)
