@@ -57,7 +57,10 @@ def build(
         bool, typer.Option("--strict/--no-strict", help="Refuse splits that are not the ones papers report on.")
     ] = True,
 ) -> None:
-    """Turn the annotations of DiDeMo, and the videos you have, into a dataset repository."""
+    """Turn the annotations of DiDeMo, and the videos you have, into a dataset repository.
+
+    Retrieval is reported on configuration `paragraph`, the videos of the lists, which needs --splits.
+    """
     every = {split_of(path): read_paragraphs(path) for path in annotations}
     if len(every) < len(annotations):
         raise SourceError("two annotation files are of the same split; give each once")
@@ -72,6 +75,8 @@ def build(
         overwrite=overwrite,
     )
     print_summary(summary)
+    if splits is None:
+        typer.echo("Papers report on the configuration `paragraph`, the videos of the lists: give --splits FOLDER.")
 
 
 def split_of(path: Path) -> str:

@@ -56,13 +56,14 @@ def figure_of(evaluations: Sequence[Evaluation], metrics: Sequence[str] | None =
         axis.set_visible(False)
     axes[0].set_yticks(range(len(models)), models)
     shown = [one.scores[metric] for one in evaluations for metric in metrics if metric in one.scores]
-    figure.suptitle(_plain(_title(evaluations[0].benchmark)), x=0.02, ha="left", fontsize=11, color=_INK)
+    figure.suptitle(_plain(_title(evaluations[0].benchmark), 60), x=0.02, ha="left", fontsize=10, color=_INK)
     figure.supxlabel(_legend(shown), x=0.02, ha="left", fontsize=9, color=_INK)
     return figure
 
 
 def _title(on: Benchmark) -> str:
-    return f"{on.name}, {on.split if on.config is None else f'{on.config}/{on.split}'}: {on.videos:,} videos"
+    part = on.split if on.config is None else f"{on.config}/{on.split}"
+    return f"{wording.clean(on.name, 30)}, {part}: {on.videos:,} videos"
 
 
 def _legend(scores: Sequence[Score]) -> str:
@@ -89,6 +90,6 @@ def _panel(axis: Axes, metric: str, scores: Sequence[Score | None]) -> None:
         spine.set_visible(False)
 
 
-def _plain(text: str) -> str:
+def _plain(text: str, limit: int = 40) -> str:
     """Words that matplotlib takes as they are: a dollar sign would begin a formula."""
-    return wording.clean(text, 40).replace("$", r"\$")
+    return wording.clean(text, limit).replace("$", r"\$")

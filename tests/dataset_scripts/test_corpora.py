@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,33 @@ def test_didemo_paragraphs_join_all_sentences_of_a_video(tmp_path: Path, shared:
     ]
     assert rows[video] == [" ".join(said)]
     assert len(loaded(tmp_path / "out", "paragraph-all", "validation")) == 1094
+
+
+@pytest.mark.parametrize(("name", "config"), [("didemo", "paragraph"), ("msvd", "captions")])
+def test_the_command_of_the_documentation_builds_what_papers_report_on(
+    name: str, config: str, tmp_path: Path, shared: Path
+) -> None:
+    lines = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith(f"panda-hf build {name} "))
+    command = shlex.split(line)[3:]
+    lists = shared / "data/splits" / name
+    annotations = lists / "test_data.json"
+    if name == "msvd":
+        annotations = tmp_path / "all.txt"
+        ids = [video_id for path in lists.glob("*_list.txt") for video_id in path.read_text().split()]
+        annotations.write_text("".join(f"{video_id} a cat sits\n" for video_id in ids))
+    places = {command[0]: annotations, "LISTS": lists, name: tmp_path / "out"}
+    words = [places.get(word, word) for word in command if word not in ("--videos", "VIDEOS")]
+    built(name, *words, *(["--no-strict"] if name == "msvd" else []))
+    listed = (lists / "test_list.txt").read_text().split()
+    assert set(loaded(tmp_path / "out", config, "test")["video_id"]) == set(listed)
+
+
+def test_didemo_without_lists_says_what_they_are_for(tmp_path: Path) -> None:
+    item = {"video": "v.mp4", "description": "a cat sits"}
+    (tmp_path / "test_data.json").write_text(json.dumps([item]))
+    result = build("didemo", tmp_path / "test_data.json", "--out", tmp_path / "out", "--no-strict")
+    assert result.exit_code == 0 and "`paragraph`, the videos of the lists: give --splits FOLDER" in result.output
 
 
 def test_vatex_knows_source_and_times_from_the_id(tmp_path: Path) -> None:

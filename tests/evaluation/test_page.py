@@ -76,6 +76,8 @@ def test_the_page_shows_frames_and_escapes_every_text(benchmark: Path, tmp_path:
 
 def test_the_picture_says_what_it_shows_and_every_line_is_an_interval_over_videos() -> None:
     seeded = replace(evaluation("seeded"), scores={"cider": Score(value=0.9, low=0.8, high=0.95, spread=0.25)})
+    long = replace(seeded, benchmark=replace(seeded.benchmark, name="mini-msrvtt-12-films", videos=2990))
+    assert figure_of([long]).get_suptitle() == "mini-msrvtt-12-films, full/test: 2,990 videos"
     figure = figure_of([seeded, evaluation("plain")], ["cider"])
     (axis,) = figure.axes
     lines = [list(line.get_xdata()) for line in axis.lines]
