@@ -147,11 +147,22 @@ def _rows(file: Path) -> Iterator[tuple[str, Any]]:
 def _csv_rows(file: Path, delimiter: str) -> Iterator[tuple[str, Any]]:
     with open(file, encoding="utf-8-sig", newline="") as text:
         reader = csv.DictReader(text, delimiter=delimiter, strict=True)
-        for row in reader:
+        for row in _read_on(file, reader):
             place = f"line {reader.line_num}"
             if None in row or None in row.values():
                 raise SourceError(f"{file.name}, {place}: more or fewer fields than the first line names")
             yield place, row
+
+
+def _read_on(file: Path, reader: csv.DictReader) -> Iterator[Any]:
+    """The rows; what the reader stumbles over is told with its line, and so is a column that comes twice."""
+    try:
+        names = list(reader.fieldnames or [])
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise SourceError(f"{file.name}, line 1: the column(s) {twice} come twice; leave one of each")
+        yield from reader
+    except csv.Error as error:
+        raise SourceError(f"{file.name}, line {reader.reader.line_num}: cannot be read: {error}") from error
 
 
 def _parquet_rows(file: Path) -> Iterator[tuple[str, Any]]:
@@ -173,7 +184,7 @@ def _parquet_rows(file: Path) -> Iterator[tuple[str, Any]]:
 def _parsed(file: Path, place: str, text: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # not JSON, or a number of more digits than Python reads
         raise SourceError(f"{file.name}, {place}: not JSON: {error}") from error
 
 
@@ -182,7 +193,7 @@ def _cell(text: str) -> Any:
     if text.strip().startswith("["):
         try:
             return json.loads(text)
-        except json.JSONDecodeError:
+        except ValueError:
             return text
     return [name for name in text.split(";") if name.strip()] or text
 

@@ -12,7 +12,8 @@ def coverage(
     films: Annotated[int, typer.Option(min=1, metavar="N", help="How many test films to make and caption.")] = 20,
     first_seed: Annotated[int, typer.Option(min=0, help="Seed of the first film; the others follow.")] = 0,
     teacher: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A teacher; repeat it for several. Else all miniatures.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A teacher or a set of them; repeat it for several. Else all miniatures."),
     ] = None,
     out: Annotated[
         Path | None,
@@ -27,14 +28,14 @@ def coverage(
     import tempfile
 
     from panda_hf.captioning import coverage as shortlists
-    from panda_hf.captioning.registry import card_of, teachers_of
+    from panda_hf.captioning.registry import card_of, expanded
     from panda_hf.mini.coverage import as_csv, as_dict, as_table, judge
     from panda_hf.mini.coverage import coverage as count
     from panda_hf.mini.films import write_films
     from panda_hf.mini.score import caption_films
     from panda_hf.schema import caption_column
 
-    names = tuple(dict.fromkeys(teacher or teachers_of("mini")))
+    names = expanded(teacher or ["mini"])
     try:
         for name in names:
             card_of(name)

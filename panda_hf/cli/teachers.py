@@ -20,13 +20,15 @@ def show(
 ) -> None:
     """List the teachers that have a name: checkpoint, input, how near to the paper's, size, licence.
 
-    Each can be given to `panda-hf curate --teacher NAME`.
+    Each can be given to `panda-hf curate --teacher NAME`; a checkpoint that lies elsewhere, such as what `panda-hf
+    teachers convert` wrote, by `--checkpoint NAME=FOLDER`.
     """
     from panda_hf.captioning.registry import cards
     from panda_hf.captioning.registry.printing import as_table
 
     if context.invoked_subcommand is None:
-        typer.echo(as_table([card for card in cards().values() if which is None or which in card.sets]))
+        chosen = [card for card in cards().values() if which is None or which in card.sets]
+        typer.echo(as_table(chosen, sets=which is None))
 
 
 @teachers.command()

@@ -96,6 +96,9 @@ def test_a_verdict_may_be_said_in_several_ways(tmp_path, said):
         ('clip_id,good\nv,"a\n', "cannot be read"),
         ("clip_id,model,good\nv,%s,true\n" % ("a" * 201), "is no name"),
         ("clip_id,model,good\nv,a\u202eb,true\n", "is no name"),
+        ("clip_id,good,good\nv,a,b\n", r"line 1: the column\(s\) \['good'\] come twice"),
+        ("clip_id,good\nv,a\nw,%s\n" % ("a" * 200_000), "line 3: cannot be read: field larger"),
+        ("clip_id,good\nv,[%s]\n" % ("9" * 5000), "line 2: good .* is no list of models"),
     ],
 )
 def test_a_row_that_cannot_be_understood_is_named(tmp_path, text, message):
@@ -118,6 +121,8 @@ def test_a_row_that_cannot_be_understood_is_named(tmp_path, text, message):
             "with and without",
         ),
         ("j.json", '{"v": 1}', "a list of objects is expected"),
+        ("j.json", "[%s]" % ("9" * 5000), "the whole: not JSON: .*digits"),
+        ("j.jsonl", '{"clip_id": %s, "good": []}' % ("9" * 5000), "line 1: not JSON: .*digits"),
         ("j.json", "[" * 100_000, "cannot be read|not JSON"),
         ("j.parquet", "PAR1 nonsense", "no Parquet file"),
         ("j.xlsx", "", "suffix is none of"),

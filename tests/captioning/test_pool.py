@@ -37,3 +37,9 @@ def test_a_combination_is_found_by_its_name():
     assert combination_of("videochat_vs").inputs == ("vision", "subtitle")
     with pytest.raises(ValueError, match="no 'videochat_x'"):
         combination_of("videochat_x")
+
+
+def test_blip2_and_minigpt4_alone_see_one_frame():
+    """Paper, appendix B.1: the image models are BLIP-2 and MiniGPT-4, the others watch the video."""
+    for one in POOL:
+        assert one.sight == ("image" if one.model.startswith(("blip2", "minigpt4")) else "video"), one.name

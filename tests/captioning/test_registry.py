@@ -54,6 +54,27 @@ def test_blip2_decodes_as_the_original_does():
     assert card_of("blip2_opt_6_7b").decoding == Decoding(max_new_tokens=30, num_beams=5)
 
 
+def test_the_talking_teachers_of_the_paper_decode_as_their_originals_do():
+    """Their demos: temperature 1, top-p 0.9, one beam, up to ###; MiniGPT-4 penalises repetition by 1.05."""
+    for name, length, penalty in (
+        ("video_llama_pretrain", 300, 1.0),
+        ("video_llama_finetune", 300, 1.0),
+        ("videochat", 200, 1.0),
+        ("minigpt4", 300, 1.05),
+    ):
+        assert dataclasses.asdict(card_of(name).decoding) == {
+            "max_new_tokens": length,
+            "num_beams": 1,
+            "sample": True,
+            "temperature": 1.0,
+            "top_p": 0.9,
+            "repetition_penalty": penalty,
+            "stop": ("###",),
+            "seed": 0,
+        }, name
+    assert card_of("videochat_text").decoding == Decoding(max_new_tokens=80)  # the original writes at temperature 0
+
+
 def test_the_modern_set_has_eight_of_several_families_and_inputs():
     modern = [card_of(name) for name in teachers_of("modern")]
     assert len(modern) == 8 and len({card.model_class for card in modern}) == 8

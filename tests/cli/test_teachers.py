@@ -25,6 +25,9 @@ def test_a_set_is_listed(which: str) -> None:
 def test_all_are_listed_without_a_set() -> None:
     output = runner.invoke(app, ["teachers"]).output
     assert all(f"| {name} " in output for name in cards())
+    last = {line.split()[1]: line.split("|")[-2].strip() for line in output.splitlines() if line.startswith("| ")}
+    assert (last["name"], last["minigpt4"], last["git_base_vatex"]) == ("set", "paper", "laptop")
+    assert last["qwen2_5_vl_7b"] == ""
 
 
 def test_an_unknown_set_is_wrong_usage() -> None:

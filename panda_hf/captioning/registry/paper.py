@@ -91,7 +91,7 @@ CARDS = (
         sets=("paper",),
         fidelity="substitute",
         differs="The same pipeline of other parts: Florence-2 for Tag2Text and GRiT, VideoMAE for UniFormerV2, Qwen3 "
-        "for LLaMA.",
+        "for LLaMA. Always 8 frames, not one a second; regions of the middle frame only; no model sums the frames up.",
         licence="MIT (Florence-2), CC-BY-NC-4.0 (VideoMAE), Apache-2.0 (Qwen3)",
         billions=4.3,
         source="VideoChat Text: captions and tags of at least 8 frames, a Kinetics label, a writer at temperature 0",

@@ -9,10 +9,17 @@ from panda_hf.captioning.registry.card import TeacherCard
 HEAD = ("name", "checkpoint", "input", "fidelity", "size", "licence")
 
 
-def as_table(cards: Sequence[TeacherCard]) -> str:
-    """The cards as a Markdown table; below it, what differs from the teacher of the name where something does."""
-    rows = [HEAD, tuple("---" for _ in HEAD), *(_cells(card) for card in cards)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
+def as_table(cards: Sequence[TeacherCard], *, sets: bool = False) -> str:
+    """The cards as a Markdown table; below it, what differs from the teacher of the name where something does.
+
+    Args:
+        cards: one per line.
+        sets: with a column for the set; it is empty where a card is in none.
+    """
+    head = (*HEAD, "set") if sets else HEAD
+    found = [(*_cells(card), ", ".join(card.sets)) if sets else _cells(card) for card in cards]
+    rows = [head, tuple("---" for _ in head), *found]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     lines = ["| " + " | ".join(cell.ljust(n) for cell, n in zip(row, widths, strict=True)) + " |" for row in rows]
     notes = [f"{card.name}: {card.fidelity}. {card.differs}" for card in cards if card.differs]
     return "\n".join([*lines, *([""] if notes else []), *notes])

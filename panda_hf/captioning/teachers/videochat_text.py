@@ -26,7 +26,7 @@ from panda_hf.models.loading import Loading
 FRAMES = 8
 """Frames that are looked at where the card does not say."""
 CAPTION, TAGS, REGIONS = "<CAPTION>", "<OD>", "<DENSE_REGION_CAPTION>"
-SIGHT = Decoding(max_new_tokens=60, num_beams=3)
+SIGHT = Decoding(max_new_tokens=50, num_beams=3)
 """Of the model that looks at frames, as Tag2Text in the original (beams 3, length 50)."""
 MAX_TAGS, MAX_REGIONS, SEEN_TOKENS = 12, 6, 300
 """How much of what was seen the writer is told."""
@@ -41,7 +41,18 @@ FRAME = "Frame {number}: {caption}"
 THINGS = "Things in it: {tags}"
 PLACES = "In the middle frame: {regions}"
 ACTION = "Likely action: {action}"
-WORDING = (LOOK, FRAME, THINGS, PLACES, ACTION, CAPTION, TAGS, REGIONS, str((MAX_TAGS, MAX_REGIONS, SEEN_TOKENS)))
+WORDING = (
+    LOOK,
+    FRAME,
+    THINGS,
+    PLACES,
+    ACTION,
+    CAPTION,
+    TAGS,
+    REGIONS,
+    str((MAX_TAGS, MAX_REGIONS, SEEN_TOKENS)),
+    str(SIGHT),
+)
 """Own wording, as in :mod:`panda_hf.captioning.prompts`, whose last line is the same."""
 
 

@@ -154,6 +154,43 @@ def test_a_model_that_can_think_is_asked_not_to():
     assert one_turn(Templated(), "x") == "None"
 
 
+def given_to(monkeypatch, teacher):
+    """What its processor is called with."""
+    calls, kind = [], type(teacher.processor)
+    real = kind.__call__
+    monkeypatch.setattr(
+        kind, "__call__", lambda self, *args, **more: (calls.append(more), real(self, *args, **more))[1]
+    )
+    return calls
+
+
+def test_a_video_is_given_in_the_order_of_its_frames_with_their_times(tmp_path, monkeypatch):
+    """Four of eight frames, 5 s apart from 10 s on: the second of each pair, one in 10 s over 40 s."""
+    teacher = load("image_text_to_text", tiny.llava_onevision(tmp_path / "onevision"), num_frames=4)
+    calls = given_to(monkeypatch, teacher)
+    clip = dataclasses.replace(numbered(8), times=tuple(10.0 + 5.0 * i for i in range(8)))
+    teacher.prepare([clip], teacher.processor)
+    (call,) = calls
+    assert call["videos"][0][:, 0, 0, 0].tolist() == [1, 3, 5, 7] and call["do_sample_frames"] is False
+    (when,) = call["video_metadata"]
+    assert (when.fps, when.duration) == (pytest.approx(0.1), pytest.approx(40.0))
+
+
+def test_a_series_of_pictures_is_in_the_order_of_the_frames(tmp_path, monkeypatch):
+    teacher = load("image_text_to_text", tiny.llava(tmp_path / "llava"), num_frames=4)
+    calls = given_to(monkeypatch, teacher)
+    teacher.prepare([numbered(8)], teacher.processor)
+    assert [int(picture[0, 0, 0]) for picture in calls[0]["images"][0]] == [1, 3, 5, 7]
+
+
+def test_blip2_is_given_a_frame_of_the_middle(tmp_path, monkeypatch):
+    teacher = load("blip2", tiny.blip2_without_encoder(tmp_path / "opt"), ("image",))
+    calls = given_to(monkeypatch, teacher)
+    teacher.prepare([dataclasses.replace(numbered(8), clip_id=f"v.{i}") for i in range(20)], teacher.processor)
+    # Of 8 frames at (i + 0.5) / 8 of the clip, those between 0.3 and 0.7 are 2 to 5.
+    assert {int(picture[0, 0, 0]) for picture in calls[0]["images"]} == {2, 3, 4, 5}
+
+
 # --- GIT, InstructBLIP, Florence-2 --------------------------------------------------------------------------------
 
 
@@ -276,6 +313,22 @@ def test_an_unlikely_action_is_not_told(pipeline, monkeypatch):
     assert pipeline.see(clip).action is None
     monkeypatch.setattr(videochat_text, "ACTION_CHANCE", 0.0)
     assert pipeline.see(clip).action in ("juggling balls", "surfing water")
+
+
+def test_frames_are_told_in_their_order_and_looked_at_as_the_original_does(pipeline, monkeypatch):
+    asked = []
+
+    def look(model, inputs, teacher, clips, decoding, **more):
+        asked.append(decoding)
+        return [f"number {i}" for i in range(len(clips))]
+
+    monkeypatch.setattr(videochat_text, "generate", look)
+    monkeypatch.setattr(videochat_text, "decode", lambda processor, ids: ids)
+    monkeypatch.setattr(type(pipeline), "_things", lambda *_: ((), ()))
+    seen = pipeline.see(tiny.clip(0, frames=3))
+    assert seen.captions == tuple(f"number {i}" for i in range(8))
+    assert pipeline.prompt(tiny.clip(0), seen).splitlines()[1:3] == ["Frame 1: number 0", "Frame 2: number 1"]
+    assert {(one.num_beams, one.max_new_tokens) for one in asked} == {(3, 50)}  # Tag2Text's in VideoChat Text
 
 
 def test_tags_come_by_frequency_and_then_in_the_order_of_the_frames(pipeline, monkeypatch):
