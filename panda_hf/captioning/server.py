@@ -78,6 +78,7 @@ class Server:
             trust_env=url.host not in _HERE,  # no proxy leads back to this machine
         )
         self._address = endpoint.url.rstrip("/") + "/chat/completions"
+        self._secrets = _secrets(self._key, url)
         self._lock = threading.Lock()
         self._away_since: float | None = None
         self._has_answered = False
@@ -130,7 +131,8 @@ class Server:
         with self._lock:
             self._refused += 1
         if self._refused >= REFUSALS:
-            raise EndpointError(f"{error}. It has answered none of {REFUSALS} requests; see what it lacks") from error
+            said = f"{self.endpoint.url}: {error}"
+            raise EndpointError(f"{said}. It has answered none of {REFUSALS} requests; see what it lacks") from error
 
     def _has_patience(self, error: _Unanswered, began: float, tries: int, pause: float) -> bool:
         if not error.away:
@@ -143,20 +145,20 @@ class Server:
             status, headers, data = self._post(body)
         except httpx.TransportError as error:
             self._note(away=True)
-            raise _Unanswered(f"{self.endpoint.url} does not answer: {self._said(error)}", away=True) from error
+            raise _Unanswered(f"the server does not answer: {self._said(error)}", away=True) from error
         except httpx.HTTPError as error:
-            raise _Unanswered(f"{self.endpoint.url} answers unreadably: {self._said(error)}") from error
+            raise _Unanswered(f"the server answers unreadably: {self._said(error)}") from error
         away = status in _AWAY or (status == 404 and self._has_answered)  # as a proxy says while its server restarts
         self._note(away=away)
         if status == 200:
             reply = self._reply(data)
             self._has_answered = True
             return reply
-        why = f"{self.endpoint.url} answers {status}: {self._complaint(data)}"
+        why = f"the server answers {status}: {self._complaint(data)}"
         if away or status >= 500:
             raise _Unanswered(why, away=away, wait=_retry_after(headers.get("retry-after")))
         if 300 <= status < 400 or status in _REFUSED and (not self._has_answered or status in (401, 402)):
-            raise EndpointError(f"{why}. {_advice(status, self.endpoint)}")
+            raise EndpointError(f"{self.endpoint.url}: {why}. {_advice(status, self.endpoint)}")
         raise _Unanswered(why, final=True)
 
     def _note(self, *, away: bool) -> None:
@@ -182,10 +184,10 @@ class Server:
             choice = answer["choices"][0]
             text = _text(choice["message"].get("content"))
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            start = self._said(data[:80].decode(errors="replace"))
-            raise _Unanswered(f"{self.endpoint.url} answers with no chat completion: {start!r}") from error
+            start = self._said(data.decode(errors="replace"))[:80]
+            raise _Unanswered(f"the server answers with no chat completion: {start!r}") from error
         if choice.get("finish_reason") == "content_filter" and not text:
-            return Failure("EndpointError", f"{self.endpoint.url} withholds its answer: content filter")
+            return Failure("EndpointError", "the server withholds its answer: content filter")
         usage = answer.get("usage")
         counts = usage if isinstance(usage, dict) else {}
         return Answer(text, _count(counts.get("prompt_tokens")), _count(counts.get("completion_tokens")))
@@ -198,12 +200,13 @@ class Server:
                 error = next((error[name] for name in ("error", "message", "detail") if error.get(name)), str(error))
             return self._said(error)
         except (ValueError, RecursionError):
-            return self._said(data[:400].decode(errors="replace"))
+            return self._said(data.decode(errors="replace"))
 
     def _said(self, what: Any) -> str:
-        """A few words on one line, the key blotted out wherever the server repeats it."""
-        text = str(what) or type(what).__name__
-        text = text.replace(self._key, "***") if self._key else text
+        """A few words on one line, the key and the address blotted out: they may be published with the rows."""
+        text = str(what) or (type(what).__name__ if isinstance(what, Exception) else "nothing")
+        for secret in self._secrets:  # before anything is cut, or part of one would be left
+            text = text.replace(secret, "***")
         return " ".join("".join(c if c.isprintable() else " " for c in text[:2000]).split())[:200]
 
 
@@ -230,6 +233,13 @@ def _key(variable: str | None) -> str | None:
     if not (key.isascii() and key.isprintable()):
         raise EndpointError(f"the key in the environment variable {variable} has characters that no header can carry")
     return key
+
+
+def _secrets(key: str | None, url: httpx.URL) -> list[str]:
+    """What must not be repeated, the longest first; a gateway's path may hold a token of its own."""
+    path = url.path.strip("/")
+    found = [key, str(url).rstrip("/"), url.netloc.decode(), url.host, path if path != "v1" else None]
+    return sorted(filter(None, found), key=len, reverse=True)
 
 
 def _pause(tries: int) -> float:

@@ -24,8 +24,11 @@ from PIL import Image
 from panda_hf import schema
 from panda_hf.captioning import Caption, server
 from panda_hf.captioning.prompts import build_prompt
+from panda_hf.captioning.registry.card import Decoding
 from panda_hf.captioning.registry.endpoint import Endpoint
 from panda_hf.captioning.seeds import request_seed
+from panda_hf.captioning.teachers.base import ClipInput
+from panda_hf.captioning.teachers.endpoint import EndpointTeacher
 from panda_hf.errors import EndpointError
 from panda_hf.stage import apply
 from panda_hf.video import pack_frames
@@ -292,6 +295,47 @@ def test_the_key_comes_from_the_environment_and_is_seen_nowhere_else(chat, monke
     assert KEY.encode() not in pickle.dumps(stage)
     monkeypatch.setenv("MY_KEY", "another")
     assert Hasher.hash(stage_of(chat.url, endpoint={"key_variable": "MY_KEY"})) == other
+
+
+@pytest.mark.parametrize("code", [200, 400])
+@pytest.mark.parametrize("before", [66, 190, 390])
+def test_no_part_of_a_key_that_the_server_repeats_is_left_where_its_words_are_cut(chat, monkeypatch, code, before):
+    monkeypatch.setenv("MY_KEY", KEY)
+    chat.misbehaviour.append(status(code, b"x" * before + KEY.encode()))
+    done = apply(rows_of(1), stage_of(chat.url, endpoint={"key_variable": "MY_KEY"}))
+    assert "xxx" in str(done["caption_errors"][:]) and "sk-" not in str(done["caption_errors"][:])
+    chat.misbehaviour[:] = [status(code, b" " * before + KEY.encode())]
+    done = apply(rows_of(1), stage_of(chat.url, endpoint={"key_variable": "MY_KEY"}))
+    assert "sk-" not in str(done["caption_errors"][:])
+
+
+@pytest.mark.parametrize("code", [200, 400, 500])
+def test_where_the_server_is_does_not_stand_in_the_rows(chat, code):
+    url = chat.url.replace("/v1", "/token-123/v1")
+    chat.misbehaviour.append(status(code, f"no route {url}/chat/completions or /token-123/v1 at {url[7:22]}".encode()))
+    note = str(apply(rows_of(1), stage_of(url))["caption_errors"][:])
+    assert "the server answers" in note and "token-123" not in note and "127.0.0.1" not in note
+
+
+def test_a_server_that_says_nothing_about_a_refusal_is_reported_so(chat):
+    chat.misbehaviour.append(status(400, b""))
+    note = apply(rows_of(1), stage_of(chat.url))["caption_errors"][0][0]
+    assert "answers 400: nothing" in note["message"]
+
+
+def test_a_request_holds_the_first_four_stops():
+    card = stage_of("http://localhost/v1", sees=("text",)).card()
+    clip = ClipInput("v.0", np.zeros((1, 2, 2, 3), np.uint8), title="ball")
+    asked = EndpointTeacher(card, card.endpoint).request(clip, Decoding(stop=("a", "b", "c", "d", "e")))
+    assert asked["stop"] == ["a", "b", "c", "d"]
+
+
+def test_a_server_known_to_be_away_for_longer_than_patience_is_asked_once(chat):
+    stage = stage_of(f"http://127.0.0.1:{free_port()}/v1", endpoint={"patience_seconds": 0.3})
+    apply(rows_of(1), stage)
+    time.sleep(0.3)
+    notes = apply(rows_of(4), stage)["caption_errors"][:]
+    assert [note[0]["message"].endswith("tried 1 time") for note in notes] == [True] * 4
 
 
 def test_a_key_that_would_travel_in_the_open_is_warned_of(chat, monkeypatch, caplog):
