@@ -1,4 +1,4 @@
-"""The three teachers of the miniature before training: small configurations of the real classes, random weights."""
+"""The miniature's teachers that learn to see, before training: small configurations of the real classes."""
 
 from __future__ import annotations
 
