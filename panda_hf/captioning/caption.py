@@ -47,7 +47,7 @@ class Caption(Stage):
     that cannot be loaded, or a server that refuses every request, ends the run.
     """
 
-    version: int = 2
+    version: int = 3
 
     teacher: str
     """The teacher's name, an identifier: it becomes part of a column's name."""

@@ -20,7 +20,7 @@ DESCRIPTION_TOKENS = 64
 SUBTITLE_TOKENS = 96
 """How much of each field a prompt keeps, in the tokens of the teacher's own tokenizer."""
 
-CLEANING = 2
+CLEANING = 3
 """Counts the ways in which fields were cleaned so far; part of the template's hash."""
 _CHARACTERS_PER_TOKEN = 64
 """No more of a field is looked at for each token that is kept: a description may be as long as a book."""
@@ -40,13 +40,14 @@ _ADDRESS = re.compile(
 _RUN = re.compile(r"([#=~-])\1+|[*_]{2,}|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)")
 """Rules, headings and emphasis; a ``###`` would begin the next turn of some conversations."""
 _TURN = re.compile(
-    r"\b(system|user|human|assistant|ai|gpt|bot|model|inst(?:ruction)?|response)\s*[:：]+", re.IGNORECASE
+    r"\b(system|user|human|assistant|ai|gpt|bot|model|inst(?:ruction)?|response|answer|question)\s*(?:[:：]\s*)+",
+    re.IGNORECASE,
 )
 """What begins a turn of a conversation written as plain text."""
 _UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
-_WORD = re.compile(rf"\s*(?:[{_UNSPACED}]|[^\s{_UNSPACED}]{{1,16}})")
-"""About one token where there is no tokenizer: a word, sixteen letters of a longer one, a character of scripts that
-write no spaces."""
+_WORD = re.compile(rf"\s*(?:[{_UNSPACED}]|(?:(?![{_UNSPACED}])\w){{1,8}}|[^\s\w])")
+"""About one token where there is no tokenizer: a word, eight letters of a longer one, a character of scripts that
+write no spaces, a mark or an emoji."""
 
 
 def build_prompt(
@@ -96,7 +97,7 @@ def neutral(text: str) -> str:
     plain = _ADDRESS.sub(" ", _LINK.sub(r"\1", _TAG.sub(" ", plain)))
     plain = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in plain)
     plain = plain.translate(_QUOTES).translate(_BRACKETS)
-    return " ".join(_TURN.sub(r"\1", _RUN.sub(r"\1", plain)).split())
+    return " ".join(_TURN.sub(r"\1 ", _RUN.sub(r"\1", plain)).split())
 
 
 def without_special_tokens(tokenizer: Any, text: str) -> str:

@@ -5,10 +5,12 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, T5Config, T5ForConditionalGeneration
+from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, T5Config, T5ForConditionalGeneration
 
 from panda_hf.captioning.registry.card import Decoding
 from panda_hf.captioning.seeds import DrawnWords, generate_settings, gumbel, likeliest, request_seed, row_key
+from panda_hf.captioning.teachers.base import ClipInput
+from panda_hf.captioning.teachers.generating import generate
 
 SAMPLING = Decoding(max_new_tokens=12, sample=True, temperature=1.0, top_p=0.95, seed=3)
 PROMPTS = {"v.0": [5, 6, 7], "v.1": [8], "v.2": [5, 6, 7], "w.0": [9, 10, 11, 12, 13]}
@@ -39,6 +41,43 @@ def write(model, clip_ids, decoding=SAMPLING, teacher="t") -> dict[str, list[int
     start = 1 if model.config.is_encoder_decoder else width
     rows = [list(itertools.takewhile(lambda word: word not in (PAD, 1), row)) for row in out[:, start:].tolist()]
     return dict(zip(clip_ids, rows, strict=True))
+
+
+@pytest.mark.parametrize("own", [{"do_sample": True, "temperature": 9.0}, {"repetition_penalty": 9.0}])
+def test_a_checkpoint_s_own_sampling_and_penalty_do_not_slip_in(llama, own, monkeypatch):
+    greedy = Decoding(max_new_tokens=12)
+    expected = write(llama, PROMPTS, greedy)
+    for name, value in own.items():
+        monkeypatch.setattr(llama.generation_config, name, value)
+    assert write(llama, PROMPTS, greedy) == expected
+
+
+OWN = {
+    "no_repeat_ngram_size": 1,
+    "suppress_tokens": list(range(3, 40)),
+    "begin_suppress_tokens": list(range(3, 40)),
+    "forced_eos_token_id": 7,
+    "guidance_scale": 3.0,
+    "exponential_decay_length_penalty": (1, 9.0),
+    "max_time": 0.0,
+    "min_new_tokens": 5,
+    "return_dict_in_generate": True,
+    "stop_strings": ["a"],
+    "penalty_alpha": 0.6,
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_no_setting_of_a_checkpoint_changes_what_a_teacher_writes(llama, monkeypatch, name):
+    clips = [ClipInput("v.0", np.zeros((1, 2, 2, 3), np.uint8))]
+    ids = {"input_ids": torch.tensor([PROMPTS["v.0"]]), "attention_mask": torch.ones(1, 3, dtype=torch.long)}
+    plain = GenerationConfig(bos_token_id=2, eos_token_id=1, pad_token_id=PAD)
+    monkeypatch.setattr(llama, "generation_config", plain)
+    expected = generate(llama, ids, "t", clips, Decoding(max_new_tokens=8))
+    own = GenerationConfig(**plain.to_diff_dict())
+    setattr(own, name, OWN[name])
+    monkeypatch.setattr(llama, "generation_config", own)
+    assert torch.equal(generate(llama, ids, "t", clips, Decoding(max_new_tokens=8)), expected)
 
 
 @pytest.mark.parametrize("kind", ["llama", "t5"])

@@ -7,7 +7,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 from panda_hf.captioning.prompts import build_prompt
 from panda_hf.captioning.registry import Decoding, TeacherCard
 from panda_hf.captioning.teachers import text_only
-from panda_hf.captioning.teachers.base import load_teacher
+from panda_hf.captioning.teachers.base import load_teacher, wording_of
 from panda_hf.errors import CheckpointError
 from panda_hf.mini.teacher_models import word_tokenizer
 from panda_hf.stage import Failure
@@ -85,3 +85,7 @@ def test_the_prompt_is_a_turn_of_the_chat_template_or_something_to_complete(chec
 def test_a_missing_checkpoint_is_named(checkpoints):
     with pytest.raises(CheckpointError, match="nowhere"):
         teacher_of(checkpoints, "nowhere")
+
+
+def test_the_word_that_is_completed_counts_in_the_hash_of_the_prompt(checkpoints):
+    assert text_only.ANSWER in wording_of(teacher_of(checkpoints, "plain").card)

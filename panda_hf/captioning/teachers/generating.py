@@ -9,6 +9,9 @@ from panda_hf.captioning.registry.card import Decoding
 from panda_hf.captioning.seeds import generate_settings
 from panda_hf.captioning.teachers.base import ClipInput
 
+SPECIAL = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "forced_bos_token_id")
+"""Which words begin, end and fill a text: grammar of the checkpoint rather than a choice of how to write."""
+
 
 def generate(
     model: Any,
@@ -32,6 +35,7 @@ def generate(
     import torch
     from transformers import BatchFeature
 
+    forget_defaults(model)
     inputs = BatchFeature(dict(inputs)).to(model.device, model.dtype)  # a tokenizer's result takes no number format
     settings = generate_settings(decoding, teacher, [clip.clip_id for clip in clips])
     if decoding.stop and tokenizer is not None:
@@ -39,6 +43,17 @@ def generate(
     with torch.inference_mode():
         ids = model.generate(**inputs, **settings)
     return without_prompt(ids, inputs.get("input_ids"))
+
+
+def forget_defaults(model: Any) -> None:
+    """Take from a checkpoint's own generation settings all but its special tokens: cards say how words are drawn."""
+    from transformers import GenerationConfig
+
+    parts: tuple[Any, ...] = (model, getattr(model, "language_model", None))
+    for part in parts:  # where a model hands its writing on to another
+        config = getattr(part, "generation_config", None)
+        if config is not None:
+            part.generation_config = GenerationConfig(**{name: getattr(config, name, None) for name in SPECIAL})
 
 
 class StopsAt:

@@ -15,6 +15,8 @@ from panda_hf.stage import Failure
 
 ANSWER = "\nAnswer:"
 """What a model without a chat template completes."""
+WORDING = (ANSWER,)
+"""All that the hash of the prompt covers beside the template."""
 NOTHING = Failure("CandidateError", "the clip has no title, description or subtitle that the teacher may read")
 
 
