@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -32,7 +33,12 @@ _HERE = re.compile(
 _ANNOUNCES = re.compile(r"(?:here|below|the following|based on)\b.*[:：]", re.IGNORECASE)
 _NO = re.compile(
     r"(?:i['’]?m|i am) (?:sorry|unable|not able)\b|sorry,? (?:but )?i\b|unfortunately,? i\b|as an ai\b"
-    r"|i (?:can ?not|can['’]t|do not|don['’]t|apologi[sz]e)\b",
+    r"|i (?:can ?not|can['’]t|do not|don['’]t|apologi[sz]e)\b"
+    r"|unable to (?:process|view|see|describe|determine|access|analy[sz]e)\b|there is no (?:video|image|clip) provided"
+    r"|it is (?:not possible|impossible) to (?:determine|describe|say|tell)\b|no (?:video|image) (?:was |is )?provided"
+    r"|(?:n/a|none|null|nil|undefined)[.!]*$"
+    r"|lo siento\b|no puedo (?:ver|describir|ayudar)\b|(?:es )?tut mir leid\b|ich kann (?:das|dieses|ihnen|leider)\b"
+    r"|entschuldigung\b|leider kann ich\b|对不起|抱歉|很抱歉|我(?:无法|不能)",
     re.IGNORECASE,
 )
 _PICTURE = r"(?:this|the) (?:short )?(?:video|clip|footage|scene|image|picture|frame)s?(?: clip)?"
@@ -42,15 +48,22 @@ _SHOWN = re.compile(
     re.IGNORECASE,
 )
 _BROKEN_LINE = re.compile(r"(?<=[^.!?:：\s])[ \t]*\n[ \t]*(?=[a-zß-ÿ])")
-_MARKDOWN = re.compile(r"^\s*(?:#{1,6}\s+|>\s+|[-*+•]\s+|\d{1,2}[.)]\s+)+")
+_MARKDOWN = re.compile(r"^\s*(?:#{1,6}\s+|>\s+|[-*+•]\s+|\d{1,2}[.)]\s+|[A-D]\.\s+(?=(?:An?|The)\s))+")
 _EMPHASIS = re.compile(r"\*{1,3}|_{2,3}|`{1,3}|~~")
 _QUOTES = {'"': '"', "“": "”", "”": "”", "„": "“", "«": "»", "‘": "’", "'": "'", "「": "」"}
+_ASKED = re.compile(
+    r"\s*(?:user|human)\s*[:：].*?\n\s*(?:assistant|ai|gpt|bot|model)\s*[:：]", re.IGNORECASE | re.DOTALL
+)
+"""A question said again before its answer."""
+_FENCED = re.compile(r"\s*```\w*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
+_NAMES = ("caption", "sentence", "summary", "description", "answer", "response", "text", "output")
+"""What a model that answers in JSON calls its caption."""
 _END = re.compile(r"[.!?…؟]+[\"”’')\]»」]*(?=\s)|[。！？।॥]+[」』”’)）]*")
 _NEVER_LAST = frozenset(
     "mr mrs ms dr prof mt sgt lt col gen capt rev hon gov sen rep vs fig vol approx ca cf e.g i.e eg ie viz".split()
 )
 """Abbreviations that something follows."""
-_SELDOM_LAST = frozenset("a.m p.m etc inc ltd co corp jr sr ft lb oz hr min sec ave blvd dept".split())
+_SELDOM_LAST = frozenset("a.m p.m etc inc ltd co corp jr sr ft lb oz hr min sec ave blvd dept ph.d".split())
 """Abbreviations that may end a sentence: they do where the next word has a capital letter."""
 _OPENERS = frozenset("a an the it he she they we in on at there this that these those then after as while".split())
 """Words that begin a sentence far more often than a name."""
@@ -71,7 +84,7 @@ def clean_sentence(raw: str, *, stop: Sequence[str] = (), drop_openers: bool = F
         >>> clean_sentence('Sure! Here is a summary:\\n\\n"Dr. Lee pours 3.5 l of tea." Anything else?')
         'Dr. Lee pours 3.5 l of tea.'
     """
-    text = _BROKEN_LINE.sub(" ", _before_stops(_printable(_thought_out(raw)[:MAX_CHARACTERS]), stop))
+    text = _BROKEN_LINE.sub(" ", _before_stops(_printable(_answer(raw)[:MAX_CHARACTERS]), stop))
     lines = [line for line in map(_bare, text.splitlines()) if _says_something(line)]
     if not lines:
         raise CandidateError(f"the teacher wrote nothing that could be a caption ({len(raw)} characters)")
@@ -94,7 +107,7 @@ def first_sentence(text: str) -> str:
     """
     for end in _END.finditer(text):
         rest = text[end.end() :].split(maxsplit=1)
-        if rest and not _goes_on(text[: end.start()], end.group(), rest[0]):
+        if rest and not (_quotes(text, end) or _goes_on(text[: end.start()], end.group(), rest[0])):
             return text[: end.end()].strip()
     return text.strip()
 
@@ -124,6 +137,30 @@ def _times(items: Sequence[str], size: int) -> int:
         run = run + 1 if items[i] == items[i + size] else 0
         longest = max(longest, run)
     return (longest + size) // size
+
+
+def _quotes(text: str, end: re.Match[str]) -> bool:
+    """Whether a mark stands inside a quotation that opens behind a space and is closed later."""
+    before, after = text[: end.end()], text[end.end() :]
+    opened = re.match(r"[\s(\[]", before[before.rfind('"') - 1 :]) if '"' in before[1:] else None
+    straight = opened and before.count('"') % 2 and '"' in after
+    return bool(straight or before.count("“") > before.count("”") and "”" in after)
+
+
+def _answer(raw: str) -> str:
+    """What was written as the answer: no thoughts, no repeated question or role, no fence, no JSON around it."""
+    text = _thought_out(raw)
+    for before in (_ASKED, _PREFIX):
+        match = before.match(text)
+        text = text[match.end() :] if match else text
+    fenced = _FENCED.match(text)
+    text = fenced.group(1) if fenced else text
+    try:
+        told = json.loads(text) if text.lstrip().startswith("{") and len(text) <= MAX_CHARACTERS else {}
+    except (ValueError, RecursionError):
+        return text
+    found = [value for name in _NAMES if isinstance(value := told.get(name), str)]
+    return found[0] if found else "" if told else text
 
 
 def _thought_out(raw: str) -> str:

@@ -73,6 +73,12 @@ def test_a_teacher_may_have_stops_of_its_own():
         ('A cat sits"', "A cat sits"),
         ("<think>Frames show... a cat?</think>\n\nA cat sits.", "A cat sits."),
         ("A cat\n sits.", "A cat sits."),
+        ('```json\n{"caption": "A dog runs on grass."}\n```', "A dog runs on grass."),
+        ('{"frames": 3, "summary": "A dog runs. It barks."}', "A dog runs."),
+        ("```\nA dog runs.\n```", "A dog runs."),
+        ("A. A dog runs.", "A dog runs."),
+        ("Human: what?\nAssistant: A dog runs.", "A dog runs."),
+        ("Assistant: " * 50_000 + "A dog runs.", "A dog runs."),
         ("A cat\u202e\x00\tsits.", "A cat sits."),
     ],
 )
@@ -97,6 +103,10 @@ def test_roles_chatter_quotes_and_markdown_are_removed(raw, sentence):
         ("She waits... Then she leaves.", "She waits..."),
         ('"Stop!" a man shouts. A dog runs.', '"Stop!" a man shouts.'),
         ('A man shouts "Stop!" A dog runs.', 'A man shouts "Stop!"'),
+        ('A sign reads "Stop. Go." on a road. Next.', 'A sign reads "Stop. Go." on a road.'),
+        ("A sign reads “Stop. Go on.” in red. Next.", "A sign reads “Stop. Go on.” in red."),
+        ('A 5" pipe lies. A 6" pipe lies.', 'A 5" pipe lies.'),
+        ("A Ph.D. student reads. She writes.", "A Ph.D. student reads."),
         ("v2.0 of panda_hf.captioning loads. Done.", "v2.0 of panda_hf.captioning loads."),
         ("猫が座っている。犬が走る。", "猫が座っている。"),
     ],
@@ -114,7 +124,10 @@ def test_openers_go_only_if_asked():
     assert clean_sentence("The videographer walks.", drop_openers=True) == "The videographer walks."
 
 
-@pytest.mark.parametrize("raw", ["", " \n\t", "...", "###", '""', "<|im_end|>", "<think>a cat", "Caption:", "Sure!"])
+@pytest.mark.parametrize(
+    "raw",
+    ["", " \n\t", "...", "###", '""', "<|im_end|>", "<think>a cat", "Caption:", "Sure!", "AI: " * 9999, '{"id": 3}'],
+)
 def test_nothing_is_no_caption(raw):
     with pytest.raises(CandidateError, match="wrote nothing"):
         clean_sentence(raw)
@@ -122,7 +135,10 @@ def test_nothing_is_no_caption(raw):
 
 @pytest.mark.parametrize(
     "raw",
-    ["I'm sorry, but I can't see the video.", "As an AI model, I cannot watch.", "Unfortunately, I do not know."],
+    ["I'm sorry, but I can't see the video.", "As an AI model, I cannot watch.", "Unfortunately, I do not know."]
+    + ["N/A", "None", "null.", "Unable to process the image.", "There is no video provided."]
+    + ["It is not possible to determine what happens.", "Lo siento, no puedo ver el vídeo."]
+    + ["Es tut mir leid, ich sehe nichts.", "Ich kann das Video nicht sehen.", "对不起，我无法看到视频。"],
 )
 def test_a_refusal_is_no_caption(raw):
     with pytest.raises(CandidateError, match="declined"):
