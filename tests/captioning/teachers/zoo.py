@@ -407,6 +407,19 @@ def videomae(folder: Path) -> Path:
     return save(VideoMAEForVideoClassification(config), images, folder)
 
 
+def timesformer(folder: Path) -> Path:
+    from transformers import TimesformerConfig, TimesformerForVideoClassification, VideoMAEImageProcessor
+
+    config = TimesformerConfig(
+        **vision_sizes(image_size=32, patch_size=16),
+        num_frames=4,
+        id2label={0: "juggling balls", 1: "surfing water"},
+        label2id={"juggling balls": 0, "surfing water": 1},
+    )
+    images = VideoMAEImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    return save(TimesformerForVideoClassification(config), images, folder)
+
+
 def qwen3(folder: Path) -> Path:
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
@@ -438,6 +451,7 @@ BUILDERS: dict[str, Callable[[Path], Path]] = {
     "SmolVLMForConditionalGeneration": smolvlm,
     "LlavaNextForConditionalGeneration": llava_next,
     "VideoMAEForVideoClassification": videomae,
+    "TimesformerForVideoClassification": timesformer,
     "Qwen3ForCausalLM": qwen3,
     "LlamaForCausalLM": llama,
 }
