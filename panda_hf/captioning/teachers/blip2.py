@@ -7,27 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from panda_hf.captioning.prompts import build_prompt
-from panda_hf.captioning.registry.card import Decoding, TeacherCard
+from panda_hf.captioning.registry.card import TeacherCard
 from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frame, reads_words, words_of
-from panda_hf.captioning.teachers.generating import decode, generate, pad_for_generation
+from panda_hf.captioning.teachers.generating import pad_for_generation
+from panda_hf.captioning.teachers.local import LocalTeacher
 from panda_hf.models.loading import Loading
 
 
 @dataclasses.dataclass(frozen=True)
-class Blip2Teacher:
+class Blip2Teacher(LocalTeacher):
     """`Blip2ForConditionalGeneration` and its processor; it is asked in words only if it may read any."""
-
-    card: TeacherCard
-    model: Any
-    processor: Any
-
-    def caption(self, clips: Sequence[ClipInput], decoding: Decoding) -> list[str]:
-        """Caption one frame per clip; see :class:`~panda_hf.captioning.teachers.base.Teacher`."""
-        return self.write(clips, self.prepare(clips, self.processor), decoding)
-
-    def length(self, clip: ClipInput) -> int:
-        """Characters of the prompt."""
-        return sum(len(text or "") for text in words_of(self.card, clip).values())
 
     def prepare(self, clips: Sequence[ClipInput], processor: Any) -> Any:
         """One frame and one prompt per clip."""
@@ -37,12 +26,6 @@ class Blip2Teacher:
             padding=True,
             return_tensors="pt",
         )
-
-    def write(self, clips: Sequence[ClipInput], inputs: Any, decoding: Decoding) -> list[str]:
-        """One string per prepared clip."""
-        words = self.processor.tokenizer
-        ids = generate(self.model, inputs, self.card.name, clips, decoding, tokenizer=words)
-        return decode(self.processor, ids)
 
     def _prompt(self, clip: ClipInput, processor: Any) -> str:
         if not reads_words(self.card):

@@ -6,25 +6,17 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from panda_hf.captioning.registry.card import Decoding, TeacherCard
+from panda_hf.captioning.registry.card import TeacherCard
 from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frame
-from panda_hf.captioning.teachers.generating import decode, generate
+from panda_hf.captioning.teachers.local import LocalTeacher
 from panda_hf.models.loading import Loading
 
 DEFAULT_TASK = "<CAPTION>"
 
 
 @dataclasses.dataclass(frozen=True)
-class Florence2Teacher:
+class Florence2Teacher(LocalTeacher):
     """`Florence2ForConditionalGeneration` and its processor."""
-
-    card: TeacherCard
-    model: Any
-    processor: Any
-
-    def caption(self, clips: Sequence[ClipInput], decoding: Decoding) -> list[str]:
-        """Caption one frame per clip; see :class:`~panda_hf.captioning.teachers.base.Teacher`."""
-        return self.write(clips, self.prepare(clips, self.processor), decoding)
 
     def length(self, clip: ClipInput) -> int:
         """The prompt is always the same."""
@@ -34,12 +26,6 @@ class Florence2Teacher:
         """One frame and the task word per clip."""
         frames = [pick_frame(clip, self.card.name) for clip in clips]
         return processor(images=frames, text=[self.card.task or DEFAULT_TASK] * len(frames), return_tensors="pt")
-
-    def write(self, clips: Sequence[ClipInput], inputs: Any, decoding: Decoding) -> list[str]:
-        """One string per prepared clip."""
-        words = self.processor.tokenizer
-        ids = generate(self.model, inputs, self.card.name, clips, decoding, tokenizer=words)
-        return decode(self.processor, ids)
 
 
 def load(card: TeacherCard, device: str, loading: Loading) -> Florence2Teacher:

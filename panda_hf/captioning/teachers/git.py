@@ -6,23 +6,15 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from panda_hf.captioning.registry.card import Decoding, TeacherCard
+from panda_hf.captioning.registry.card import TeacherCard
 from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frame, pick_frames
-from panda_hf.captioning.teachers.generating import decode, generate
+from panda_hf.captioning.teachers.local import LocalTeacher
 from panda_hf.models.loading import Loading
 
 
 @dataclasses.dataclass(frozen=True)
-class GitTeacher:
+class GitTeacher(LocalTeacher):
     """`GitForCausalLM` and its processor; the checkpoint says how many frames it takes."""
-
-    card: TeacherCard
-    model: Any
-    processor: Any
-
-    def caption(self, clips: Sequence[ClipInput], decoding: Decoding) -> list[str]:
-        """Caption each clip; see :class:`~panda_hf.captioning.teachers.base.Teacher`."""
-        return self.write(clips, self.prepare(clips, self.processor), decoding)
 
     def length(self, clip: ClipInput) -> int:
         """There is no prompt."""
@@ -41,12 +33,6 @@ class GitTeacher:
             inputs["pixel_values"] = inputs["pixel_values"].unflatten(0, (len(clips), count))
         inputs["input_ids"] = torch.full((len(clips), 1), processor.tokenizer.cls_token_id)
         return inputs
-
-    def write(self, clips: Sequence[ClipInput], inputs: Any, decoding: Decoding) -> list[str]:
-        """One string per prepared clip."""
-        words = self.processor.tokenizer
-        ids = generate(self.model, inputs, self.card.name, clips, decoding, tokenizer=words)
-        return decode(self.processor, ids)
 
 
 def load(card: TeacherCard, device: str, loading: Loading) -> GitTeacher:

@@ -7,32 +7,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from panda_hf.captioning.prompts import build_prompt
-from panda_hf.captioning.registry.card import Decoding, TeacherCard
+from panda_hf.captioning.registry.card import TeacherCard
 from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frame, pick_frames, words_of
 from panda_hf.captioning.teachers.chat import one_turn, starts_itself
-from panda_hf.captioning.teachers.generating import decode, generate, pad_for_generation
+from panda_hf.captioning.teachers.generating import pad_for_generation
+from panda_hf.captioning.teachers.local import LocalTeacher
 from panda_hf.models.loading import Loading
 
 
 @dataclasses.dataclass(frozen=True)
-class ImageTextToTextTeacher:
+class ImageTextToTextTeacher(LocalTeacher):
     """A model of the auto class and its processor.
 
     A processor that knows videos is given the frames as one video, any other as a series of images; a card that sees
     only an image gives one frame.
     """
-
-    card: TeacherCard
-    model: Any
-    processor: Any
-
-    def caption(self, clips: Sequence[ClipInput], decoding: Decoding) -> list[str]:
-        """Caption each clip; see :class:`~panda_hf.captioning.teachers.base.Teacher`."""
-        return self.write(clips, self.prepare(clips, self.processor), decoding)
-
-    def length(self, clip: ClipInput) -> int:
-        """Characters of the words that the prompt quotes."""
-        return sum(len(text or "") for text in words_of(self.card, clip).values())
 
     def prepare(self, clips: Sequence[ClipInput], processor: Any) -> Any:
         """Frames and prompts as the model takes them."""
@@ -49,12 +38,6 @@ class ImageTextToTextTeacher:
         if starts_itself(processor.tokenizer, prompts[0]):
             more["add_special_tokens"] = False
         return processor(text=prompts, padding=True, return_tensors="pt", **more)
-
-    def write(self, clips: Sequence[ClipInput], inputs: Any, decoding: Decoding) -> list[str]:
-        """One string per prepared clip."""
-        words = self.processor.tokenizer
-        ids = generate(self.model, inputs, self.card.name, clips, decoding, tokenizer=words)
-        return decode(self.processor, ids)
 
     def _view(self, clip: ClipInput) -> Any:
         if "video" in self.card.sees:

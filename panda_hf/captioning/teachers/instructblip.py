@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from panda_hf.captioning.prompts import build_prompt
-from panda_hf.captioning.registry.card import Decoding, TeacherCard
+from panda_hf.captioning.registry.card import TeacherCard
 from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frame, pick_frames, words_of
-from panda_hf.captioning.teachers.generating import decode, generate, pad_for_generation
+from panda_hf.captioning.teachers.generating import pad_for_generation
+from panda_hf.captioning.teachers.local import LocalTeacher
 from panda_hf.models.checkpoints import resolve
 from panda_hf.models.loading import Loading
 
@@ -22,20 +23,8 @@ QFORMER_TOKENS = 512
 
 
 @dataclasses.dataclass(frozen=True)
-class InstructBlipTeacher:
+class InstructBlipTeacher(LocalTeacher):
     """`InstructBlipForConditionalGeneration`, or the class for videos, and its processor."""
-
-    card: TeacherCard
-    model: Any
-    processor: Any
-
-    def caption(self, clips: Sequence[ClipInput], decoding: Decoding) -> list[str]:
-        """Caption each clip; see :class:`~panda_hf.captioning.teachers.base.Teacher`."""
-        return self.write(clips, self.prepare(clips, self.processor), decoding)
-
-    def length(self, clip: ClipInput) -> int:
-        """Characters of the words that the instruction quotes."""
-        return sum(len(text or "") for text in words_of(self.card, clip).values())
 
     def prepare(self, clips: Sequence[ClipInput], processor: Any) -> Any:
         """One view and one instruction per clip."""
@@ -45,12 +34,6 @@ class InstructBlipTeacher:
         asked = qformer_tokens(processor.qformer_tokenizer, prompts)
         inputs.update({"qformer_input_ids": asked["input_ids"], "qformer_attention_mask": asked["attention_mask"]})
         return inputs
-
-    def write(self, clips: Sequence[ClipInput], inputs: Any, decoding: Decoding) -> list[str]:
-        """One string per prepared clip."""
-        words = self.processor.tokenizer
-        ids = generate(self.model, inputs, self.card.name, clips, decoding, tokenizer=words)
-        return decode(self.processor, ids)
 
     def _view(self, clip: ClipInput) -> np.ndarray:
         return pick_frames(clip, VIDEO_FRAMES) if shows_video(self.card) else pick_frame(clip, self.card.name)

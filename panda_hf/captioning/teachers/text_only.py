@@ -10,6 +10,7 @@ from panda_hf.captioning.prompts import ASK, build_prompt
 from panda_hf.captioning.registry.card import Decoding, TeacherCard
 from panda_hf.captioning.teachers.base import ClipInput, Reply, load_whole, words_of
 from panda_hf.captioning.teachers.generating import decode, generate
+from panda_hf.captioning.teachers.local import LocalTeacher
 from panda_hf.models.loading import Loading
 from panda_hf.stage import Failure
 
@@ -21,20 +22,11 @@ NOTHING = Failure("CandidateError", "the clip has no title, description or subti
 
 
 @dataclasses.dataclass(frozen=True)
-class TextOnlyTeacher:
-    """Any `AutoModelForCausalLM`, asked in its chat template where it has one, else to complete the prompt."""
+class TextOnlyTeacher(LocalTeacher):
+    """Any `AutoModelForCausalLM`, asked in its chat template where it has one, else to complete the prompt.
 
-    card: TeacherCard
-    model: Any
-    processor: Any  # the tokenizer
-
-    def caption(self, clips: Sequence[ClipInput], decoding: Decoding) -> list[Reply]:
-        """Caption each clip; see :class:`~panda_hf.captioning.teachers.base.Teacher`."""
-        return self.write(clips, self.prepare(clips, self.processor), decoding)
-
-    def length(self, clip: ClipInput) -> int:
-        """Characters of the words that the prompt quotes."""
-        return sum(len(text or "") for text in words_of(self.card, clip).values())
+    Its processor is the tokenizer.
+    """
 
     def prepare(self, clips: Sequence[ClipInput], processor: Any) -> tuple[list[int], Any]:
         """The places of those clips about which there is something to read, and the prompts of these as tokens."""

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from panda_hf.captioning.prompts import build_prompt
-from panda_hf.captioning.registry.card import Decoding, TeacherCard
+from panda_hf.captioning.registry.card import TeacherCard
 from panda_hf.captioning.teachers.base import CONVERT, ClipInput, load_whole, pick_frames, words_of
-from panda_hf.captioning.teachers.generating import decode, generate
+from panda_hf.captioning.teachers.local import LocalTeacher
 from panda_hf.errors import CheckpointError
 from panda_hf.models.loading import Loading
 
@@ -22,20 +22,8 @@ WORDING = (*TURNS, WHEN)
 
 
 @dataclasses.dataclass(frozen=True)
-class VideoLlamaTeacher:
+class VideoLlamaTeacher(LocalTeacher):
     """`VideoLlamaForConditionalGeneration` of this package and its processor."""
-
-    card: TeacherCard
-    model: Any
-    processor: Any
-
-    def caption(self, clips: Sequence[ClipInput], decoding: Decoding) -> list[str]:
-        """Caption each clip; see :class:`~panda_hf.captioning.teachers.base.Teacher`."""
-        return self.write(clips, self.prepare(clips, self.processor), decoding)
-
-    def length(self, clip: ClipInput) -> int:
-        """Characters of the words that the prompt quotes."""
-        return sum(len(text or "") for text in words_of(self.card, clip).values())
 
     def prepare(self, clips: Sequence[ClipInput], processor: Any) -> Any:
         """Frames and one turn of conversation per clip."""
@@ -44,12 +32,6 @@ class VideoLlamaTeacher:
             videos=[pick_frames(clip, count) for clip in clips],
             text=[self.prompt(clip, count, processor) for clip in clips],
         )
-
-    def write(self, clips: Sequence[ClipInput], inputs: Any, decoding: Decoding) -> list[str]:
-        """One string per prepared clip."""
-        words = self.processor.tokenizer
-        ids = generate(self.model, inputs, self.card.name, clips, decoding, tokenizer=words)
-        return decode(self.processor, ids)
 
     def prompt(self, clip: ClipInput, count: int, processor: Any) -> str:
         """What the model is asked about a clip of which it is shown ``count`` frames."""
