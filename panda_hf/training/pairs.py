@@ -6,7 +6,6 @@ from typing import Any
 
 from torch import Tensor
 
-from panda_hf.models.umt import UMTForVideoTextRetrieval
 from panda_hf.training.selector import SelectorLoss, SelectorTrainer
 
 PAIRS_LOSS = SelectorLoss(other_clips=1.0)
@@ -20,25 +19,6 @@ class PairsTrainer(SelectorTrainer):
     batch. Masked words and unmasked-teacher alignment, which UMT's own pre-training adds, are not part of it.
     """
 
-    def compute_loss(
-        self,
-        model: Any,
-        inputs: dict[str, Tensor],
-        return_outputs: bool = False,
-        num_items_in_batch: Tensor | int | None = None,
-    ) -> Any:
-        """The sum of both losses; of towers alone only the contrast."""
-        core = self.accelerator.unwrap_model(model)
-        matching = isinstance(core, UMTForVideoTextRetrieval) and model.training and len(inputs["present"]) > 1
-        seen = {name: inputs[name] for name in ("pixel_values", "frame_vectors") if name in inputs}
-        out = model(
-            **seen,
-            input_ids=inputs["input_ids"].flatten(0, 1),
-            attention_mask=inputs["attention_mask"].flatten(0, 1),
-            return_loss=matching and bool(self.selector_loss.matching),
-        )
-        loss = self._contrast(core, out, inputs)
-        if getattr(out, "matching_loss", None) is not None:
-            loss = loss + self.selector_loss.matching * out.matching_loss
-        cosine = out.similarity.unflatten(1, tuple(inputs["present"].shape))
-        return (loss, {"cosine": cosine, "out": out}) if return_outputs else loss
+    def _matching(self, inputs: dict[str, Tensor]) -> dict[str, Any]:
+        """Wrong texts are those of other videos; a single pair has none."""
+        return {"return_loss": True} if len(inputs["present"]) > 1 else {}

@@ -145,11 +145,11 @@ class SelectorTrainer(Trainer):
         """Every video is encoded once and compared with all candidates of the batch, those of other processes too."""
         clips, candidates = inputs["present"].shape
         core = self.accelerator.unwrap_model(model)
-        seen: dict[str, Tensor] = {name: inputs[name] for name in ("pixel_values", "frame_vectors") if name in inputs}
-        if isinstance(core, UMTForVideoTextRetrieval) and model.training and self.selector_loss.matching:
-            seen["targets"] = inputs["targets"].masked_fill(~inputs["present"], -1.0)
+        seen = {name: inputs[name] for name in ("pixel_values", "frame_vectors") if name in inputs}
+        whole = isinstance(core, UMTForVideoTextRetrieval) and model.training and self.selector_loss.matching
         out = model(
             **seen,
+            **(self._matching(inputs) if whole else {}),
             input_ids=inputs["input_ids"].flatten(0, 1),
             attention_mask=inputs["attention_mask"].flatten(0, 1),
         )
@@ -158,6 +158,10 @@ class SelectorTrainer(Trainer):
             loss = loss + self.selector_loss.matching * out.matching_loss
         cosine = out.similarity.unflatten(1, (clips, candidates))
         return (loss, {"cosine": cosine, "out": out}) if return_outputs else loss
+
+    def _matching(self, inputs: dict[str, Tensor]) -> dict[str, Any]:
+        """What makes the whole model compute its matching loss."""
+        return {"targets": inputs["targets"].masked_fill(~inputs["present"], -1.0)}
 
     def _contrast(self, core: Any, out: Any, inputs: dict[str, Tensor]) -> Tensor:
         texts = out.text_embeds.unflatten(0, tuple(inputs["present"].shape))
