@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from datasets import Features, List, Value
 
-from panda_hf.errors import MissingColumnError, PandaError
-from panda_hf.rights.texts import texts_of
+from panda_hf.errors import PandaError
+from panda_hf.rights.texts import OverText, texts_of
 from panda_hf.stage import Batch, Row, Stage
 
 Language = Literal[
@@ -24,7 +23,7 @@ MARK = {"column": Value("string"), "term": Value("string"), "match": Value("stri
 
 
 @dataclass(frozen=True, kw_only=True)
-class MarkHarmful(Stage):
+class MarkHarmful(OverText, Stage):
     """Append `harmful`: which words of a list of insults and obscenities stand in the text of a row, and where.
 
     Whole words of glin-profanity's lists, with disguised spellings ("sh1t"); no model, no download. A word list knows
@@ -32,8 +31,6 @@ class MarkHarmful(Stage):
     filter on the column as you see fit. The released Panda-70M dropped text with such words.
     """
 
-    columns: tuple[str, ...] = ("caption",)
-    """Text columns, and ``candidates``; each must be there."""
     languages: tuple[Language, ...] = ("english",)
     """Lists to use, at least one, by their English names."""
 
@@ -45,27 +42,9 @@ class MarkHarmful(Stage):
             raise ValueError(f"languages={self.languages!r}; give a tuple of {', '.join(known)}")
 
     @property
-    def reads(self) -> tuple[str, ...]:
-        """None must hold a value."""
-        return ()
-
-    @property
-    def uses(self) -> tuple[str, ...]:
-        """The columns of text."""
-        return self.columns
-
-    @property
     def appends(self) -> Features:
         """The marks; an empty list where nothing was found."""
         return Features({"harmful": List(MARK)})
-
-    def check_columns(self, columns: Sequence[str]) -> None:
-        """Raise ``MissingColumnError`` where a column of text is not there."""
-        missing = [name for name in self.columns if name not in columns]
-        if missing:
-            raise MissingColumnError(
-                f"MarkHarmful goes over {missing}, which the dataset lacks; it has {sorted(columns)}"
-            )
 
     def transform(self, batch: Batch, rank: int | None) -> Batch:
         """Go over each text."""

@@ -11,10 +11,10 @@ from typing import Any, cast
 
 from datasets import Features, Value
 
-from panda_hf.errors import CheckpointError, MissingColumnError
+from panda_hf.errors import CheckpointError
 from panda_hf.models.checkpoints import resolve
 from panda_hf.models.devices import device_of
-from panda_hf.rights.texts import rewritten, text_features, texts_of
+from panda_hf.rights.texts import OverText, rewritten, text_features, texts_of
 from panda_hf.stage import Batch, Stage
 
 Spans = list[tuple[int, int]]
@@ -31,7 +31,7 @@ _POSSESSIVE = re.compile(r"['’]s?$")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Redact(Stage):
+class Redact(OverText, Stage):
     """Replace names of people in text columns by "person", and count them in `redactions`.
 
     The names are found by a token-classification model of transformers, any with a label for persons. A name that the
@@ -41,33 +41,15 @@ class Redact(Stage):
     that what a model finds is replaced rightly. The names themselves are stored nowhere.
     """
 
-    columns: tuple[str, ...] = ("caption",)
-    """Text columns, and ``candidates``; each must be there."""
     model: str = MODEL
     """A Hub id or a folder."""
     revision: str | None = None
     """Branch, tag or commit of a Hub model."""
 
     @property
-    def reads(self) -> tuple[str, ...]:
-        """None must hold a value: a row without a caption may have a title with a name in it."""
-        return ()
-
-    @property
-    def uses(self) -> tuple[str, ...]:
-        """The columns of text."""
-        return self.columns
-
-    @property
     def appends(self) -> Features:
         """The same columns, and how many names were replaced in a row."""
         return Features({**text_features(self.columns), "redactions": Value("int32")})
-
-    def check_columns(self, columns: Sequence[str]) -> None:
-        """Raise ``MissingColumnError`` where a column of text is not there."""
-        missing = [name for name in self.columns if name not in columns]
-        if missing:
-            raise MissingColumnError(f"Redact goes over {missing}, which the dataset lacks; it has {sorted(columns)}")
 
     def transform(self, batch: Batch, rank: int | None) -> Batch:
         """Each different text is looked at once."""
