@@ -1,7 +1,7 @@
 """Video-LLaMA's vision branch: tokens of each frame, tokens of the video, a language model that goes on from them.
 
-Assembled from ``Blip2VisionModel``, two ``Blip2QFormerModel`` and a causal language model; the paper's student has the
-same branch. Sources: Video-LLaMA (arXiv 2306.02858), section 2.1, and the key lists of its checkpoints.
+Assembled from ``Blip2VisionModel``, two ``Blip2QFormerModel`` and a causal language model. The branch that sees is the
+student's. Source: Video-LLaMA (arXiv 2306.02858), section 2.1.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, Blip2QFormerModel, Blip2VisionModel, GenerationMixin, PreTrainedModel
+from transformers import AutoModelForCausalLM, GenerationMixin, PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
+from panda_hf.models.student.video_branch import VideoBranch
 from panda_hf.models.video_llama.configuration_video_llama import VideoLlamaConfig
-
-FRAME_NORM_EPS = 1e-5
-"""Of the norm behind the vision tower: the original has a layer of its own there, with torch's default."""
 
 
 class VideoLlamaPreTrainedModel(PreTrainedModel):
@@ -41,20 +39,12 @@ class VideoLlamaPreTrainedModel(PreTrainedModel):
             init.normal_(module.video_query_tokens, std=self.config.initializer_range)
 
 
-class VideoLlamaForConditionalGeneration(VideoLlamaPreTrainedModel, GenerationMixin):
+class VideoLlamaForConditionalGeneration(VideoLlamaPreTrainedModel, VideoBranch, GenerationMixin):
     """A video and a prompt in, text out."""
 
     def __init__(self, config: VideoLlamaConfig) -> None:
         super().__init__(config)
-        frame_width, video_width = config.qformer_config.hidden_size, config.video_qformer_config.hidden_size
-        self.vision_model = Blip2VisionModel(config.vision_config)
-        self.vision_model.post_layernorm.eps = FRAME_NORM_EPS
-        self.query_tokens = nn.Parameter(torch.zeros(1, config.num_query_tokens, frame_width))
-        self.qformer = Blip2QFormerModel(config.qformer_config)
-        self.frame_position_embedding = nn.Embedding(config.max_frames, frame_width)
-        self.video_query_tokens = nn.Parameter(torch.zeros(1, config.num_video_query_tokens, video_width))
-        self.video_qformer = Blip2QFormerModel(config.video_qformer_config)
-        self.projection = nn.Linear(video_width, config.text_config.hidden_size)
+        self.build_video_branch(config.num_video_query_tokens, config.text_config.hidden_size)
         self.language_model = AutoModelForCausalLM.from_config(config.text_config)
         self.post_init()
 
@@ -69,29 +59,6 @@ class VideoLlamaForConditionalGeneration(VideoLlamaPreTrainedModel, GenerationMi
     def get_output_embeddings(self) -> nn.Module:
         """The last layer of the language model."""
         return self.language_model.get_output_embeddings()
-
-    def get_video_features(self, pixel_values: Tensor) -> Tensor:
-        """Videos as the language model reads them.
-
-        Args:
-            pixel_values: (videos, frames, 3, height, width), normalised; at most ``config.max_frames`` frames.
-
-        Returns:
-            (videos, num_video_query_tokens, width of the language model).
-        """
-        videos, frames = pixel_values.shape[:2]
-        if frames > self.config.max_frames:
-            raise ValueError(f"{frames} frames; this model knows the places of {self.config.max_frames}")
-        tokens = self._frame_tokens(pixel_values.flatten(0, 1)).unflatten(0, (videos, frames))
-        places = self.frame_position_embedding.weight[:frames, None].to(tokens.dtype)
-        queries = self.video_query_tokens.expand(videos, -1, -1)
-        video = self.video_qformer(query_embeds=queries, encoder_hidden_states=(tokens + places).flatten(1, 2))
-        return self.projection(video.last_hidden_state.to(self.projection.weight.dtype))
-
-    def _frame_tokens(self, frames: Tensor) -> Tensor:
-        seen = self.vision_model(pixel_values=frames).last_hidden_state
-        queries = self.query_tokens.expand(len(frames), -1, -1)
-        return self.qformer(query_embeds=queries, encoder_hidden_states=seen).last_hidden_state
 
     def embed(self, input_ids: Tensor, pixel_values: Tensor | None = None) -> Tensor:
         """Word embeddings (texts, tokens, width) with the videos in the places of ``config.video_token_id``.
