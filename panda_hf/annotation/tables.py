@@ -7,6 +7,7 @@ import os
 import posixpath
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,23 +105,49 @@ class Tables:
             return None if "::" in name else name
         return None if is_url(name) or posixpath.isabs(name) or ".." in name.split("/") else f"{self.root}/{name}"
 
+    def columns(self) -> list[str]:
+        """Of the first file."""
+        return list(self._parquet(0).schema_arrow.names)
+
+    def counts(self) -> list[int]:
+        """Rows of each file, from their footers."""
+        with ThreadPoolExecutor(8) as pool:
+            return list(pool.map(lambda number: int(self._parquet(number).metadata.num_rows), range(len(self.files))))
+
+    def part(self, number: int, columns: Sequence[str]) -> tuple[pa.Table, bool]:
+        """The columns of a file that exist, and whether bytes of videos or frames are in it."""
+        parquet = self._parquet(number)
+        known = [c for c in columns if c in parquet.schema_arrow.names]
+        groups = map(parquet.metadata.row_group, range(parquet.num_row_groups))
+        heavy = any(_has_bytes(group, ("clip.bytes", "video.bytes", "frames.data")) for group in groups)
+        return parquet.read(columns=known), heavy
+
+    def media(self, number: int, row: int, columns: Sequence[str]) -> dict[str, Any]:
+        """The values of the columns that exist, of one row of a file."""
+        metadata, group = self._parquet(number).metadata, 0
+        while row >= metadata.row_group(group).num_rows:
+            row -= metadata.row_group(group).num_rows
+            group += 1
+        return self.row((number, group, row), columns)
+
     def _parquet(self, number: int) -> pq.ParquetFile:
-        return _opened(self.files[number])
+        return _opened(self.files[number], os.getpid())
 
 
 @functools.lru_cache(maxsize=16)
-def _opened(path: str) -> pq.ParquetFile:
+def _opened(path: str, process: int) -> pq.ParquetFile:
+    """Each process has its own: connections do not outlive a fork."""
     try:
         return pq.ParquetFile(fsspec.open(path, "rb").open() if is_url(path) else path)
     except (OSError, pa.ArrowInvalid) as error:
         raise SourceError(f"{path} cannot be read: {error}") from error
 
 
-def _has_bytes(group: pq.RowGroupMetaData) -> bool:
+def _has_bytes(group: pq.RowGroupMetaData, columns: Sequence[str] = ("clip.bytes", "video.bytes")) -> bool:
     """Whether a column of videos in the group holds encoded bytes, as its statistics say; ``True`` without them."""
     for i in range(group.num_columns):
         column = group.column(i)
-        if column.path_in_schema in ("clip.bytes", "video.bytes"):
+        if column.path_in_schema in columns:
             known = column.statistics
             if known is None or not known.has_null_count or known.null_count < group.num_rows:
                 return True

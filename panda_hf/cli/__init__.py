@@ -30,6 +30,7 @@ from panda_hf.cli.subset import subset
 from panda_hf.cli.teachers import teachers
 from panda_hf.cli.train_mini import train
 from panda_hf.cli.train_selector import training
+from panda_hf.cli.train_student import student as train_student
 
 app = typer.Typer(
     name="panda-hf",
@@ -75,6 +76,7 @@ app.command()(annotate)
 
 app.add_typer(build, name="build")
 app.add_typer(selector, name="selector")
+training.command("student")(train_student)
 app.add_typer(training, name="train")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(teachers, name="teachers")

@@ -172,7 +172,8 @@ def selector(
     pairs: UMT's contrastive and matching losses. Writes model, processor, curves.csv and curves.png; give the folder
     to `panda-hf curate --selector FOLDER`. The optimiser is AdamW with betas 0.9 and 0.999 (paper, appendix C).
     """
-    from panda_hf.training.selector_run import leave_processes, train_selector_on
+    from panda_hf.training.processes import leave_processes
+    from panda_hf.training.selector_run import train_selector_on
     from panda_hf.training.selector_settings import SelectorSettings
 
     _refuse_finished(out, resume)

@@ -22,7 +22,7 @@ from panda_hf.mini.selector_data import Clips, shaken
 from panda_hf.mini.wording import ACTION_WORDS, action_parts
 from panda_hf.mini.world import Scene
 from panda_hf.models.umt import UMTModel, UMTProcessor
-from panda_hf.training.selector import last_state
+from panda_hf.training.states import last_state
 
 UNKNOWN = -100
 KINDS: dict[str, tuple[str, ...]] = {

@@ -153,5 +153,9 @@ def held_out(clips: Sequence[Clip], share: float) -> tuple[list[Clip], list[Clip
 
 
 def _place(clip_id: str) -> float:
-    video = clip_id.rpartition(".")[0] or clip_id
-    return int.from_bytes(hashlib.sha256(video.encode()).digest()[:8]) / 2**64
+    return place_of(clip_id.rpartition(".")[0] or clip_id)
+
+
+def place_of(video_id: str) -> float:
+    """Where a video lies in [0, 1), by a hash of its id: it is held out where that is less than the share."""
+    return int.from_bytes(hashlib.sha256(video_id.encode()).digest()[:8]) / 2**64

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import numpy as np
 from datasets import Dataset
 
 from panda_hf.errors import SourceError
-from panda_hf.video import probe, sample_frames, unpack_frames
+from panda_hf.video.clip import clip_frames
 
 SOURCES = ("frames", "clip", "video")
 """Columns that show a clip: a frame pack, a file of its own, or ``start`` to ``end`` of a long video, or all of it."""
@@ -60,16 +59,4 @@ class ClipFrames:
         row = self._rows[number][i]
         inside = np.full(count, 0.5) if drawn is None else np.asarray(drawn(count))
         shares = (np.arange(count) + inside) / count
-        if row.get("frames") is not None:
-            frames = unpack_frames(row["frames"])
-            return frames if len(frames) <= count else frames[(shares * len(frames)).astype(int)]
-        return _from_video(row, shares)
-
-
-def _from_video(row: dict[str, Any], shares: np.ndarray) -> np.ndarray:
-    own = row.get("clip") is not None
-    video = row["clip"] if own else row["video"]
-    start, end = (None, None) if own else (row.get("start"), row.get("end"))
-    first = start or 0.0
-    last = end if end is not None else probe(video).duration or first
-    return sample_frames(video, (first + shares * (last - first)).tolist())
+        return clip_frames(row, shares.tolist())

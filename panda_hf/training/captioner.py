@@ -13,6 +13,8 @@ import torch
 from torch.utils.data import Dataset
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
+from panda_hf.training.states import last_complete_checkpoint
+
 IGNORED = -100
 """The label of a position that does not count in the loss."""
 
@@ -140,12 +142,6 @@ def train_captioner(
     )
     checkpoint = last_complete_checkpoint(out)
     return float(trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None).training_loss)
-
-
-def last_complete_checkpoint(out: Path) -> Path | None:
-    """The newest checkpoint that was written to its end: ``trainer_state.json`` comes last."""
-    complete = [state.parent for state in out.glob("checkpoint-*/trainer_state.json")]
-    return max(complete, key=lambda folder: int(folder.name.rsplit("-", 1)[1]), default=None)
 
 
 def save_half(model: Any, processor: Any, folder: Path) -> None:

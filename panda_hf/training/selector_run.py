@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch.distributed as dist
 from accelerate import PartialState
 from transformers import AutoConfig
 
 from panda_hf.errors import CheckpointError
 from panda_hf.models.checkpoints import resolve
 from panda_hf.models.umt import UMTForVideoTextRetrieval, UMTModel, UMTProcessor
-from panda_hf.training.curves import CurveWriter
+from panda_hf.training.curves import FOUND, LOSSES, PICKED, CurveWriter
 from panda_hf.training.pairs import PAIRS_LOSS, PairsTrainer
 from panda_hf.training.selector import SelectorLoss, SelectorTrainer, train_on_candidates
 from panda_hf.training.selector_examples import ClipExamples, FramesOf, Lines, RandomCrop
@@ -92,7 +91,7 @@ def train_selector_on(
         loss=loss or (SelectorLoss() if lesson == "answers" else PAIRS_LOSS),
         augment=None if crop is None else RandomCrop(processor.image_size, crop, flip),
         resume=resume,
-        callbacks=[CurveWriter(out, "eval_picked" if lesson == "answers" else "eval_recall_at_1")],
+        callbacks=[CurveWriter(out, (*LOSSES, PICKED if lesson == "answers" else FOUND))],
         kind=SelectorTrainer if lesson == "answers" else PairsTrainer,
     )
     if process.is_main_process:
@@ -101,10 +100,3 @@ def train_selector_on(
         processor.save_pretrained(out)
         shutil.rmtree(out / STATES, ignore_errors=True)
     return found
-
-
-def leave_processes() -> None:
-    """Wait for the other processes and part from them; nothing where there are none."""
-    PartialState().wait_for_everyone()
-    if dist.is_available() and dist.is_initialized():
-        dist.destroy_process_group()

@@ -9,7 +9,8 @@ from typing import Literal
 import torch
 from transformers import TrainingArguments
 
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
+from panda_hf.training.precision import Precision, formats
+
 Lesson = Literal["answers", "pairs"]
 """Fine-tuning on what annotators picked, or pre-training on clips with right captions alone."""
 
@@ -54,7 +55,7 @@ class SelectorSettings:
         per_epoch = max(1, clips // at_once // self.accumulate)
         steps = self.steps or max(1, round(self.epochs * per_epoch))
         every = self.save_every or max(1, steps // 10)
-        bf16, fp16 = _formats(self.precision)
+        bf16, fp16 = formats(self.precision)
         return TrainingArguments(
             output_dir=str(out),
             max_steps=steps,
@@ -85,13 +86,3 @@ class SelectorSettings:
             report_to=[],
             disable_tqdm=True,
         )
-
-
-def _formats(precision: Precision) -> tuple[bool, bool]:
-    """Whether bfloat16 and whether float16; ``auto``: bfloat16 on a GPU that has it, float16 on others, else none."""
-    if precision != "auto":
-        return precision == "bf16", precision == "fp16"
-    if not torch.cuda.is_available():
-        return False, False
-    native = torch.cuda.is_bf16_supported(including_emulation=False)
-    return native, not native

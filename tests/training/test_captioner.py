@@ -17,10 +17,10 @@ from panda_hf.training.captioner import (
     CaptionCollator,
     CaptionerSettings,
     CaptionSample,
-    last_complete_checkpoint,
     save_half,
     train_captioner,
 )
+from panda_hf.training.states import last_complete_checkpoint
 from tests.captioning import tiny
 
 CAPTIONS = ["a red ball", "a small blue cube slides to the left", "a ring"]
@@ -128,15 +128,6 @@ def test_an_interrupted_run_ends_where_an_undisturbed_one_does(kind, tmp_path):
     train_captioner(second, processor, samples, tmp_path / "halves", settings(steps=6))
     for (name, a), (_, b) in zip(whole.state_dict().items(), second.state_dict().items(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5, msg=name)
-
-
-def test_a_half_written_checkpoint_is_not_resumed_from(tmp_path):
-    for name, files in {"checkpoint-9": ["trainer_state.json"], "checkpoint-10": ["model.safetensors"]}.items():
-        (tmp_path / name).mkdir()
-        for file in files:
-            (tmp_path / name / file).write_text("{}")
-    assert last_complete_checkpoint(tmp_path) == tmp_path / "checkpoint-9"
-    assert last_complete_checkpoint(tmp_path / "nowhere") is None
 
 
 def test_weights_are_kept_in_half_and_read_in_full_precision(tmp_path):

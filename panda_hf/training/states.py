@@ -1,0 +1,31 @@
+"""Saved states of a training: which one to go on from."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+
+def last_complete_checkpoint(out: Path) -> Path | None:
+    """The newest checkpoint that was written to its end: ``trainer_state.json`` comes last."""
+    complete = [state.parent for state in out.glob("checkpoint-*/trainer_state.json") if _is_json(state)]
+    return max(complete, key=lambda folder: int(folder.name.rsplit("-", 1)[1]), default=None)
+
+
+def last_state(folder: Path, resume: bool) -> str | None:
+    """The last complete state that ``Trainer`` saved in ``folder``; without ``resume`` all of them are removed."""
+    if resume:
+        found = last_complete_checkpoint(folder)
+        return str(found) if found else None
+    for state in folder.glob("checkpoint-*"):
+        shutil.rmtree(state)
+    return None
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
