@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from panda_hf import torchvision_guard
+from panda_hf.models import registration
 
 __version__ = "0.1.0"
 
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
 
 torchvision_guard.install()
+registration.install()
 
 
 def __getattr__(name: str) -> Any:
