@@ -27,6 +27,8 @@ def panda_70m(
     embedder: str = "descriptor",
     teachers: Sequence[str | Caption] = MINI_TEACHERS,
     selector: str = "mini/selector",
+    rerank: int | Literal["all"] | None = None,
+    min_score: float | None = None,
     backend: Literal["pyav", "decord", "torchcodec"] = "pyav",
 ) -> list[Step]:
     """Split, caption with every teacher, select: Panda-70M, section 3.
@@ -38,6 +40,9 @@ def panda_70m(
         teachers: names of the teachers whose captions compete, or of sets of them: ``paper``, ``modern``, ``laptop``;
             for a model of your own, or one that is served, its ``Caption`` stage.
         selector: checkpoint of the retrieval model that chooses.
+        rerank: let its matching head choose among all candidates, or among so many of the highest matching scores;
+            ``None``: the matching score chooses.
+        min_score: clips of which even the best caption scores below it are set aside; ``None``: none are.
         backend: decoder of the sampled frames.
 
     Returns:
@@ -51,7 +56,9 @@ def panda_70m(
         explode_clips,
         SampleFrames(backend=backend),
         *captions,
-        Select(teachers=tuple(stage.teacher for stage in captions), selector=selector),
+        Select(
+            teachers=tuple(stage.teacher for stage in captions), selector=selector, rerank=rerank, min_score=min_score
+        ),
     ]
 
 
