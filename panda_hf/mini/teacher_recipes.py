@@ -14,11 +14,11 @@ from torch.utils.data import Dataset
 
 from panda_hf.captioning.registry import card_of
 from panda_hf.mini import speech, teacher_models, teacher_notes, teacher_parts
-from panda_hf.mini.teacher_data import Kind, TeacherScenes
-from panda_hf.mini.teacher_features import encode_images, encode_videos, fresh_frames
+from panda_hf.mini.teacher_data import Kind, TeacherScenes, small_frames
+from panda_hf.mini.teacher_features import encode_images, encode_videos
 from panda_hf.mini.teacher_models import Pair
 from panda_hf.mini.teacher_models_frozen import continued_video_llama, instructblip_teacher, video_llama_teacher
-from panda_hf.mini.teacher_samples import FreshScenes, ImagePatchScenes, patches_as_frames
+from panda_hf.mini.teacher_samples import ConversationScenes, ImagePatchScenes, patches_as_frames
 
 Collator = Callable[[Any], Any]
 
@@ -32,17 +32,12 @@ class Place:
     scenes: int
     """Scenes drawn for the teachers that learn to see."""
     fresh: int
-    """Further scenes, for those that look through eyes made before them."""
+    """Further scenes, on which the parts of the pipeline take notes for its writer."""
 
     @property
     def encoded(self) -> int:
         """Of the drawn scenes, those of which one frame is kept as the vision tower sees it (0.2 GB)."""
         return max(1, self.scenes // 2)
-
-    @property
-    def noted(self) -> int:
-        """Of the fresh scenes, those that the parts of the pipeline look at for its writer."""
-        return max(1, self.fresh // 2)
 
     @property
     def drawn(self) -> Path:
@@ -87,9 +82,9 @@ def _seen_scenes(kind: Kind, place: Place, processor: Any, samples: int) -> Teac
     return TeacherScenes(place.drawn, place.scenes, kind, processor, epochs_for(samples, place.scenes))
 
 
-def _video_llama(name: str, place: Place, processor: Any, samples: int) -> FreshScenes:
-    epochs = epochs_for(samples, place.fresh)
-    return FreshScenes(place.features, place.fresh, processor, card_of(name), epochs)
+def _video_llama(name: str, place: Place, processor: Any, samples: int) -> ConversationScenes:
+    epochs = epochs_for(samples, place.scenes)
+    return ConversationScenes(place.drawn, place.scenes, processor, card_of(name), epochs)
 
 
 def _image_patches(place: Place, processor: Any, samples: int) -> ImagePatchScenes:
@@ -102,7 +97,7 @@ def _motions(place: Place, processor: Any, samples: int) -> teacher_notes.Motion
 
 def _notes(place: Place, processor: Any, samples: int) -> teacher_notes.NoteScenes:
     card = card_of("mini_videochat_text")
-    return teacher_notes.NoteScenes(place.features, place.noted, processor, card, epochs_for(samples, place.noted))
+    return teacher_notes.NoteScenes(place.features, place.fresh, processor, card, epochs_for(samples, place.fresh))
 
 
 def _encode_videos(place: Place) -> None:
@@ -115,7 +110,7 @@ def _encode_images(place: Place) -> None:
 
 def _write_notes(place: Place) -> None:
     _encode_videos(place)
-    teacher_notes.write_notes(place.features, place.noted, place.out / "image", place.out / "videochat_text_action")
+    teacher_notes.write_notes(place.features, place.fresh, place.out / "image", place.out / "videochat_text_action")
 
 
 def _text_teacher(place: Place) -> Pair:
@@ -131,7 +126,7 @@ def _larger_image_teacher(place: Place) -> Pair:
 
 
 def _video_llama_teacher(place: Place) -> Pair:
-    frames = [fresh_frames(place.features, i) for i in range(min(100, place.fresh))]
+    frames = [small_frames(place.drawn, i) for i in range(min(100, place.scenes))]
     return video_llama_teacher(place.out / "video", np.stack(frames))
 
 
@@ -151,24 +146,22 @@ RECIPES: tuple[Recipe, ...] = (
         "video_llama_pretrain",
         _video_llama_teacher,
         partial(_video_llama, "mini_video_llama_pretrain"),
-        steps=500,
-        starts_from=("image", "video"),
-        prepare=_encode_videos,
+        steps=1600,
+        starts_from=("video",),
     ),
     Recipe(
         "video_llama_finetune",
         lambda place: continued_video_llama(place.out / "video_llama_pretrain"),
         partial(_video_llama, "mini_video_llama_finetune"),
-        steps=200,
+        steps=400,
         starts_from=("video_llama_pretrain",),
-        prepare=_encode_videos,
         seed=9,
     ),
     Recipe(
         "minigpt4",
         lambda place: instructblip_teacher(place.out / "image", place.out / "video"),
         _image_patches,
-        steps=350,
+        steps=2000,
         starts_from=("image", "video"),
         prepare=_encode_images,
         eats=patches_as_frames,
@@ -185,7 +178,7 @@ RECIPES: tuple[Recipe, ...] = (
         "videochat_text",
         lambda place: teacher_parts.writer_part(place.out / "video"),
         _notes,
-        steps=350,
+        steps=700,
         starts_from=("image", "video", "videochat_text_action"),
         prepare=_write_notes,
         eats=teacher_notes.without_frames,

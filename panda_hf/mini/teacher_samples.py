@@ -20,7 +20,7 @@ from panda_hf.captioning.teachers.base import ClipInput
 from panda_hf.captioning.teachers.instructblip import qformer_tokens
 from panda_hf.captioning.teachers.video_llama import VideoLlamaTeacher
 from panda_hf.mini import speech, teacher_features, world
-from panda_hf.mini.teacher_data import clip_times, noisy, told_caption, training_scene
+from panda_hf.mini.teacher_data import clip_times, noisy, small_frames, told_caption, training_scene
 from panda_hf.mini.truth import canonical_caption
 from panda_hf.models.video_llama import VideoLlamaProcessor
 from panda_hf.training.captioner import CaptionSample
@@ -30,8 +30,8 @@ FEATURE_NOISE = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
-class FreshScenes(Dataset[CaptionSample]):
-    """Scenes new to the eyes in the conversation of a Video-LLaMA, with what frames and speech can tell."""
+class ConversationScenes(Dataset[CaptionSample]):
+    """Drawn scenes in the conversation of a Video-LLaMA, with what frames and speech can tell."""
 
     folder: Path
     count: int
@@ -45,8 +45,8 @@ class FreshScenes(Dataset[CaptionSample]):
     def __getitem__(self, index: int) -> CaptionSample:
         number = index % self.count
         rng = np.random.default_rng([index, 83])
-        frames = noisy(teacher_features.fresh_frames(self.folder, number), rng)
-        scene, drawn_by = training_scene(teacher_features.FIRST_SCENE + number)
+        frames = noisy(small_frames(self.folder, number), rng)
+        scene, drawn_by = training_scene(number)
         times = tuple(clip_times(scene, drawn_by))
         subtitle = speech.scene_text(scene, rng).subtitle if "subtitle" in self.card.sees else None
         clip = ClipInput("", frames, times, subtitle=subtitle)

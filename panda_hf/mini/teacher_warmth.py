@@ -101,7 +101,7 @@ def look_around(model: Any, videos: Tensor) -> None:
     seen = model.vision_model(pixel_values=videos.flatten(0, 1)).last_hidden_state
     model.query_tokens[0] = seen[:, 1:].mean(dim=0)
     _hand_on(model.qformer)
-    usual = model._frame_tokens(videos.flatten(0, 1)).mean(dim=0)
+    usual = model.get_frame_features(videos.flatten(0, 1)).mean(dim=0)
     steps = torch.arange(frames, dtype=torch.float32)
     near = torch.exp(-((steps[:, None] - steps[None]) ** 2) / 2)
     places = near @ torch.randn(frames, width) * 0.5

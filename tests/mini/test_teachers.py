@@ -177,7 +177,7 @@ def test_a_new_video_llama_looks_at_each_patch_early_and_late(video_llama):
     model, videos = video_llama
     with torch.inference_mode():
         seen = model.vision_model(pixel_values=videos.flatten(0, 1)).last_hidden_state[:, 1:]
-        tokens = model._frame_tokens(videos.flatten(0, 1))
+        tokens = model.get_frame_features(videos.flatten(0, 1))
         early, late = model.get_video_features(videos).split(16, dim=1)
     alike = torch.cosine_similarity(tokens.mean(dim=0)[:, None], seen.mean(dim=0)[None], dim=-1)
     assert alike.argmax(dim=1).tolist() == list(range(16))
