@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
 from panda_hf.errors import CheckpointError, EndpointError
+from panda_hf.models.release import is_out_of_memory, release_memory
 from panda_hf.stage import Failure
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ class PreparingTeacher(Protocol):
     def prepare(self, clips: Sequence[ClipInput], processor: Any) -> Any:
         """The model's inputs, on the CPU. Called in threads, each with a copy of ``processor`` for itself."""
 
-    def write(self, clips: Sequence[ClipInput], inputs: Any, decoding: Decoding) -> list[str]:
-        """One string per clip from the inputs that ``prepare`` made of the same clips."""
+    def write(self, clips: Sequence[ClipInput], inputs: Any, decoding: Decoding) -> Sequence[Reply]:
+        """One reply per clip from the inputs that ``prepare`` made of the same clips."""
 
 
 @dataclass
@@ -91,7 +92,8 @@ def write_all(teacher: Teacher, clips: Sequence[ClipInput], decoding: Decoding, 
     """What a teacher writes of each clip, in the order of the clips.
 
     The clips are put into batches of like size and length of prompt, so that little is padded; a
-    :class:`PreparingTeacher` finds its next batches prepared. Of a batch that fails each clip is tried alone.
+    :class:`PreparingTeacher` finds its next batches prepared. Of a batch that fails each clip is tried alone; one
+    for which memory does not suffice is halved until it does.
 
     Args:
         teacher: who writes.
@@ -179,7 +181,7 @@ def _write(
     decoding: Decoding,
     timings: Timings,
 ) -> list[Reply]:
-    """What is written of one batch; where that fails, of each of its clips."""
+    """What is written of one batch; where that fails, of its halves or of each of its clips."""
     try:
         texts = _attempt(teacher, clips, inputs, decoding, timings)
         if len(texts) != len(clips):
@@ -190,8 +192,19 @@ def _write(
     except Exception as error:
         if len(clips) == 1:  # the clip goes without this candidate
             return [Failure.of(error)]
-        log.warning("teacher %s: a batch of %d clips failed (%s); one by one", teacher.card.name, len(clips), error)
-        return [text for clip in clips for text in _write(teacher, [clip], None, decoding, timings)]
+        smaller = _smaller(teacher.card.name, clips, error)
+    release_memory()  # the error and the tensors that its traceback held are gone only here
+    return [text for part in smaller for text in _write(teacher, part, None, decoding, timings)]
+
+
+def _smaller(name: str, clips: list[ClipInput], error: Exception) -> list[list[ClipInput]]:
+    """The halves of a batch that memory did not suffice for; the clips of any other one alone."""
+    if not is_out_of_memory(error):
+        log.warning("teacher %s: a batch of %d clips failed (%s); one by one", name, len(clips), error)
+        return [[clip] for clip in clips]
+    half = len(clips) // 2
+    log.warning("teacher %s: memory did not suffice for %d clips at once; trying %d", name, len(clips), half)
+    return [clips[:half], clips[half:]]
 
 
 def _attempt(
@@ -200,7 +213,7 @@ def _attempt(
     inputs: Future[_Inputs] | None,
     decoding: Decoding,
     timings: Timings,
-) -> list[str]:
+) -> Sequence[Reply]:
     started = time.perf_counter()
     ready = inputs.result() if inputs is not None else None
     waited = time.perf_counter() - started

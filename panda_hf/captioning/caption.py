@@ -41,13 +41,14 @@ class Caption(Stage):
         Caption(teacher="blip2_opt_2_7b", checkpoint="models/blip2-opt-2.7b")
         Caption(teacher="mine", family="image_text_to_text", checkpoint="me/my-model", sees=("video", "subtitle"))
 
-    A candidate may fail: the teacher raises, writes nothing, declines, or repeats itself without end. Its column is
+    A candidate may fail: the teacher raises, writes nothing, declines, repeats itself without end, or comes to its
+    limit of length before its first sentence ends. Its column is
     then ``None``, ``caption_errors`` says why, and the clip stays for the other teachers; a clip for which none wrote
     a caption fails in :class:`~panda_hf.selection.Select`. A broken frame pack fails the clip at once. A checkpoint
     that cannot be loaded, or a server that refuses every request, ends the run.
     """
 
-    version: int = 3
+    version: int = 4
 
     teacher: str
     """The teacher's name, an identifier: it becomes part of a column's name."""
@@ -175,7 +176,7 @@ class Caption(Stage):
             **asdict(card.decoding),
             "drop_openers": self.drop_openers,
             "version": self.version,
-            "prompt_sha256": template_hash(card.prompt, card.task, *card.turns, *wording_of(card)),
+            "prompt_sha256": template_hash(card.prompt, card.task, *card.turns, *wording_of(card), shown=card.shown),
         }
 
     def transform(self, batch: Batch, rank: int | None) -> Batch:
@@ -214,7 +215,9 @@ class Caption(Stage):
             if (answer.prompt_tokens, answer.new_tokens) != (None, None):
                 notes[CAPTION_TOKENS] = {"prompt": answer.prompt_tokens, "written": answer.new_tokens}
             try:
-                sentence = clean_sentence(answer.text, stop=card.decoding.stop, drop_openers=self.drop_openers)
+                sentence = clean_sentence(
+                    answer.text, stop=card.decoding.stop, cut=answer.cut, drop_openers=self.drop_openers
+                )
                 return _Candidate(sentence, notes)
             except CandidateError as error:  # the clip goes without this candidate
                 answer = Failure.of(error)

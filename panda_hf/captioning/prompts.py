@@ -9,11 +9,16 @@ import unicodedata
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from panda_hf.captioning.registry.card import Subject
+
 ANNOUNCE = "Here is what is known about a video."
+ANNOUNCE_IMAGE = "Here is what is known about a video of which one image is shown."
 SPOKEN = 'Spoken: "{subtitle}"'
 DESCRIBED = 'Described as: ["{title}", "{description}"]'
 ASK = "Write one sentence that faithfully says what the video shows."
-"""Four parts, own wording: announce, subtitles if any, title and description if any, ask (paper, appendix B.1)."""
+ASK_IMAGE = "Write one sentence that faithfully says what the image shows."
+"""Four parts, own wording: announce, subtitles if any, title and description if any, ask (paper, appendix B.1). The
+paper's first and last part speak of a frame to whom one frame is shown."""
 
 TITLE_TOKENS = 32
 DESCRIPTION_TOKENS = 64
@@ -53,6 +58,7 @@ write no spaces, a mark or an emoji."""
 def build_prompt(
     tokenizer: Any,
     *,
+    shown: Subject = "video",
     title: str | None = None,
     description: str | None = None,
     subtitle: str | None = None,
@@ -62,6 +68,7 @@ def build_prompt(
     Args:
         tokenizer: the teacher's tokenizer; fields are cut at its token borders, not at characters. ``None`` where
             only a server knows it: fields are then cut by words.
+        shown: what the prompt calls that which the teacher sees.
         title: untrusted, like the other two: addresses and markup are taken out, and a field can neither end its own
             quotation nor begin a turn or insert a special token or an image.
         description: see ``title``.
@@ -75,7 +82,13 @@ def build_prompt(
         lines.append(SPOKEN.format(subtitle=subtitle_words))
     if title_words or description_words:
         lines.append(DESCRIBED.format(title=title_words, description=description_words))
-    return "\n".join([ANNOUNCE, *lines, ASK] if lines else [ASK])
+    announce, ask = _outer(shown)
+    return "\n".join([announce, *lines, ask] if lines else [ask])
+
+
+def _outer(shown: Subject) -> tuple[str, str]:
+    """The first part and the last."""
+    return (ANNOUNCE, ASK) if shown == "video" else (ANNOUNCE_IMAGE, ASK_IMAGE)
 
 
 def clean_text(tokenizer: Any, text: str | None, max_tokens: int) -> str:
@@ -150,11 +163,13 @@ def cut_words(text: str, max_words: int) -> str:
     return text
 
 
-def template_hash(*more: str) -> str:
+def template_hash(*more: str, shown: Subject = "video") -> str:
     """SHA-256 of the template and its limits: kept with the captions, so that it is known how they were asked for.
 
     Args:
         more: what else a teacher's prompt is made of, such as the turns of its conversation.
+        shown: as for :func:`build_prompt`.
     """
-    parts = [ANNOUNCE, SPOKEN, DESCRIBED, ASK, str((TITLE_TOKENS, DESCRIPTION_TOKENS, SUBTITLE_TOKENS, CLEANING))]
+    announce, ask = _outer(shown)
+    parts = [announce, SPOKEN, DESCRIBED, ask, str((TITLE_TOKENS, DESCRIPTION_TOKENS, SUBTITLE_TOKENS, CLEANING))]
     return hashlib.sha256("\n".join([*parts, *more]).encode()).hexdigest()

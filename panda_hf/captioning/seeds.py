@@ -67,6 +67,10 @@ def generate_settings(decoding: Decoding, teacher: str, clip_ids: Sequence[str])
     """
     settings: dict[str, Any] = {"max_new_tokens": decoding.max_new_tokens, "num_beams": decoding.num_beams}
     settings |= {"do_sample": False, "repetition_penalty": 1.0}  # a checkpoint's own settings must not slip in
+    if decoding.num_beams > 1:
+        settings["length_penalty"] = decoding.length_penalty
+    if decoding.min_new_tokens:
+        settings["min_new_tokens"] = decoding.min_new_tokens
     if decoding.sample or decoding.repetition_penalty != 1.0:
         keys = [row_key(decoding, teacher, clip_id) for clip_id in clip_ids]
         settings["logits_processor"] = [DrawnWords(decoding, keys)]

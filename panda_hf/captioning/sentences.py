@@ -69,33 +69,54 @@ _OPENERS = frozenset("a an the it he she they we in on at there this that these 
 """Words that begin a sentence far more often than a name."""
 
 
-def clean_sentence(raw: str, *, stop: Sequence[str] = (), drop_openers: bool = False) -> str:
+def clean_sentence(raw: str, *, stop: Sequence[str] = (), cut: bool = False, drop_openers: bool = False) -> str:
     """The first sentence of what a teacher wrote, without roles, chatter, quotation marks and markdown.
 
     Args:
         raw: as generated.
         stop: more strings before which the caption ends.
+        cut: a limit of length ended it, so that its last sentence may lack its end.
         drop_openers: also take off "The video shows" and the like.
 
     Raises:
-        CandidateError: when nothing is left, the teacher declined, or it repeats itself without end.
+        CandidateError: when nothing is left, the teacher declined, it repeats itself without end, or ``cut`` fell
+            into its first sentence.
 
     Example:
         >>> clean_sentence('Sure! Here is a summary:\\n\\n"Dr. Lee pours 3.5 l of tea." Anything else?')
         'Dr. Lee pours 3.5 l of tea.'
     """
-    text = _BROKEN_LINE.sub(" ", _before_stops(_printable(_answer(raw)[:MAX_CHARACTERS]), stop))
-    lines = [line for line in map(_bare, text.splitlines()) if _says_something(line)]
-    if not lines:
+    whole = _answer(raw)
+    answer = _printable(whole[:MAX_CHARACTERS])
+    written = _before_stops(answer, stop)
+    line, is_last = _first_line(_BROKEN_LINE.sub(" ", written))
+    if not line:
         raise CandidateError(f"the teacher wrote nothing that could be a caption ({len(raw)} characters)")
-    if _NO.match(lines[0]):
+    if _NO.match(line):
         raise CandidateError("the teacher declined to describe the clip")
-    sentence = _unquoted(first_sentence(lines[0]))
+    sentence = _unquoted(first_sentence(line))
     if drop_openers:
         sentence = _without_opener(sentence)
     if loop := repetition(sentence):
         raise CandidateError(f"the teacher repeats itself: {loop}")
+    stopped = not answer.rstrip().endswith(written.rstrip())
+    if (cut or whole != whole[:MAX_CHARACTERS]) and not stopped and _is_cut(answer, line, is_last):
+        raise CandidateError("the limit of length cut the teacher's sentence off; raise max_new_tokens")
     return sentence
+
+
+def _first_line(text: str) -> tuple[str, bool]:
+    """The first line that says something, made bare, and whether no other follows; "" where none does."""
+    lines = [_bare(line) for line in text.split("\n")]
+    place = next((i for i, line in enumerate(lines) if _says_something(line)), None)
+    return ("", True) if place is None else (lines[place], place == len(lines) - 1)
+
+
+def _is_cut(answer: str, line: str, is_last: bool) -> bool:
+    """Whether the end that a limit of length made of an answer falls into its first sentence."""
+    if answer.lstrip().startswith(("{", "```")):  # what stands in it could not be taken out
+        return True
+    return is_last and first_sentence(line) == line and not is_whole(line)
 
 
 def first_sentence(text: str) -> str:
@@ -110,6 +131,17 @@ def first_sentence(text: str) -> str:
         if rest and not (_quotes(text, end) or _goes_on(text[: end.start()], end.group(), rest[0])):
             return text[: end.end()].strip()
     return text.strip()
+
+
+def is_whole(text: str) -> bool:
+    """Whether a sentence has its end: a mark that is more than that of an abbreviation.
+
+    Example:
+        >>> [is_whole(text) for text in ("A man meets Mr.", "A man meets a dog.", "A man meets")]
+        [False, True, False]
+    """
+    end = next((end for end in _END.finditer(text + " ") if end.end() >= len(text)), None)
+    return end is not None and not _goes_on(text[: end.start()], end.group(), "")
 
 
 def repetition(text: str) -> str | None:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import email.utils
+import asyncio
 import json
 import logging
 import os
 import random
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 
+from panda_hf.captioning.completions import read_completion, seconds_to_wait
 from panda_hf.captioning.registry.endpoint import Endpoint
-from panda_hf.captioning.teachers.base import Answer, Reply
+from panda_hf.captioning.teachers.base import Reply
 from panda_hf.errors import EndpointError
 from panda_hf.models.release import kept
 from panda_hf.stage import Failure
@@ -56,7 +57,10 @@ class _Unanswered(Exception):
 
 
 class Server:
-    """A server as this process knows it: connections, the key, and since when it has been away."""
+    """A server as this process knows it: connections, the key, and since when it has been away.
+
+    Requests are coroutines on one thread of its own, so that each can be left at any moment, whatever it waits for.
+    """
 
     def __init__(self, endpoint: Endpoint) -> None:
         """Read the key from its environment variable; nothing is asked yet.
@@ -70,16 +74,16 @@ class Server:
         url = httpx.URL(endpoint.url)
         if self._key and url.scheme == "http" and url.host not in _HERE:
             log.warning("the key in %s is sent unencrypted to %s; use https", endpoint.key_variable, url.host)
-        timeout = httpx.Timeout(endpoint.timeout_seconds, connect=min(endpoint.timeout_seconds, 10.0), pool=None)
-        self._client = httpx.Client(
+        self._client = httpx.AsyncClient(
             headers=headers,
-            timeout=timeout,
+            timeout=httpx.Timeout(None, connect=min(endpoint.timeout_seconds, 10.0)),
             limits=httpx.Limits(max_connections=endpoint.concurrency),
             trust_env=url.host not in _HERE,  # no proxy leads back to this machine
         )
+        self._loop = _loop_of(self, self._client)
+        self._turns = asyncio.Semaphore(endpoint.concurrency)
         self._address = endpoint.url.rstrip("/") + "/chat/completions"
         self._secrets = _secrets(self._key, url)
-        self._lock = threading.Lock()
         self._away_since: float | None = None
         self._has_answered = False
         self._refused = 0
@@ -96,40 +100,45 @@ class Server:
         Raises:
             EndpointError: when the server refuses every request.
         """
-        stop = threading.Event()
-        with ThreadPoolExecutor(self.endpoint.concurrency, thread_name_prefix="endpoint") as pool:
-            try:
-                return list(pool.map(lambda make: self._ask(make, stop), requests))
-            finally:
-                stop.set()
-                pool.shutdown(wait=False, cancel_futures=True)
-
-    def _ask(self, make: Callable[[], dict[str, Any]], stop: threading.Event) -> Reply:
+        replies = asyncio.run_coroutine_threadsafe(self._ask_all(requests), self._loop)
         try:
-            body = json.dumps(make()).encode()
-        except Exception as error:  # the clip goes without this candidate
-            return Failure.of(error)
-        began = time.monotonic()
-        tries = 0
-        while True:
+            return replies.result()
+        finally:
+            replies.cancel()  # after Ctrl-C; nothing to cancel otherwise
+
+    async def _ask_all(self, requests: Sequence[Callable[[], dict[str, Any]]]) -> list[Reply]:
+        tasks = [asyncio.create_task(self._ask(make)) for make in requests]
+        try:
+            return await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _ask(self, make: Callable[[], dict[str, Any]]) -> Reply:
+        async with self._turns:
             try:
-                return self._try(body)
-            except _Unanswered as error:
-                tries += 1
-                pause = max(error.wait, _pause(tries))
-                ends = error.final or not self._has_patience(error, began, tries, pause)
-                if not ends:
+                body = await asyncio.to_thread(lambda: json.dumps(make()).encode())
+            except Exception as error:  # the clip goes without this candidate
+                return Failure.of(error)
+            began = time.monotonic()
+            tries = 0
+            while True:
+                try:
+                    return await self._try(body)
+                except _Unanswered as error:
+                    tries += 1
+                    pause = max(error.wait, _pause(tries))
+                    if error.final or not self._has_patience(error, began, tries, pause):
+                        self._count_refusal(error)
+                        return Failure("EndpointError", f"{error}; tried {tries} time{'s' if tries > 1 else ''}")
                     log.info("%s; again in %.1f s", error, pause)
-                if ends or stop.wait(pause):
-                    self._count_refusal(error)
-                    return Failure("EndpointError", f"{error}; tried {tries} time{'s' if tries > 1 else ''}")
+                await asyncio.sleep(pause)
 
     def _count_refusal(self, error: _Unanswered) -> None:
         """A server that never answered any request refuses them all, whatever number it gives for that."""
         if self._has_answered or error.away:
             return
-        with self._lock:
-            self._refused += 1
+        self._refused += 1
         if self._refused >= REFUSALS:
             said = f"{self.endpoint.url}: {error}"
             raise EndpointError(f"{said}. It has answered none of {REFUSALS} requests; see what it lacks") from error
@@ -140,9 +149,9 @@ class Server:
         since = began if self._away_since is None else min(began, self._away_since)
         return time.monotonic() + pause - since <= self.endpoint.patience_seconds
 
-    def _try(self, body: bytes) -> Reply:
+    async def _try(self, body: bytes) -> Reply:
         try:
-            status, headers, data = self._post(body)
+            status, headers, data = await self._post(body)
         except httpx.TransportError as error:
             self._note(away=True)
             raise _Unanswered(f"the server does not answer: {self._said(error)}", away=True) from error
@@ -156,41 +165,37 @@ class Server:
             return reply
         why = f"the server answers {status}: {self._complaint(data)}"
         if away or status >= 500:
-            raise _Unanswered(why, away=away, wait=_retry_after(headers.get("retry-after")))
+            raise _Unanswered(why, away=away, wait=seconds_to_wait(headers.get("retry-after")))
         if 300 <= status < 400 or status in _REFUSED and (not self._has_answered or status in (401, 402)):
             raise EndpointError(f"{self.endpoint.url}: {why}. {_advice(status, self.endpoint)}")
         raise _Unanswered(why, final=True)
 
     def _note(self, *, away: bool) -> None:
-        with self._lock:
-            self._away_since = (self._away_since or time.monotonic()) if away else None
+        self._away_since = (self._away_since or time.monotonic()) if away else None
 
-    def _post(self, body: bytes) -> tuple[int, httpx.Headers, bytes]:
-        latest = time.monotonic() + self.endpoint.timeout_seconds
+    async def _post(self, body: bytes) -> tuple[int, httpx.Headers, bytes]:
+        try:
+            async with asyncio.timeout(self.endpoint.timeout_seconds):
+                return await self._whole_answer(body)
+        except TimeoutError as error:
+            raise httpx.ReadTimeout(f"no whole answer in {self.endpoint.timeout_seconds:g} s") from error
+
+    async def _whole_answer(self, body: bytes) -> tuple[int, httpx.Headers, bytes]:
         kind = {"Content-Type": "application/json"}
-        with self._client.stream("POST", self._address, content=body, headers=kind) as response:
+        async with self._client.stream("POST", self._address, content=body, headers=kind) as response:
             data = bytearray()
-            for piece in response.iter_bytes():
+            async for piece in response.aiter_bytes():
                 data += piece
                 if len(data) > MAX_ANSWER_BYTES:
                     raise httpx.DecodingError(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
-                if time.monotonic() > latest:
-                    raise httpx.ReadTimeout(f"no whole answer in {self.endpoint.timeout_seconds:g} s")
             return response.status_code, response.headers, bytes(data)
 
     def _reply(self, data: bytes) -> Reply:
         try:
-            answer = json.loads(data)
-            choice = answer["choices"][0]
-            text = _text(choice["message"].get("content"))
+            return read_completion(data)
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             start = self._said(data.decode(errors="replace"))[:80]
             raise _Unanswered(f"the server answers with no chat completion: {start!r}") from error
-        if choice.get("finish_reason") == "content_filter" and not text:
-            return Failure("EndpointError", "the server withholds its answer: content filter")
-        usage = answer.get("usage")
-        counts = usage if isinstance(usage, dict) else {}
-        return Answer(text, _count(counts.get("prompt_tokens")), _count(counts.get("completion_tokens")))
 
     def _complaint(self, data: bytes) -> str:
         """What the body of an error says."""
@@ -208,6 +213,25 @@ class Server:
         for secret in self._secrets:  # before anything is cut, or part of one would be left
             text = text.replace(secret, "***")
         return " ".join("".join(c if c.isprintable() else " " for c in text[:2000]).split())[:200]
+
+
+def _loop_of(owner: object, client: httpx.AsyncClient) -> asyncio.AbstractEventLoop:
+    """An event loop in a thread of its own; when ``owner`` is gone, it closes the connections and ends."""
+    loop = asyncio.new_event_loop()
+
+    def run() -> None:
+        try:
+            loop.run_forever()
+        finally:
+            loop.close()
+
+    async def end() -> None:
+        await client.aclose()
+        loop.stop()
+
+    threading.Thread(target=run, name="endpoint", daemon=True).start()
+    weakref.finalize(owner, lambda: asyncio.run_coroutine_threadsafe(end(), loop))
+    return loop
 
 
 @kept
@@ -245,39 +269,6 @@ def _secrets(key: str | None, url: httpx.URL) -> list[str]:
 def _pause(tries: int) -> float:
     """Exponential, each time between half and the whole of it, so that many clients do not come back at once."""
     return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(tries - 1, 16)) * random.uniform(0.5, 1.0)
-
-
-def _retry_after(value: str | None) -> float:
-    """Seconds to wait, from a number or a date; 0 where the header is missing or not understood."""
-    if value is None:
-        return 0.0
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-        except (ValueError, TypeError, OverflowError):
-            return 0.0
-    return seconds if 0.0 < seconds < float("inf") else 0.0
-
-
-def _text(content: Any) -> str:
-    """The text of a message, plain or in parts; "" where it has none.
-
-    Raises:
-        TypeError: when it is something else.
-    """
-    if content is None:
-        return ""
-    if isinstance(content, list):
-        return "".join(_text(part["text"]) for part in content if part.get("type") == "text")
-    if not isinstance(content, str):
-        raise TypeError(f"content is of type {type(content).__name__}")
-    return content
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
 
 
 def _advice(status: int, endpoint: Endpoint) -> str:

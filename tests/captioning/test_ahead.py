@@ -77,11 +77,19 @@ def test_frames_of_one_size_go_together():
 
 
 def test_batches_are_prepared_in_threads_while_the_model_writes():
-    teacher = Slow(seconds=0.2)
-    started = time.perf_counter()
-    write_all(teacher, clips_of(*"abcdefgh"), DECODING, batch_size=1)
-    # One after the other it would take 8 * (0.2 + 0.2) s; the model alone takes 1.6 s, the first batch 0.2 s more.
-    assert time.perf_counter() - started < 2.8
+    """The model ends each batch only when the next one is prepared: if that came later, it would wait in vain."""
+    teacher = Slow()
+    write = teacher.write
+
+    def patiently(clips, inputs, decoding):
+        latest = time.monotonic() + 60
+        while len(teacher.prepared) < min(len(teacher.written) + 2, 8):
+            assert time.monotonic() < latest
+            time.sleep(0.005)
+        return write(clips, inputs, decoding)
+
+    teacher.write = patiently
+    assert write_all(teacher, clips_of(*"abcdefgh"), DECODING, batch_size=1) == list("ABCDEFGH")
     assert all(name.startswith("prepare") for name, _ in teacher.prepared)
 
 

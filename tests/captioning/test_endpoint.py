@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import email.utils
 import functools
+import gc
 import io
 import logging
 import os
@@ -129,8 +130,18 @@ def test_decoding_travels_with_the_request(chat):
 
 
 def test_no_more_requests_are_under_way_than_allowed(chat):
+    """The server answers the first ones when four are there; if it were asked more at once, it would see them."""
+
+    def hold(handler, body) -> bool:
+        latest = time.monotonic() + 60
+        while chat.log.most_at_once < 4 and time.monotonic() < latest:
+            time.sleep(0.01)
+        return False
+
     chat.seconds = 0.05
-    apply(rows_of(12), stage_of(chat.url, endpoint={"concurrency": 4}))
+    chat.misbehaviour.append(hold)
+    patient = {"concurrency": 4, "timeout_seconds": 100.0}
+    assert captions(rows_of(12), stage_of(chat.url, endpoint=patient)) == [said(i) for i in range(12)]
     assert chat.log.most_at_once == 4
 
 
@@ -155,10 +166,8 @@ def test_the_server_says_how_long_to_wait(chat, form):
 
 def test_a_wait_longer_than_patience_is_not_waited(chat):
     chat.misbehaviour.append(status(429, {"error": {"message": "quota used up"}}, Retry_After="86400"))
-    started = time.monotonic()
     done = apply(rows_of(2), stage_of(chat.url))
-    assert time.monotonic() - started < 2.5
-    assert done["caption_served"][:] == [None, None]
+    assert done["caption_served"][:] == [None, None] and len(chat.log.requests) == 2
     ((note,),) = done["caption_errors"][:1]
     assert note["type"] == "EndpointError" and "429" in note["message"] and "quota used up" in note["message"]
 
@@ -205,6 +214,22 @@ def test_an_empty_answer_says_why(chat, content, reason, message):
     assert len(chat.log.requests) == 1
 
 
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+@pytest.mark.parametrize(
+    ("content", "caption"),
+    [
+        ("A ball rolls over the gr", None),
+        ("A ball rolls. Then it", "A ball rolls."),
+        ('{"caption": "A ball rolls', None),
+    ],
+)
+def test_an_answer_that_was_cut_off_is_kept_up_to_its_first_whole_sentence(chat, content, caption, reason):
+    chat.misbehaviour.append(status(200, {"choices": [{"message": {"content": content}, "finish_reason": reason}]}))
+    done = apply(rows_of(1), stage_of(chat.url))
+    assert done["caption_served"][:] == [caption] and len(chat.log.requests) == 1
+    assert ["limit of length" in note["message"] for note in done["caption_errors"][0]] == [True] * (caption is None)
+
+
 def endless(handler, body) -> bool:
     handler.send_response(200)
     handler.end_headers()
@@ -228,6 +253,18 @@ def dripping(handler, body) -> bool:
     return True
 
 
+def dripping_headers(handler, body) -> bool:
+    """Each line comes in time; the whole never does."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    try:
+        while True:
+            handler.wfile.write(b"X-More: y\r\n")
+            time.sleep(0.1)
+    except OSError:
+        handler.close_connection = True
+    return True
+
+
 def hanging_up(handler, body) -> bool:
     handler.send_response(200)
     handler.send_header("Content-Length", "1000")
@@ -240,7 +277,20 @@ def hanging_up(handler, body) -> bool:
 @pytest.mark.parametrize("misbehave", [endless, dripping, hanging_up])
 def test_an_answer_without_end_is_left_and_the_next_is_good(chat, misbehave):
     chat.misbehaviour.append(first(1, misbehave))
-    assert captions(rows_of(1), stage_of(chat.url, endpoint={"timeout_seconds": 1.0})) == [said(0)]
+    assert captions(rows_of(1), stage_of(chat.url, endpoint={"timeout_seconds": 0.5})) == [said(0)]
+
+
+def test_the_time_for_an_answer_counts_its_headers_and_then_the_connection_is_closed(chat):
+    closed = threading.Event()
+
+    def drip(handler, body) -> bool:
+        dripping_headers(handler, body)
+        closed.set()
+        return True
+
+    chat.misbehaviour.append(first(1, drip))
+    assert captions(rows_of(1), stage_of(chat.url, endpoint={"timeout_seconds": 0.5})) == [said(0)]
+    assert closed.wait(60)
 
 
 @pytest.mark.parametrize("code", [400, 413, 422])
@@ -423,14 +473,25 @@ def test_a_server_process_that_is_killed_and_comes_back_costs_no_caption():
 def test_while_a_server_stays_away_clips_fail_fast_with_the_cause_and_none_is_lost():
     port = free_port()
     stage = stage_of(f"http://127.0.0.1:{port}/v1", endpoint={"patience_seconds": 0.4})
-    started = time.monotonic()
     done = apply(rows_of(30), stage, batch_size=10)
     # One patience for the first ten; the others find that the server has been away for longer than that.
-    assert time.monotonic() - started < 3.0
+    assert all(notes[0]["message"].endswith("tried 1 time") for notes in done["caption_errors"][10:])
     assert done["caption_served"][:] == [None] * 30 and done["error"][:] == [None] * 30
     assert all("does not answer" in notes[0]["message"] for notes in done["caption_errors"])
     with chat_server.running(port=port):
         assert captions(rows_of(3), stage) == [said(i) for i in range(3)]
+
+
+def test_a_server_that_is_forgotten_leaves_no_thread_and_no_connection(chat):
+    before = set(threading.enumerate())
+    known = server.Server(Endpoint(url=chat.url))
+    (reply,) = known.ask_all([lambda: {"model": "m", "messages": [{"content": "x"}]}])
+    assert reply.text
+    (thread,) = [thread for thread in set(threading.enumerate()) - before if thread.name == "endpoint"]
+    del known
+    gc.collect()
+    thread.join(timeout=60)
+    assert not thread.is_alive()
 
 
 def ask(rows: Dataset, url: str) -> list[str | None]:
@@ -446,18 +507,18 @@ def test_forked_workers_have_connections_of_their_own(chat):
 
 def test_ctrl_c_does_not_wait_for_a_server_that_is_away():
     port = free_port()
-    stage = stage_of(f"http://127.0.0.1:{port}/v1", endpoint={"patience_seconds": 100.0})
+    stage = stage_of(f"http://127.0.0.1:{port}/v1", endpoint={"patience_seconds": 1000.0})
     code = (
         "import sys, threading, time, signal, os\n"
         "from tests.captioning.test_endpoint import rows_of, stage_of, apply\n"
-        f"stage = stage_of({stage.endpoint.url!r}, endpoint={{'patience_seconds': 100.0}})\n"
+        f"stage = stage_of({stage.endpoint.url!r}, endpoint={{'patience_seconds': 1000.0}})\n"
         "rows = rows_of(4)\n"
         # A run of tests in the background hands down an ignored Ctrl-C.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n"
-        "print('go', flush=True); started = time.monotonic()\n"
+        "print('go', flush=True)\n"
         "try:\n    stage({c: rows[c][:] for c in rows.column_names})\n"
-        "except KeyboardInterrupt:\n    print('stopped', time.monotonic() - started < 10, flush=True)\n"
+        "except KeyboardInterrupt:\n    print('stopped', flush=True)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert "stopped True" in done.stdout, done.stderr
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=250)
+    assert "stopped" in done.stdout, done.stderr

@@ -51,7 +51,23 @@ def test_blip2_alone_is_exact_and_what_is_not_says_what_differs():
 
 
 def test_blip2_decodes_as_the_original_does():
-    assert card_of("blip2_opt_6_7b").decoding == Decoding(max_new_tokens=30, num_beams=5)
+    """LAVIS: beams 5, length 1 to 30, no sampling, repetition penalty 1, length penalty 1, nothing asked."""
+    for name in ("blip2_opt_2_7b", "blip2_opt_6_7b", "blip2_flan_t5_xl"):
+        decoding = dataclasses.asdict(card_of(name).decoding)
+        assert {key: decoding[key] for key in ("num_beams", "max_new_tokens", "min_new_tokens")} == {
+            "num_beams": 5,
+            "max_new_tokens": 30,
+            "min_new_tokens": 1,
+        }
+        assert not decoding["sample"] and decoding["repetition_penalty"] == decoding["length_penalty"] == 1.0
+        assert card_of(name).prompt == "none"
+
+
+def test_who_sees_one_image_is_asked_about_an_image_but_for_the_miniatures_that_learned_otherwise():
+    assert {card.name for card in CARDS if card.shown == "image" and card.prompt == "ask"} == {
+        "minigpt4",
+        "granite_vision_2b",
+    }
 
 
 def test_the_talking_teachers_of_the_paper_decode_as_their_originals_do():
@@ -69,6 +85,8 @@ def test_the_talking_teachers_of_the_paper_decode_as_their_originals_do():
             "temperature": 1.0,
             "top_p": 0.9,
             "repetition_penalty": penalty,
+            "length_penalty": 1.0,
+            "min_new_tokens": 0,
             "stop": ("###",),
             "seed": 0,
         }, name
@@ -120,6 +138,7 @@ def test_sets_stand_for_their_teachers_each_once():
     ("settings", "message"),
     [
         ({"max_new_tokens": 0}, "at least 1"),
+        ({"min_new_tokens": 51}, "max_new_tokens=50"),
         ({"top_p": 0.0}, "top_p"),
         ({"temperature": 0.0}, "temperature"),
         ({"sample": True, "num_beams": 2}, "one beam"),

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from panda_hf.captioning.teachers.base import ClipInput
+from panda_hf.captioning.teachers.base import Answer, ClipInput, Reply
 from panda_hf.mini import teacher_models
 
 
 def clip(index: int, *, frames: int = 8, height: int = 48, width: int = 64, **words: str | None) -> ClipInput:
     rng = np.random.default_rng(index)
     return ClipInput(f"film.{index}", rng.integers(0, 256, (frames, height, width, 3), np.uint8), **words)
+
+
+def texts(replies: Sequence[Reply]) -> list[str]:
+    """What was written, cut off or not."""
+    assert all(isinstance(reply, str | Answer) for reply in replies)
+    return [reply.text if isinstance(reply, Answer) else reply for reply in replies]
 
 
 def save(pair: teacher_models.Pair, folder: Path) -> Path:

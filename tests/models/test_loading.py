@@ -71,8 +71,7 @@ def test_teachers_that_share_a_checkpoint_share_its_weights(card):
 
 def test_a_teacher_in_half_precision_and_with_a_device_map_captions_too(card):
     teacher = load_teacher(card, "cpu", Loading(dtype="bfloat16", device_map="cpu"))
-    texts = teacher.caption([tiny.clip(0), tiny.clip(1)], card.decoding)
-    assert len(texts) == 2 and all(isinstance(text, str) for text in texts)
+    assert len(tiny.texts(teacher.caption([tiny.clip(0), tiny.clip(1)], card.decoding))) == 2
 
 
 def test_a_library_that_quantises_and_is_not_there_is_named(card):

@@ -36,6 +36,8 @@ TAKES: dict[str, frozenset[Modality]] = {
     "videochat_text": _WORDS | {"video"},
 }
 """What a family can be shown; those that are not here take anything."""
+Subject = Literal["video", "image"]
+"""What a prompt calls that which is shown."""
 Fidelity = Literal["exact", "assembled", "substitute"]
 """exact: the very model; assembled: the original from parts that transformers has; substitute: another model in its
 place. Always with respect to the teacher of that name, and ``exact`` for a teacher that stands for itself."""
@@ -54,12 +56,20 @@ class Decoding:
     top_p: float = 1.0
     """Draw only from the likeliest words that together have this probability, in (0, 1]."""
     repetition_penalty: float = 1.0
+    length_penalty: float = 1.0
+    """Of the search with several beams: above 0 longer captions gain by it."""
+    min_new_tokens: int = 0
+    """So many tokens are written before the caption may end."""
     stop: tuple[str, ...] = ()
     """The caption ends before the first of these."""
     seed: int = 0
     """Of the sampling; without sampling it changes nothing."""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.min_new_tokens <= self.max_new_tokens:
+            raise ValueError(
+                f"min_new_tokens={self.min_new_tokens}: expected 0 to max_new_tokens={self.max_new_tokens}"
+            )
         if self.max_new_tokens < 1 or self.num_beams < 1:
             raise ValueError(
                 f"max_new_tokens={self.max_new_tokens}, num_beams={self.num_beams}: both must be at least 1"
@@ -85,6 +95,7 @@ class TeacherCard:
     prompt: PromptKind = "ask"
     task: str = ""  # the words of a `task` prompt
     turns: tuple[str, str] = ("", "")  # what a `conversation` puts before the prompt and after it
+    asked_about: Subject | None = None  # what an `ask` calls what is shown; None: an image where it sees only one
     num_frames: int | None = None  # shown of the clip's frame pack, spread evenly; None: all of them
     endpoint: Endpoint | None = None  # where the model is served; None: it is loaded into this process
     parts: tuple[tuple[str, str], ...] = ()  # further checkpoints of a pipeline: (role, checkpoint)
@@ -111,6 +122,11 @@ class TeacherCard:
                 f"teacher {self.name!r}: sees={self.sees}, but the family {self.family!r} can be shown only "
                 f"{sorted(taken)}; take another family, or change sees"
             )
+
+    @property
+    def shown(self) -> Subject:
+        """What the prompt calls that which the teacher sees."""
+        return self.asked_about or ("image" if "image" in self.sees and "video" not in self.sees else "video")
 
     def part(self, role: str) -> str:
         """The checkpoint of a role of a pipeline; ``""`` where it has none."""

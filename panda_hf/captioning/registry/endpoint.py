@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
 Setting = str | int | float | bool | None
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SECRET = re.compile(r"(?:api|access|auth)?[-_]?(?:key|token|secret|password|authorization|bearer)", re.IGNORECASE)
 
 
 def _unrecorded(default: Any = dataclasses.MISSING) -> Any:
@@ -33,7 +36,7 @@ class Endpoint:
     concurrency: int = _unrecorded(8)
     """Requests under way at once, of each worker process. A batch of rows should hold several times as many."""
     timeout_seconds: float = _unrecorded(120.0)
-    """For one answer."""
+    """For one answer, from the connection to its last byte."""
     patience_seconds: float = _unrecorded(300.0)
     """How long a request is tried again while the server is away, overloaded or says that it is. While it has been
     away for longer, every clip tries once, until it is back. Keep it below the time limit of a video in ``curate``."""
@@ -50,6 +53,13 @@ class Endpoint:
             raise ValueError(
                 f"url={self._shown()!r} holds more than an address; a key belongs into an environment variable, whose "
                 f"name is key_variable"
+            )
+        if self.key_variable is not None and not _VARIABLE.fullmatch(self.key_variable):
+            raise ValueError("key_variable is not shown, it looks like a key: expected a variable's name, as MY_KEY")
+        if secret := next((name for name, _ in self.extra if _SECRET.fullmatch(name)), None):
+            raise ValueError(
+                f"extra holds {secret!r}: fields of a request are recorded; a key belongs into an environment "
+                f"variable, whose name is key_variable"
             )
         if self.concurrency < 1 or not (self.timeout_seconds > 0 and self.patience_seconds >= 0):
             raise ValueError(

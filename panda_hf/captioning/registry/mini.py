@@ -19,6 +19,7 @@ def _blip2(name: str, checkpoint: str, sees: tuple[Modality, ...], plays: str) -
         sees,
         _BEAMS,
         "ask" if "text" in sees else "none",
+        asked_about="video",  # the words that it learned
         model_class="Blip2ForConditionalGeneration",
         sets=_SETS,
         licence="Apache-2.0",
@@ -87,6 +88,7 @@ CARDS: tuple[TeacherCard, ...] = (
         "mini/minigpt4",
         ("image", "subtitle", "metadata"),
         _CHAT,
+        asked_about="video",  # the words that it learned
         model_class="InstructBlipForConditionalGeneration",
         sets=_SETS,
         licence="Apache-2.0",

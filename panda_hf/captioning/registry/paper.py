@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from panda_hf.captioning.registry.card import Decoding, TeacherCard
 
-_LAVIS = Decoding(max_new_tokens=30, num_beams=5)
-_LAVIS_SOURCE = "LAVIS generate defaults for pretrain_* checkpoints: empty prompt, beams 5, length 30"
+_LAVIS = Decoding(
+    max_new_tokens=30, min_new_tokens=1, num_beams=5, length_penalty=1.0, repetition_penalty=1.0, sample=False
+)
+_LAVIS_SOURCE = "LAVIS generate defaults for pretrain_* files: empty prompt, beams 5, length 1 to 30, penalties 1"
 _CHAT = Decoding(max_new_tokens=300, sample=True, top_p=0.9, stop=("###",))
 _VIDEO_LLAMA_SOURCE = "Video-LLaMA demo: 8 uniform frames, sampling at temperature 1, top-p 0.9, 300 new tokens"
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from panda_hf.captioning.prompts import build_prompt
 from panda_hf.captioning.registry.card import Decoding, TeacherCard
 from panda_hf.errors import CheckpointError, PandaError
 from panda_hf.models.checkpoints import ONLY_SAFETENSORS, check_folder, resolve
@@ -40,11 +41,12 @@ class ClipInput:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What a server wrote, and the tokens that it counted; ``None`` where it did not say."""
+    """What was written of a clip, where there is more to say than the text."""
 
     text: str
-    prompt_tokens: int | None = None
+    prompt_tokens: int | None = None  # as a server counted; None: it did not say
     new_tokens: int | None = None
+    cut: bool = False  # a limit of length ended it, and not the teacher
 
 
 Reply = str | Answer | Failure
@@ -218,6 +220,11 @@ def words_of(card: TeacherCard, clip: ClipInput) -> dict[str, str | None]:
         "description": clip.description if metadata else None,
         "subtitle": clip.subtitle if spoken else None,
     }
+
+
+def prompt_for(card: TeacherCard, clip: ClipInput, tokenizer: Any) -> str:
+    """What a teacher is asked about a clip; see :func:`~panda_hf.captioning.prompts.build_prompt`."""
+    return build_prompt(tokenizer, shown=card.shown, **words_of(card, clip))
 
 
 def reads_words(card: TeacherCard) -> bool:

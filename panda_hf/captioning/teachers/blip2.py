@@ -6,9 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from panda_hf.captioning.prompts import build_prompt
 from panda_hf.captioning.registry.card import TeacherCard
-from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frame, reads_words, words_of
+from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frame, prompt_for, reads_words
 from panda_hf.captioning.teachers.generating import pad_for_generation
 from panda_hf.captioning.teachers.local import LocalTeacher
 from panda_hf.models.loading import Loading
@@ -30,7 +29,7 @@ class Blip2Teacher(LocalTeacher):
     def _prompt(self, clip: ClipInput, processor: Any) -> str:
         if not reads_words(self.card):
             return ""
-        return build_prompt(processor.tokenizer, **words_of(self.card, clip))
+        return prompt_for(self.card, clip, processor.tokenizer)
 
 
 def load(card: TeacherCard, device: str, loading: Loading) -> Blip2Teacher:

@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from panda_hf.captioning.prompts import build_prompt
 from panda_hf.captioning.registry.card import Decoding, TeacherCard
 from panda_hf.captioning.registry.endpoint import Endpoint
 from panda_hf.captioning.seeds import request_seed, row_key
 from panda_hf.captioning.server import server_of
-from panda_hf.captioning.teachers.base import ClipInput, Reply, pick_frame, pick_frames, words_of
+from panda_hf.captioning.teachers.base import ClipInput, Reply, pick_frame, pick_frames, prompt_for
 from panda_hf.errors import EndpointError
 from panda_hf.models.loading import Loading
 
@@ -40,7 +39,7 @@ class EndpointTeacher:
     def request(self, clip: ClipInput, decoding: Decoding) -> dict[str, Any]:
         """The JSON that is sent for a clip."""
         pictures = [_picture(frame, self.endpoint.jpeg_quality) for frame in self._frames(clip)]
-        words = {"type": "text", "text": build_prompt(None, **words_of(self.card, clip))}
+        words = {"type": "text", "text": prompt_for(self.card, clip, None)}
         fields: dict[str, Any] = {
             "model": self.card.checkpoint,
             "messages": [{"role": "user", "content": [*pictures, words] if pictures else words["text"]}],

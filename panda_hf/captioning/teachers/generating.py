@@ -7,7 +7,7 @@ from typing import Any
 
 from panda_hf.captioning.registry.card import Decoding
 from panda_hf.captioning.seeds import generate_settings
-from panda_hf.captioning.teachers.base import ClipInput
+from panda_hf.captioning.teachers.base import Answer, ClipInput, Reply
 
 SPECIAL = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "forced_bos_token_id")
 """Which words begin, end and fill a text: grammar of the checkpoint rather than a choice of how to write."""
@@ -92,6 +92,35 @@ def without_prompt(ids: Any, prompt: Any) -> Any:
 def decode(processor: Any, ids: Any) -> list[str]:
     """One string per row, without special tokens."""
     return list(processor.batch_decode(ids, skip_special_tokens=True))
+
+
+def replies(model: Any, processor: Any, ids: Any, decoding: Decoding) -> list[Reply]:
+    """What each row says; an ``Answer`` that is ``cut`` where it ran into ``max_new_tokens``.
+
+    Args:
+        model: that wrote.
+        processor: or tokenizer, to decode by.
+        ids: from :func:`generate` (rows, length).
+        decoding: that it was given.
+    """
+    texts, ends = decode(processor, ids), end_tokens(model)
+    last = ids[:, -1].tolist() if ids.shape[1] else [None] * len(texts)
+    done = [
+        token is None or token in ends or any(stop in text for stop in decoding.stop)
+        for token, text in zip(last, texts, strict=True)
+    ]
+    return [text if ended else Answer(text, cut=True) for text, ended in zip(texts, done, strict=True)]
+
+
+def end_tokens(model: Any) -> frozenset[int]:
+    """What stands last in a row that came to its end: the token that ends a text, or what fills up behind it."""
+    found: set[int] = set()
+    for part in (model, getattr(model, "language_model", None)):
+        config = getattr(part, "generation_config", None)
+        for name in ("eos_token_id", "pad_token_id"):
+            token = getattr(config, name, None)
+            found.update(token if isinstance(token, list) else [] if token is None else [token])
+    return frozenset(found)
 
 
 def pad_for_generation(model: Any, tokenizer: Any) -> None:

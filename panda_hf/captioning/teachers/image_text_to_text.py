@@ -6,9 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from panda_hf.captioning.prompts import build_prompt
 from panda_hf.captioning.registry.card import TeacherCard
-from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frame, pick_frames, words_of
+from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frame, pick_frames, prompt_for
 from panda_hf.captioning.teachers.chat import one_turn, starts_itself
 from panda_hf.captioning.teachers.generating import pad_for_generation
 from panda_hf.captioning.teachers.local import LocalTeacher
@@ -45,7 +44,7 @@ class ImageTextToTextTeacher(LocalTeacher):
         return pick_frame(clip, self.card.name)[None]
 
     def _words(self, clip: ClipInput, processor: Any) -> str:
-        return build_prompt(processor.tokenizer, **words_of(self.card, clip))
+        return prompt_for(self.card, clip, processor.tokenizer)
 
 
 def knows_videos(processor: Any) -> bool:

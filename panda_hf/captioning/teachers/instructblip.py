@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from panda_hf.captioning.prompts import build_prompt
 from panda_hf.captioning.registry.card import TeacherCard
-from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frame, pick_frames, words_of
+from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frame, pick_frames, prompt_for
 from panda_hf.captioning.teachers.generating import pad_for_generation
 from panda_hf.captioning.teachers.local import LocalTeacher
 from panda_hf.models.checkpoints import resolve
@@ -28,7 +27,7 @@ class InstructBlipTeacher(LocalTeacher):
 
     def prepare(self, clips: Sequence[ClipInput], processor: Any) -> Any:
         """One view and one instruction per clip."""
-        prompts = [build_prompt(processor.tokenizer, **words_of(self.card, clip)) for clip in clips]
+        prompts = [prompt_for(self.card, clip, processor.tokenizer) for clip in clips]
         images = [self._view(clip) for clip in clips]
         inputs = processor(images=images, text=prompts, padding=True, return_tensors="pt")
         asked = qformer_tokens(processor.qformer_tokenizer, prompts)

@@ -9,7 +9,7 @@ from typing import Any
 
 from panda_hf.captioning.registry.card import Decoding, TeacherCard
 from panda_hf.captioning.teachers.base import ClipInput, Reply, words_of
-from panda_hf.captioning.teachers.generating import decode, generate
+from panda_hf.captioning.teachers.generating import generate, replies
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ class LocalTeacher(ABC):
         return sum(len(text or "") for text in words_of(self.card, clip).values())
 
     def write(self, clips: Sequence[ClipInput], inputs: Any, decoding: Decoding) -> Sequence[Reply]:
-        """One string per prepared clip."""
+        """One reply per prepared clip."""
         words = self.processor.tokenizer
         ids = generate(self.model, inputs, self.card.name, clips, decoding, tokenizer=words)
-        return decode(self.processor, ids)
+        return replies(self.model, self.processor, ids, decoding)

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from panda_hf.captioning.prompts import ASK, build_prompt
+from panda_hf.captioning.prompts import ASK
 from panda_hf.captioning.registry.card import Decoding, TeacherCard
-from panda_hf.captioning.teachers.base import ClipInput, Reply, load_whole, words_of
-from panda_hf.captioning.teachers.generating import decode, generate
+from panda_hf.captioning.teachers.base import ClipInput, Reply, load_whole, prompt_for
+from panda_hf.captioning.teachers.generating import generate, replies
 from panda_hf.captioning.teachers.local import LocalTeacher
 from panda_hf.models.loading import Loading
 from panda_hf.stage import Failure
@@ -39,18 +39,18 @@ class TextOnlyTeacher(LocalTeacher):
         return list(prompts), batch
 
     def write(self, clips: Sequence[ClipInput], inputs: tuple[list[int], Any], decoding: Decoding) -> list[Reply]:
-        """One string per clip; a ``Failure`` for one without words: the model could only make something up."""
+        """One reply per clip; a ``Failure`` for one without words: the model could only make something up."""
         places, batch = inputs
-        replies: list[Reply] = [NOTHING] * len(clips)
+        out: list[Reply] = [NOTHING] * len(clips)
         if places:
             told = [clips[i] for i in places]
-            texts = decode(self.processor, generate(self.model, batch, self.card.name, told, decoding))
-            for i, text in zip(places, texts, strict=True):
-                replies[i] = text
-        return replies
+            ids = generate(self.model, batch, self.card.name, told, decoding)
+            for i, reply in zip(places, replies(self.model, self.processor, ids, decoding), strict=True):
+                out[i] = reply
+        return out
 
     def _prompt(self, clip: ClipInput, processor: Any) -> str | None:
-        words = build_prompt(processor, **words_of(self.card, clip))
+        words = prompt_for(self.card, clip, processor)
         if words == ASK:
             return None
         if processor.chat_template is None:

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from panda_hf.captioning.prompts import build_prompt
 from panda_hf.captioning.registry.card import TeacherCard
-from panda_hf.captioning.teachers.base import CONVERT, ClipInput, load_whole, pick_frames, words_of
+from panda_hf.captioning.teachers.base import CONVERT, ClipInput, load_whole, pick_frames, prompt_for
 from panda_hf.captioning.teachers.local import LocalTeacher
 from panda_hf.errors import CheckpointError
 from panda_hf.models.loading import Loading
@@ -36,7 +35,7 @@ class VideoLlamaTeacher(LocalTeacher):
     def prompt(self, clip: ClipInput, count: int, processor: Any) -> str:
         """What the model is asked about a clip of which it is shown ``count`` frames."""
         before, after = self.card.turns if any(self.card.turns) else TURNS
-        asked = build_prompt(processor.tokenizer, **words_of(self.card, clip))
+        asked = prompt_for(self.card, clip, processor.tokenizer)
         return f"{before}{_when(clip, count)}{asked}{after}"
 
 

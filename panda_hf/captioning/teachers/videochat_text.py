@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from panda_hf.captioning.prompts import build_prompt, cut_tokens, neutral
+from panda_hf.captioning.prompts import cut_tokens, neutral
 from panda_hf.captioning.registry.card import Decoding, TeacherCard
-from panda_hf.captioning.teachers.base import ClipInput, load_whole, pick_frames, words_of
+from panda_hf.captioning.teachers.base import ClipInput, Reply, load_whole, pick_frames, prompt_for
 from panda_hf.captioning.teachers.chat import one_turn
-from panda_hf.captioning.teachers.generating import decode, generate, pad_for_generation
+from panda_hf.captioning.teachers.generating import decode, generate, pad_for_generation, replies
 from panda_hf.errors import CheckpointError
 from panda_hf.models.loading import Loading
 
@@ -76,13 +76,13 @@ class VideoChatTextTeacher:
     sight: tuple[Any, Any]
     motion: tuple[Any, Any] | None  # None: the card names no classifier
 
-    def caption(self, clips: Sequence[ClipInput], decoding: Decoding) -> list[str]:
+    def caption(self, clips: Sequence[ClipInput], decoding: Decoding) -> list[Reply]:
         """Caption each clip; see :class:`~panda_hf.captioning.teachers.base.Teacher`."""
         prompts = [self.prompt(clip, self.see(clip)) for clip in clips]
         turns = [in_template(self.processor, prompt) for prompt in prompts]
         inputs = self.processor(turns, padding=True, add_special_tokens=False, return_tensors="pt")
         ids = generate(self.model, inputs, self.card.name, clips, decoding, tokenizer=self.processor)
-        return decode(self.processor, ids)
+        return replies(self.model, self.processor, ids, decoding)
 
     def see(self, clip: ClipInput) -> Seen:
         """Look at the frames of a clip, all of them in one batch, and at its motion."""
@@ -108,7 +108,7 @@ class VideoChatTextTeacher:
         lines += [PLACES.format(regions="; ".join(seen.regions))] if seen.regions else []
         lines += [ACTION.format(action=seen.action)] if seen.action else []
         notes = cut_tokens(self.processor, "\n".join(lines), SEEN_TOKENS)
-        asked = build_prompt(self.processor, **words_of(self.card, clip))
+        asked = prompt_for(self.card, clip, self.processor)
         return "\n".join([LOOK, notes, asked])
 
     def _look(self, clip: ClipInput, frames: np.ndarray, task: str) -> list[Any]:

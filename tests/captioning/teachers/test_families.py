@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 
 import numpy as np
 import pytest
 import torch
-from transformers import LlavaForConditionalGeneration
+from transformers import GenerationConfig, LlavaForConditionalGeneration
 
 from panda_hf.captioning import Caption
 from panda_hf.captioning.prompts import ASK, DESCRIBED
 from panda_hf.captioning.registry import Decoding, TeacherCard, card_of
 from panda_hf.captioning.teachers import image_text_to_text, instructblip, video_llama, videochat_text
-from panda_hf.captioning.teachers.base import ClipInput, load_teacher, pick_frames, words_of
+from panda_hf.captioning.teachers.base import Answer, ClipInput, load_teacher, pick_frames, words_of
 from panda_hf.captioning.teachers.chat import one_turn
-from panda_hf.captioning.teachers.generating import without_prompt
+from panda_hf.captioning.teachers.generating import replies, without_prompt
 from panda_hf.captioning.teachers.videochat_text import Seen, labels_of
 from panda_hf.errors import CheckpointError
 from panda_hf.mini import teacher_models
@@ -75,6 +76,25 @@ def test_the_prompt_is_taken_off_where_the_model_repeats_it():
     assert without_prompt(ids, None).tolist() == ids.tolist()
 
 
+class Spells:
+    """A processor of four tokens."""
+
+    def batch_decode(self, ids, skip_special_tokens):
+        words = {5: "red", 6: "ball", 7: "#"}
+        return [" ".join(words[token] for token in row if token in words) for row in ids.tolist()]
+
+
+def test_a_row_without_an_end_was_cut_off_by_the_limit_of_length():
+    """2 ends a text of the outer model, 3 one of the inner, 0 fills up."""
+    inner = types.SimpleNamespace(generation_config=GenerationConfig(eos_token_id=[3], pad_token_id=0))
+    model = types.SimpleNamespace(generation_config=GenerationConfig(eos_token_id=2), language_model=inner)
+    ids = torch.tensor([[5, 2, 0], [5, 6, 6], [5, 6, 3], [5, 6, 7], [5, 6, 2]])
+    decoding = Decoding(max_new_tokens=3, stop=("#",))
+    expected = ["red", Answer("red ball ball", cut=True), "red ball", "red ball #", "red ball"]
+    assert replies(model, Spells(), ids, decoding) == expected
+    assert replies(model, Spells(), ids[:, :0], decoding) == [""] * 5
+
+
 @pytest.mark.parametrize("kind", ["blip2", "image_text_to_text"])
 def test_a_row_ends_at_a_stop_string_and_the_others_go_on(kind, tmp_path):
     """One model repeats its prompt and one does not; a word of the first clip becomes the stop string."""
@@ -82,9 +102,11 @@ def test_a_row_ends_at_a_stop_string_and_the_others_go_on(kind, tmp_path):
     teacher = load(kind, folder, ("image",))
     clips = [tiny.clip(i) for i in range(4)]
     drawn = Decoding(max_new_tokens=12, sample=True)
-    free = [text.split() for text in teacher.caption(clips, drawn)]
+    free = [text.split() for text in tiny.texts(teacher.caption(clips, drawn))]
     stop = next(word for i, word in enumerate(free[0]) if i and word.isalpha() and word not in free[0][:i])
-    ended = [text.split() for text in teacher.caption(clips, dataclasses.replace(drawn, stop=(stop,)))]
+    written = teacher.caption(clips, dataclasses.replace(drawn, stop=(stop,)))
+    ended = [text.split() for text in tiny.texts(written)]
+    assert isinstance(written[0], str)  # it came to its end
     for before, after in zip(free, ended, strict=True):
         places = [i for i, word in enumerate(before) if stop in word]
         assert after == (before[: places[0] + 1] if places else before)
@@ -354,4 +376,4 @@ def test_a_pipeline_without_a_model_for_the_frames_is_refused():
 def test_a_pipeline_may_do_without_an_action(pipeline):
     card = dataclasses.replace(pipeline.card, parts=pipeline.card.parts[:1])
     teacher = load_teacher(card, "cpu")
-    assert teacher.motion is None and isinstance(teacher.caption([tiny.clip(0)], SHORT)[0], str)
+    assert teacher.motion is None and len(tiny.texts(teacher.caption([tiny.clip(0)], SHORT))) == 1
