@@ -17,7 +17,8 @@ _GENERAL |= {"use_cache", "auto_map", "quantization_config"}
 SMALL_QFORMER = {"num_hidden_layers": 2, "cross_attention_frequency": 1, "intermediate_size": 3072}
 """The two small Q-Formers have two layers, both of which look at their keys (facts of the official key list)."""
 TEXT_HEADS = 16
-"""Of the text branch's Q-Former, as wide as the language model."""
+"""Of the text branch's Q-Former, which is as wide as the language model; where the width cannot be divided so, as
+many as that has."""
 
 
 class PandaStudentConfig(PreTrainedConfig):
@@ -128,6 +129,11 @@ def _built(given: Any, config: type[PreTrainedConfig], defaults: dict[str, Any] 
 
 def _small(width: int, heads: int) -> dict[str, Any]:
     return {**SMALL_QFORMER, "hidden_size": width, "encoder_hidden_size": width, "num_attention_heads": heads}
+
+
+def _text_heads(width: int, language: Any) -> int:
+    own = getattr(language, "num_attention_heads", 1)
+    return next((count for count in (TEXT_HEADS, own) if width % count == 0), 1)
 
 
 def _language(given: Any) -> PreTrainedConfig:

@@ -5,6 +5,7 @@ The official file holds what was trained; the vision tower and the first Q-Forme
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -43,7 +44,10 @@ _TABLES = (".position_ids", ".inv_freq")
 
 
 def convert_state_dict(
-    official: Mapping[str, Any], config: VideoLlamaConfig, parts: Mapping[str, Tensor] | None = None
+    official: Mapping[str, Any],
+    config: Any,
+    parts: Mapping[str, Tensor] | None = None,
+    model_class: Any = VideoLlamaForConditionalGeneration,
 ) -> dict[str, Tensor]:
     """Rename the tensors of an official checkpoint and complete them.
 
@@ -51,9 +55,10 @@ def convert_state_dict(
         official: its state dict, with or without the ``model`` level.
         config: the sizes to convert to.
         parts: tensors under our names, for what the official file leaves out; it wins over them where it does not.
+        model_class: whose tensors are needed; the student has the same branch that sees.
 
     Returns:
-        A state dict that :class:`VideoLlamaForConditionalGeneration` loads strictly.
+        A state dict that the model loads strictly.
 
     Raises:
         CheckpointError: naming the tensors that are missing, of another shape, or left over.
@@ -62,7 +67,7 @@ def convert_state_dict(
     source: Mapping[str, Tensor] = nested if isinstance(nested, Mapping) else official
     converted = {**(parts or {}), **dict(_renamed(source))}
     with torch.device("meta"):
-        needed = VideoLlamaForConditionalGeneration(config).state_dict()
+        needed = model_class(config).state_dict()
     missing = [f"{name} {tuple(tensor.shape)}" for name, tensor in needed.items() if name not in converted]
     left_over = sorted(set(converted) - set(needed))
     reshaped = [
@@ -74,8 +79,8 @@ def convert_state_dict(
     found = [f"{len(names)} {kind}: {names[:6]}" for kind, names in problems.items() if names]
     if found:
         raise CheckpointError(
-            f"the checkpoint does not make this Video-LLaMA of {len(needed)} tensors: {'; '.join(found)}. Check the "
-            f"sizes in the configuration, and that it is a vision branch with the right BLIP-2 and language model."
+            f"the checkpoint does not make this {config.model_type} of {len(needed)} tensors: {'; '.join(found)}. "
+            f"Check the sizes in the configuration, and that BLIP-2 and language model are the right ones."
         )
     return {name: converted[name] for name in needed}
 
@@ -108,24 +113,24 @@ def convert(official: Path, blip2: str, language_model: str, out: Path) -> None:
     Args:
         official: a file such as ``pretrain_vicuna7b-v2.pth``.
         blip2: folder or Hub id of the BLIP-2 whose eyes were used, such as ``Salesforce/blip2-flan-t5-xxl``.
-        language_model: folder or Hub id of the Vicuna that it was trained with.
+        language_model: folder or Hub id of the Vicuna that it was trained with, in one file or several.
         out: the folder to write.
 
     Raises:
-        CheckpointError: see :func:`convert_state_dict`.
+        CheckpointError: see :func:`convert_state_dict` and :func:`language_model_of`.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoTokenizer
 
     from panda_hf.models.video_llama.processing_video_llama import PLACE, VideoLlamaProcessor
 
     trained = torch.load(official, map_location="cpu", weights_only=True, mmap=True)
     eyes = AutoConfig.from_pretrained(blip2)
-    sizes = _video_sizes(trained.get("model", trained), eyes.qformer_config)
+    sizes = video_sizes(trained.get("model", trained), eyes.qformer_config)
     tokenizer = AutoTokenizer.from_pretrained(language_model)
     tokenizer.add_tokens([PLACE], special_tokens=True)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    words = AutoModelForCausalLM.from_pretrained(language_model, dtype=torch.float16, use_safetensors=True)
+    words = language_model_of(language_model)
     config = VideoLlamaConfig(
         vision_config=eyes.vision_config.to_dict(),
         qformer_config=eyes.qformer_config.to_dict(),
@@ -146,7 +151,7 @@ def convert(official: Path, blip2: str, language_model: str, out: Path) -> None:
     ).save_pretrained(out)
 
 
-def _video_sizes(trained: Mapping[str, Tensor], frame: Any) -> dict[str, Any]:
+def video_sizes(trained: Mapping[str, Tensor], frame: Any) -> dict[str, Any]:
     """The sizes of the second Q-Former, read from its tensors; heads as the first has them."""
     try:
         queries = trained["video_query_tokens"]
@@ -168,6 +173,39 @@ def _video_sizes(trained: Mapping[str, Tensor], frame: Any) -> dict[str, Any]:
         "num_video_query_tokens": queries.shape[1],
         "max_frames": table.shape[0],
     }
+
+
+def language_model_of(checkpoint: str) -> Any:
+    """A causal language model in float16, from safetensors where there are any.
+
+    Vicunas of that age are often published as ``pytorch_model-*.bin``: of these nothing but tensors is read.
+
+    Raises:
+        CheckpointError: when there is neither, weights are missing, or a file holds more than tensors.
+    """
+    from transformers import AutoModelForCausalLM
+
+    def load(use_safetensors: bool) -> tuple[Any, Any]:
+        pair: Any = AutoModelForCausalLM.from_pretrained(
+            checkpoint,
+            dtype=torch.float16,
+            use_safetensors=use_safetensors,
+            weights_only=True,
+            output_loading_info=True,
+        )
+        return pair
+
+    try:
+        try:
+            model, info = load(use_safetensors=True)
+        except OSError:  # there are none
+            model, info = load(use_safetensors=False)
+    except (OSError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        said = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'nothing said'}"
+        raise CheckpointError(f"the language model {checkpoint!r} cannot be read as tensors: {said}") from error
+    if missing := sorted(info["missing_keys"]):
+        raise CheckpointError(f"the language model {checkpoint!r} lacks {len(missing)} tensors: {missing[:6]}")
+    return model
 
 
 def blip2_eyes(checkpoint: str) -> dict[str, Tensor]:
