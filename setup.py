@@ -18,6 +18,6 @@ setup(
             "selection/sanity_mini.npz",
         ],
         SCRIPTS: ["**/*.py", "**/*.j2"],
-        SPACES: ["*/*.py", "*/*.md", "*/*.txt", "*/*.html", "*/*.js", "*/*.css"],
+        SPACES: ["*/*.py", "*/*.md", "*/*.txt", "*/*.html", "*/*.js", "*/*.css", "*/examples/*"],
     },
 )

@@ -35,6 +35,8 @@ ALLOWED = {
     "corpora": {"errors", "schema", "publishing", "running"},
     "evaluation": FOUNDATION | {"captioning", "selection", "publishing", "running", "metrics"},
     "annotation": FOUNDATION | {"captioning", "training", "running"},
+    "showing": FOUNDATION
+    | {"pipeline", "splitting", "captioning", "selection", "mini", "publishing", "running", "annotation"},
     "download": FOUNDATION | {"publishing", "running", "rights"},
     "__init__": FOUNDATION,
 }

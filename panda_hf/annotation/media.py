@@ -9,15 +9,21 @@ import threading
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from panda_hf.annotation.tasks import Tasks
+from panda_hf.annotation.tables import Tables
 from panda_hf.errors import VideoError
 from panda_hf.running.files import is_url
-from panda_hf.video import cut_clip, probe
+from panda_hf.video import cut_clip, playable_suffix, probe
 
-PLAYABLE = {"h264": (".mp4", ".m4v"), "vp8": (".webm",), "vp9": (".webm", ".mp4"), "av1": (".webm", ".mp4")}
-"""Codecs that browsers play, in these containers; everything else is encoded anew."""
+
+class HasMedia(Protocol):
+    """Clips whose pictures are wanted: :class:`~panda_hf.annotation.Tasks`, or others of a dataset."""
+
+    tables: Tables
+
+    def media(self, clip_id: str) -> dict[str, Any]:
+        """The columns ``tasks.MEDIA`` of one clip; ``KeyError`` when there is none."""
 
 
 class Media:
@@ -28,7 +34,7 @@ class Media:
         Media(tasks, "annotations/playable").file("film.0")
     """
 
-    def __init__(self, tasks: Tasks, folder: str | Path) -> None:
+    def __init__(self, tasks: HasMedia, folder: str | Path) -> None:
         """Take the tasks whose clips are wanted; the folder is made when the first one is."""
         self.tasks = tasks
         self.folder = Path(folder).absolute()
@@ -52,7 +58,7 @@ class Media:
         own = self._own(row)
         if own is None:
             return self._cut(self._source(clip_id, row), row["start"], row["end"], name)
-        suffix = _playable_suffix(own)
+        suffix = playable_suffix(own)
         if suffix is None:
             return self._cut(own, None, None, name)
         return _placed(own, self.folder / (name + suffix))
@@ -89,20 +95,6 @@ class Media:
             start, end = 0.0, probe(video).duration or 3600.0
         cut_clip(video, start, end, target, threads=2)
         return target
-
-
-def _playable_suffix(video: Any) -> str | None:
-    """The suffix under which browsers play this file or these bytes as they are; ``None`` where they do not."""
-    info = probe(video)
-    if info.pixel_format not in ("yuv420p", "yuvj420p"):
-        return None
-    suffixes = PLAYABLE.get(info.codec, ())
-    if isinstance(video, str):
-        suffix = os.path.splitext(video)[1].casefold()
-        return suffix if suffix in suffixes else None
-    head = bytes(video["bytes"][:12])
-    kind = ".mp4" if head[4:8] == b"ftyp" else ".webm" if head[:4] == b"\x1aE\xdf\xa3" else ""
-    return kind if kind in suffixes else None
 
 
 def _placed(video: Any, target: Path) -> Path:

@@ -26,6 +26,7 @@ from panda_hf.cli.score_mini import score
 from panda_hf.cli.score_shots import score_shots
 from panda_hf.cli.selector import selector
 from panda_hf.cli.shortlist import shortlist
+from panda_hf.cli.space import space
 from panda_hf.cli.subset import subset
 from panda_hf.cli.teachers import teachers
 from panda_hf.cli.train_mini import train
@@ -73,6 +74,7 @@ app.command()(score_shots)
 app.command()(shortlist)
 app.command()(subset)
 app.command()(annotate)
+app.command()(space)
 
 app.add_typer(build, name="build")
 app.add_typer(selector, name="selector")

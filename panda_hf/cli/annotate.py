@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shlex
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+from panda_hf.cli.space_module import space_module
 
 if TYPE_CHECKING:
     from panda_hf.annotation.desk import Desk
@@ -109,24 +109,9 @@ def told(summary: ExportSummary) -> list[str]:
 
 
 def page_module() -> ModuleType:
-    """The app of `spaces/annotate`: inside an installed package, beside the package in a checkout.
+    """The app of `spaces/annotate`.
 
     Raises:
         SourceError: when gradio is missing.
     """
-    import panda_hf
-    from panda_hf.errors import SourceError
-
-    if importlib.util.find_spec("gradio") is None:
-        raise SourceError("the page needs gradio 6 or later: pip install 'panda_hf[demo]'")
-    package = Path(panda_hf.__file__).parent
-    inside = package / "spaces"
-    file = (inside if inside.is_dir() else package.parent / "spaces") / "annotate" / "app.py"
-    name = "panda_hf_space_annotate"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, file)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        sys.modules[name] = module
-    return sys.modules[name]
+    return space_module("annotate")

@@ -51,18 +51,23 @@ def render(page: Page) -> str:
     """The page as HTML."""
     css = (files("panda_hf.publishing") / "report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    return _environment().get_template("report.html.j2").render(page=page, css=Markup(css), css_hash=digest)
+    return (
+        environment("panda_hf.publishing")
+        .get_template("report.html.j2")
+        .render(page=page, css=Markup(css), css_hash=digest)
+    )
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("panda_hf.publishing", "."),
+def environment(package: str) -> Environment:
+    """For the templates beside a package's code: all text is escaped, numbers are worded as in the report."""
+    made = Environment(
+        loader=PackageLoader(package, "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
+    made.filters.update(
         clean=wording.clean,
         clock=wording.clock,
         length=wording.length,
@@ -72,4 +77,4 @@ def _environment() -> Environment:
         score=wording.score,
         share=wording.share,
     )
-    return environment
+    return made

@@ -9,6 +9,7 @@ from panda_hf.video.cut import CutClip, cut_clip
 from panda_hf.video.cut_many import cut_clips
 from panda_hf.video.frames import Frame, FrameReader
 from panda_hf.video.pack import pack_frames, unpack_frames
+from panda_hf.video.playable import playable_suffix
 from panda_hf.video.probe import VideoInfo, probe
 from panda_hf.video.sample import Backend, sample_frames
 from panda_hf.video.source import VideoLike, by_reference
@@ -24,6 +25,7 @@ __all__ = [
     "cut_clip",
     "cut_clips",
     "pack_frames",
+    "playable_suffix",
     "probe",
     "sample_frames",
     "unpack_frames",

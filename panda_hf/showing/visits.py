@@ -1,0 +1,194 @@
+"""Visitors and their files: a folder of unguessable name for each, deleted when they leave or stay away."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from panda_hf.errors import VideoError
+from panda_hf.publishing.wording import clean
+from panda_hf.showing import decoding
+from panda_hf.showing.apart import Helpers
+from panda_hf.showing.limits import Limits
+from panda_hf.video import VideoInfo
+
+SWEEP_SECONDS = 20.0
+LOOK_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Film:
+    """A visitor's video, under a name of ours."""
+
+    path: Path
+    """As it was uploaded."""
+    name: str
+    """What the visitor calls it, cleaned for showing; never part of a path."""
+    info: VideoInfo
+    playable: Path
+    """What a browser plays: the same file, or encoded anew."""
+
+    @property
+    def seconds(self) -> float | None:
+        """Its length as declared."""
+        return self.info.duration
+
+
+@dataclass
+class Visit:
+    """One visitor: a folder, and what the page remembers between two clicks."""
+
+    folder: Path
+    seen: float = field(default_factory=time.monotonic)
+    things: dict[str, Any] = field(default_factory=dict)
+    busy: int = 0
+    """How much is being done for the visitor; meanwhile the files stay."""
+
+    def new_path(self, suffix: str) -> Path:
+        """A path in the folder that nobody can guess."""
+        return self.folder / (secrets.token_hex(16) + suffix)
+
+    def __enter__(self) -> Visit:
+        self.busy += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.busy -= 1
+        self.seen = time.monotonic()
+
+
+class Visits:
+    """All visitors.
+
+    Example::
+
+        visits = Visits(Limits())
+        with visits.of("session") as visit:
+            film = visits.adopt(visit, "upload.mp4", "my film.mp4", one_clip=False)
+    """
+
+    def __init__(self, limits: Limits, now: Callable[[], float] = time.monotonic) -> None:
+        """Make the folder of all visitors, which nobody else on the machine may read."""
+        self.limits = limits
+        self.root = Path(tempfile.mkdtemp(prefix="panda_hf-space-")).resolve()
+        self.helpers = Helpers(limits.at_once)
+        self._now = now
+        self._visits: dict[str, Visit] = {}
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        threading.Thread(target=self._keep_sweeping, name="sweeper", daemon=True).start()
+
+    def of(self, key: str | None) -> Visit:
+        """The visit under a session's key, begun where there is none; without a key one that nobody finds again."""
+        key = key or secrets.token_hex(16)
+        with self._lock:
+            visit = self._visits.get(key)
+            if visit is None:
+                folder = self.root / secrets.token_hex(16)
+                folder.mkdir(mode=0o700)
+                visit = self._visits[key] = Visit(folder, self._now())
+            visit.seen = self._now()
+            return visit
+
+    @contextmanager
+    def passing(self) -> Iterator[Visit]:
+        """A visit that ends with the block: for one call of a program."""
+        key = secrets.token_hex(16)
+        try:
+            with self.of(key) as visit:
+                yield visit
+        finally:
+            self.leave(key)
+
+    def leave(self, key: str | None) -> None:
+        """Delete what a visitor left, as soon as nothing is being done for them."""
+        with self._lock:
+            visit = self._visits.get(key or "")
+            if visit is None:
+                return
+            visit.seen = -1e9
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Delete the files of visitors who left or stayed away."""
+        with self._lock:
+            old = [
+                key
+                for key, visit in self._visits.items()
+                if not visit.busy and self._now() - visit.seen > self.limits.idle_seconds
+            ]
+            gone = [self._visits.pop(key) for key in old]
+        for visit in gone:
+            visit.things.clear()
+            shutil.rmtree(visit.folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """Delete everything, end the helpers."""
+        self._closed.set()
+        self.helpers.close()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def adopt(self, visit: Visit, upload: str, name: str | None, *, one_clip: bool) -> Film:
+        """Take an uploaded file over: look at it apart, keep it under a name of ours.
+
+        Args:
+            visit: whose.
+            upload: where the server put it.
+            name: what the visitor calls it.
+            one_clip: whether it is to be captioned as one clip.
+
+        Raises:
+            VideoError: too large, too long, or not a video that can be read; the message names no path.
+        """
+        self.limits.check_bytes(decoding.file_size(upload))
+        raw = visit.new_path(".video")
+        _link_or_copy(upload, raw)
+        try:
+            return self._film(visit, raw, shown_name(name or upload), one_clip)
+        except VideoError as error:
+            raw.unlink(missing_ok=True)
+            raise VideoError(_without_path(str(error), raw, shown_name(name or upload))) from None
+
+    def _film(self, visit: Visit, raw: Path, name: str, one_clip: bool) -> Film:
+        info, suffix = self.helpers.call(decoding.look, str(raw), seconds=LOOK_SECONDS)
+        self.limits.check_video(info, one_clip=one_clip)
+        if suffix is not None:
+            path = raw.with_suffix(suffix)
+            os.replace(raw, path)
+            return Film(path, name, info, path)
+        preview = visit.new_path(".mp4")
+        most = self.limits.max_clip_seconds if one_clip else self.limits.max_seconds
+        seconds = info.duration or most
+        self.helpers.call(decoding.encode_preview, str(raw), seconds, str(preview), seconds=self.limits.work_seconds)
+        return Film(raw, name, info, preview)
+
+    def _keep_sweeping(self) -> None:
+        while not self._closed.wait(SWEEP_SECONDS):
+            self.sweep()
+
+
+def shown_name(name: str) -> str:
+    """The last part of a file's name on one line, at most 80 characters; for showing only."""
+    return clean(re.split(r"[\\/]", name)[-1], 80) or "video"
+
+
+def _link_or_copy(upload: str, target: Path) -> None:
+    """Without a copy where the file system can; of a link nothing is taken (``file_size`` has refused it)."""
+    try:
+        os.link(upload, target, follow_symlinks=False)
+    except OSError:
+        shutil.copyfile(upload, target, follow_symlinks=False)
+
+
+def _without_path(message: str, path: Path, name: str) -> str:
+    return message.replace(repr(str(path)), f"“{name}”").replace(str(path), name)
