@@ -28,6 +28,17 @@ def release_models() -> None:
     """
     for loader in _LOADERS:
         loader.cache_clear()
+    release_memory()
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory, of a GPU or of the machine, did not suffice for what was tried."""
+    said = isinstance(error, RuntimeError) and "out of memory" in str(error).lower()
+    return said or isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+
+
+def release_memory() -> None:
+    """Give back memory that is held for reuse; nothing that is in use goes."""
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
