@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForImageTextToText, AutoProcessor, LlamaConfig, LlamaForCausalLM
 
 from panda_hf.errors import CheckpointError
 from panda_hf.mini.teacher_models import image_teacher, word_tokenizer
 from panda_hf.models.video_llama import VideoLlamaConfig, VideoLlamaForConditionalGeneration
-from panda_hf.models.video_llama.convert_video_llama import blip2_eyes, convert, convert_state_dict
+from panda_hf.models.video_llama.convert_video_llama import (
+    blip2_eyes,
+    convert,
+    convert_state_dict,
+    language_model_of,
+)
 from panda_hf.models.video_llama.processing_video_llama import PLACE
 from tests.models.video_llama_sizes import save, tiny_config, tiny_model, tiny_processor
 
@@ -183,6 +189,54 @@ def test_what_was_frozen_comes_from_blip2_and_the_language_model(model, tmp_path
     assert loaded.config.video_token_id == tokenizer.convert_tokens_to_ids(PLACE)
     processor = AutoProcessor.from_pretrained(tmp_path / "out")
     assert (processor.num_video_tokens, processor.image_size) == (3, 28)
+
+
+def as_bins(folder: Path) -> None:
+    """A folder of safetensors as it would have been saved in 2023: `pytorch_model-0000x.bin` and their index."""
+    where = {}
+    for number, file in enumerate(sorted(folder.glob("*.safetensors"))):
+        tensors = load_file(file)
+        where |= dict.fromkeys(tensors, f"pytorch_model-{number}.bin")
+        torch.save(tensors, folder / f"pytorch_model-{number}.bin")
+        file.unlink()
+    (folder / "model.safetensors.index.json").unlink()
+    index = {"metadata": {"total_size": 1}, "weight_map": where}
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+
+
+@pytest.mark.parametrize("form", ["safetensors", "bin"])
+def test_the_language_model_may_be_in_several_files_of_either_form(model, form, tmp_path):
+    model.language_model.save_pretrained(tmp_path / "words", max_shard_size="20KB")
+    assert len(list((tmp_path / "words").glob("*.safetensors"))) > 1
+    if form == "bin":
+        as_bins(tmp_path / "words")
+    expected, found = model.language_model.state_dict(), language_model_of(str(tmp_path / "words")).state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], tensor.half()) for name, tensor in expected.items())
+
+
+class Trap:
+    """What a file of weights can do where anything in it is believed."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self):
+        return Path.touch, (self.trace,)
+
+
+def test_of_a_language_model_in_bin_nothing_but_tensors_is_read(model, tmp_path):
+    model.language_model.save_pretrained(tmp_path / "words")
+    (tmp_path / "words" / "model.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="words.*cannot be read as tensors"):
+        language_model_of(str(tmp_path / "words"))
+    torch.save({"x": Trap(tmp_path / "ran")}, tmp_path / "words" / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match="words.*cannot be read as tensors"):
+        language_model_of(str(tmp_path / "words"))
+    assert not (tmp_path / "ran").exists()
+    torch.save({"model.norm.weight": torch.ones(48)}, tmp_path / "words" / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match="lacks"):
+        language_model_of(str(tmp_path / "words"))
 
 
 def blip2_folder(folder: Path, config: VideoLlamaConfig, eyes: dict[str, torch.Tensor]) -> Path:
