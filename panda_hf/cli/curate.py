@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from panda_hf.cli import curate_options as options
+from panda_hf.cli.curate_teachers import teachers_of
 
 if TYPE_CHECKING:
     from panda_hf.running import RunSummary
@@ -33,6 +34,7 @@ def curate(
     embedder: options.Embedder = "descriptor",
     teacher: options.Teacher = None,
     checkpoint: options.Checkpoint = None,
+    teacher_config: options.TeacherConfig = None,
     selector: options.Selector = None,
     backend: options.Backend = "pyav",
     workers: options.Workers = None,
@@ -49,7 +51,8 @@ def curate(
     from panda_hf.rights import OptOut
 
     options.refuse_workers(workers, one_model_at_a_time)
-    steps = steps_of(preset, split_preset, embedder, backend, teacher, checkpoint, selector, redact, mark_harmful)
+    teachers = teachers_of(teacher, checkpoint, teacher_config)
+    steps = steps_of(preset, split_preset, embedder, backend, teachers, selector, redact, mark_harmful)
     typer.echo(f"curate {videos} into {out}")
     typer.echo("\n".join(f"  {described(step)}" for step in steps))
     summary, report = run(
@@ -76,31 +79,21 @@ def steps_of(
     split_preset: str | None,
     embedder: str,
     backend: str,
-    teacher: list[str] | None,
-    checkpoint: list[str] | None,
+    teachers: list[Any] | None,
     selector: str | None,
     redact: str | None,
     mark_harmful: bool,
 ) -> list[Any]:
-    """The steps that the options ask for."""
+    """The steps that the options ask for; ``None`` for the teachers of the preset."""
     steps = chosen_steps(
         preset,
         split_preset,
         embedder=embedder,
         backend=backend,
-        **({"teachers": _teachers(teacher, checkpoint)} if teacher or checkpoint else {}),
+        **({"teachers": teachers} if teachers else {}),
         **({"selector": selector} if selector else {}),
     )
     return steps + rights_steps(steps, redact, mark_harmful)
-
-
-def _teachers(teacher: list[str] | None, checkpoint: list[str] | None) -> list[Any]:
-    from panda_hf.cli.curate_teachers import teacher_stages
-
-    try:
-        return list(teacher_stages(teacher or (), checkpoint or ()))
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--teacher") from error
 
 
 def chosen_steps(preset: str, split_preset: str | None, *, embedder: str, **options: Any) -> list[Any]:

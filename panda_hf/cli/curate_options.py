@@ -67,7 +67,16 @@ Checkpoint = Annotated[
     typer.Option(
         metavar="NAME=FOLDER",
         help="Where a teacher's checkpoint is, or NAME.ROLE=FOLDER for a part of it; repeat it for several. Else what "
-        "`panda-hf teachers` says. A model of your own is given from Python: docs/teachers.md.",
+        "`panda-hf teachers` says.",
+        **METHOD,
+    ),
+]
+TeacherConfig = Annotated[
+    Path | None,
+    typer.Option(
+        "--teacher-config",
+        metavar="FILE",
+        help="Teachers of your own, beside those of --teacher: any model, a server, as YAML (docs/teachers.md).",
         **METHOD,
     ),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -11,12 +12,35 @@ if TYPE_CHECKING:
     from panda_hf.captioning import Caption
 
 
-def teacher_stages(names: Sequence[str], checkpoints: Sequence[str]) -> list[Caption]:
+def teachers_of(
+    names: Sequence[str] | None, checkpoints: Sequence[str] | None, config: Path | None
+) -> list[Caption] | None:
+    """The teachers that the options ask for; ``None`` where they ask for none.
+
+    Raises:
+        typer.BadParameter: see :func:`teacher_stages` and :func:`~panda_hf.captioning.teacher_file.read_teachers`.
+    """
+    if not (names or checkpoints or config):
+        return None
+    from panda_hf.captioning.teacher_file import read_teachers
+
+    try:
+        own = read_teachers(config) if config else []
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--teacher-config") from error
+    try:
+        return teacher_stages(names or (), checkpoints or (), own)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--teacher") from error
+
+
+def teacher_stages(names: Sequence[str], checkpoints: Sequence[str], own: Sequence[Caption] = ()) -> list[Caption]:
     """The teachers that the options ask for.
 
     Args:
-        names: of teachers or of sets of them; none for those of the preset.
+        names: of teachers or of sets of them; none for those of the preset, unless there are ``own`` ones.
         checkpoints: ``NAME=FOLDER`` each, or ``NAME.ROLE=FOLDER`` for a part of a teacher that is a pipeline.
+        own: with all their settings, beside the others or in place of those of their names.
 
     Raises:
         ValueError: when there is no teacher of a name.
@@ -26,7 +50,9 @@ def teacher_stages(names: Sequence[str], checkpoints: Sequence[str]) -> list[Cap
     from panda_hf.captioning.registry import card_of, expanded
     from panda_hf.pipeline import MINI_TEACHERS
 
-    chosen = expanded(names or MINI_TEACHERS)
+    settled = {stage.teacher: stage for stage in own}
+    named = names if names or own else MINI_TEACHERS
+    chosen = tuple(dict.fromkeys([*expanded([name for name in named if name not in settled]), *settled]))
     given = _by_place(checkpoints)
     for place in given:
         name, _, role = place.partition(".")
@@ -34,10 +60,15 @@ def teacher_stages(names: Sequence[str], checkpoints: Sequence[str]) -> list[Cap
             raise _wrong(
                 f"{place!r} is none of the teachers of this run: {', '.join(chosen)}; give --teacher {name} too"
             )
+        if name in settled:
+            raise _wrong(f"{name!r} has its settings from --teacher-config; write its checkpoint there")
         if role and role not in dict(card_of(name).parts):
             raise _wrong(f"{name!r} has no part {role!r}; it has {sorted(dict(card_of(name).parts))}")
     stages = []
     for name in chosen:
+        if name in settled:
+            stages.append(settled[name])
+            continue
         parts = tuple(
             (place.partition(".")[2], where) for place, where in given.items() if place.startswith(f"{name}.")
         )

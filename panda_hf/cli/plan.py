@@ -10,6 +10,7 @@ import typer
 
 from panda_hf.cli import curate_options as options
 from panda_hf.cli.curate import described, steps_of
+from panda_hf.cli.curate_teachers import teachers_of
 
 if TYPE_CHECKING:
     from panda_hf.running.forecast import Forecast
@@ -51,6 +52,7 @@ def plan(
     embedder: options.Embedder = "descriptor",
     teacher: options.Teacher = None,
     checkpoint: options.Checkpoint = None,
+    teacher_config: options.TeacherConfig = None,
     selector: options.Selector = None,
     backend: options.Backend = "pyav",
     workers: options.Workers = None,
@@ -73,7 +75,8 @@ def plan(
     from panda_hf.running.plan import Plan
     from panda_hf.running.trial import run_together, run_trial
 
-    steps = steps_of(preset, split_preset, embedder, backend, teacher, checkpoint, selector, redact, mark_harmful)
+    teachers = teachers_of(teacher, checkpoint, teacher_config)
+    steps = steps_of(preset, split_preset, embedder, backend, teachers, selector, redact, mark_harmful)
     listed = list_videos(videos, split=split, streaming=streaming, limit=limit)
     run = Plan.of(steps, listed.features, batch_size=batch_size, export_clips=export_clips)
     run.check_models()

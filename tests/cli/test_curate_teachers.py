@@ -1,16 +1,25 @@
-"""`--teacher`, `--checkpoint` and `--one-model-at-a-time` of `panda-hf curate` and `panda-hf plan`."""
+"""`--teacher`, `--checkpoint`, `--teacher-config`, `--one-model-at-a-time` of `panda-hf curate` and `plan`."""
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
+import typer
+from datasets import load_dataset
 from typer.testing import CliRunner, Result
 
+from panda_hf import explode_clips
 from panda_hf.captioning import Caption
 from panda_hf.captioning.registry import teachers_of
+from panda_hf.captioning.teacher_file import read_teachers
 from panda_hf.cli import app
 from panda_hf.cli.curate_teachers import teacher_stages
+from panda_hf.models.release import release_models
+from panda_hf.selection import Select
+from tests.captioning import chat_server
+from tests.running.fakes import FakeFrames, FakeSplit, write_videos
 
 
 def wrong(tmp_path: Path, command: str, *arguments: str) -> Result:
@@ -52,6 +61,75 @@ def test_a_checkpoint_without_a_teacher_is_wrong_usage(command, given, says, tmp
     result = wrong(tmp_path, command, "--teacher", "mini_image", *options)
     assert result.exit_code == 2 and "--checkpoint" in result.stderr
     assert says in " ".join(result.stderr.replace("│", " ").split())
+
+
+def own_teachers(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "teachers.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_teachers_of_ones_own_come_beside_those_that_are_named_or_in_their_place(tmp_path) -> None:
+    path = own_teachers(tmp_path, "mine: {family: git, checkpoint: a/b}\nblip2_opt_2_7b: {num_beams: 3}")
+    mine, changed = read_teachers(path)
+    assert teacher_stages([], [], [mine, changed]) == [mine, changed]
+    assert teacher_stages(["mini_video"], ["mini_video=x"], [mine]) == [
+        Caption(teacher="mini_video", checkpoint="x"),
+        mine,
+    ]
+    assert teacher_stages(["mine", "mini_image"], [], [mine]) == [Caption(teacher="mini_image"), mine]
+    paper = teacher_stages(["paper"], [], [mine, changed])
+    assert [stage.teacher for stage in paper] == [*teachers_of("paper"), "mine"]
+    assert changed in paper and Caption(teacher="blip2_opt_6_7b") in paper
+    with pytest.raises(typer.BadParameter, match="--teacher-config; write its checkpoint there"):
+        teacher_stages([], ["mine=x"], [mine])
+
+
+@pytest.mark.parametrize("command", ["curate", "plan"])
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("mine: {famly: git}", "did you mean 'family'"), ("mine: {family: endpoint, checkpoint: m}", "endpoint=None")],
+)
+def test_a_file_of_teachers_that_makes_no_sense_is_wrong_usage(command, text, says, tmp_path) -> None:
+    result = wrong(tmp_path, command, "--teacher-config", str(own_teachers(tmp_path, text)))
+    assert result.exit_code == 2 and "--teacher-config" in result.stderr
+    assert says in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_a_key_that_is_not_set_is_missed_before_any_work(tmp_path, monkeypatch) -> None:
+    monkeypatch.delenv("MY_KEY", raising=False)
+    served = (
+        "served: {family: endpoint, checkpoint: m, endpoint: {url: 'http://localhost:1/v1', key_variable: MY_KEY}}"
+    )
+    result = wrong(tmp_path, "curate", "--teacher-config", str(own_teachers(tmp_path, served)))
+    assert result.exit_code == 1 and "MY_KEY" in result.stderr
+
+
+def test_a_served_teacher_captions_from_the_command_line_and_its_key_is_written_nowhere(tmp_path, monkeypatch) -> None:
+    """Only splitting and frames are stand-ins; the server gets the key, the folder that is written holds neither."""
+
+    def quick(preset: str, split_preset: str | None, *, teachers: list[Caption], **_: object) -> list:
+        names = tuple(stage.teacher for stage in teachers)
+        return [FakeSplit(), explode_clips, FakeFrames(), *teachers, Select(teachers=names)]
+
+    monkeypatch.setattr(importlib.import_module("panda_hf.cli.curate"), "chosen_steps", quick)
+    monkeypatch.setenv("MY_KEY", "sk-very-secret-0123456789")
+    release_models()
+    videos, out = write_videos(tmp_path / "videos", a=2), tmp_path / "out"
+    with chat_server.running() as server:
+        place = f"{{url: '{server.url}', key_variable: MY_KEY}}"
+        path = own_teachers(tmp_path, f"served: {{family: endpoint, checkpoint: a/model, endpoint: {place}}}")
+        options = ["--workers", "0", "--teacher-config", str(path)]
+        result = CliRunner().invoke(app, ["curate", str(videos), "--out", str(out), *options])
+        assert result.exit_code == 0, result.output
+        assert {headers["Authorization"] for headers in server.log.headers} == {"Bearer sk-very-secret-0123456789"}
+        address = server.url.removeprefix("http://").removesuffix("/v1")
+    assert set(load_dataset(str(out), split="train")["caption_served"]) == {"nothing in 3 pictures."}
+    files = [file for file in out.rglob("*") if file.is_file()]
+    assert any(b"a/model" in file.read_bytes() for file in files)
+    for file in files:
+        assert b"sk-very-secret" not in file.read_bytes() and address.encode() not in file.read_bytes(), file
+    assert "sk-very-secret" not in result.output
 
 
 @pytest.mark.parametrize("command", ["curate", "plan"])
