@@ -76,6 +76,13 @@ class Stage(ABC):
         """
         return
 
+    def undone(self, row: Row) -> Row:
+        """A row as it was before this stage, so that the stage can run on it once more.
+
+        The columns it appends are ``None``, save those that it also reads or uses: there it works on what it finds.
+        """
+        return {**row, **dict.fromkeys(set(self.appends) - {*self.reads, *self.uses})}
+
     @abstractmethod
     def transform(self, batch: Batch, rank: int | None) -> Batch:
         """Compute the new columns of a batch of live rows.

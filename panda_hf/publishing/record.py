@@ -48,6 +48,8 @@ class RunRecord:
         finished, seconds = None, dict[str, float]()
         for record in _records(manifest):
             head = head or record
+            if record.get("record") == "change":
+                head = {**head, "steps": record["steps"]}
             finished = record.get("finished", finished)
             for stage, spent in (record.get("stage_seconds") or {}).items():
                 seconds[stage] = seconds.get(stage, 0.0) + spent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,8 @@ class Counts:
 class RunSummary:
     """What a run made."""
 
-    out: Path
+    out: Path | str
+    """A folder, or the address of a store."""
     videos: Counts
     """Input videos. Kept: at least one clip was kept. Failed: otherwise, if anything of it failed."""
     clips: Counts
@@ -69,6 +70,19 @@ class RunSummary:
 def total(shards: Iterable[dict[str, Any]], key: str) -> Counts:
     """The sum of the ``videos`` or ``clips`` counts of shard records."""
     return sum((Counts(**shard[key]) for shard in shards), Counts())
+
+
+def summary(out: Path | str, shards: Sequence[dict[str, Any]], seconds: float, resumed: int = 0) -> RunSummary:
+    """What shard records say of a run."""
+    return RunSummary(
+        out=out,
+        videos=total(shards, "videos"),
+        clips=total(shards, "clips"),
+        kept_seconds=sum(shard["kept_seconds"] for shard in shards),
+        shards=len(shards),
+        resumed_shards=resumed,
+        seconds=seconds,
+    )
 
 
 def check(shards: Iterable[dict[str, Any]], videos_in: int | None) -> None:

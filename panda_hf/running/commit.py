@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,8 +17,8 @@ import pyarrow.parquet as pq
 
 from panda_hf.errors import OutputError
 from panda_hf.running.accounts import Counts
-from panda_hf.running.manifest import Manifest, sync_folder
-from panda_hf.running.plan import STATUSES, Plan
+from panda_hf.running.manifest import Manifest, now
+from panda_hf.running.plan import STATUSES
 from panda_hf.running.spool import Done, read_rows, shard_name
 
 SPLITS = {"kept": "train", "filtered": "filtered", "failed": "failed"}
@@ -35,30 +34,34 @@ _OURS = (
 )
 
 
-def commit_shard(out: Path, manifest: Manifest, plan: Plan, shard: int, done: Sequence[tuple[Path, Done]]) -> None:
+class Books(Protocol):
+    """Where shards are committed: a :class:`Manifest`, or what many machines write to at once."""
+
+    def commit(self, moves: dict[Path, str], record: dict[str, Any]) -> None:
+        """Put files of this machine into the output under the given names, then the record that names them."""
+
+
+def commit_shard(work: Path, books: Books, shard: int, done: Sequence[tuple[Path, Done]]) -> None:
     """Put the finished videos of a shard into the output, in order, and record them.
 
-    Files are written whole and synced under ``.work``, then renamed into place, then named in the manifest. Before
-    the last step they do not count: the next run removes them and the shard is assembled again.
+    Files are written whole and synced in ``work``, then moved into place, then named in the manifest. Before the last
+    step they do not count: the next run removes them and the shard is assembled again.
 
     Args:
-        out: the output folder.
-        manifest: its manifest.
-        plan: says the columns.
+        work: the folder for what is not finished.
+        books: the manifest of the output.
         shard: index of the shard.
         done: result folder and account of each video, in order.
     """
-    staging = out / ".work" / f"commit-{shard_name(shard)}"
+    staging = work / f"commit-{shard_name(shard)}"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
-    rows = _write_parquet(staging, plan, shard, [folder for folder, _ in done])
-    files = {name: {"rows": n, "sha256": _sha256(staging / name)} for name, n in rows.items()}
+    files = write_tables(staging, shard, [folder for folder, _ in done])
     moves = {staging / name: name for name in files}
     for folder, known in done:
         moves |= {folder / "thumbnails" / name: f"thumbnails/{name}" for name in known.thumbnails}
         moves |= {folder / "media" / name: f"media/{shard_name(shard)}/{name}" for name in known.media}
-    _move_in(out, moves)
-    manifest.append(_record(shard, files, list(moves.values()), [known for _, known in done]))
+    books.commit(moves, record_of(shard, files, list(moves.values()), [known for _, known in done]))
     shutil.rmtree(staging, ignore_errors=True)
     for folder, _ in done:
         shutil.rmtree(folder, ignore_errors=True)
@@ -95,15 +98,19 @@ def check_files(out: Path, manifest: Manifest) -> None:
                 raise OutputError(f"{out / name} holds {rows} rows, the manifest says {known['rows']}")
 
 
-def _write_parquet(staging: Path, plan: Plan, shard: int, folders: Sequence[Path]) -> dict[str, int]:
-    """Write the tables; rows by file name. A split without rows has no file: ``datasets`` cannot load an empty one."""
+def write_tables(staging: Path, shard: int, folders: Sequence[Path]) -> dict[str, Any]:
+    """Write the tables of a shard from the results of its videos, in order, into a folder.
+
+    Returns:
+        ``{"rows", "sha256"}`` by file name. A split without rows has no file: ``datasets`` cannot load an empty one.
+    """
     name = f"{shard_name(shard)}.parquet"
     written = {f"videos/{name}": _write_table(staging / "videos" / name, (read_rows(f, "video") for f in folders))}
     for status in STATUSES:
         file = f"clips/{SPLITS[status]}/{name}"
         tables = (_with_status(read_rows(folder, "clips"), status) for folder in folders)
         written[file] = _write_table(staging / file, tables)
-    return {file: rows for file, rows in written.items() if rows}
+    return {file: {"rows": rows, "sha256": _sha256(staging / file)} for file, rows in written.items() if rows}
 
 
 def _write_table(path: Path, tables: Iterable[pa.Table]) -> int:
@@ -138,19 +145,8 @@ def _with_status(table: pa.Table, status: str) -> pa.Table:
     return table.filter(masks[status])
 
 
-def _move_in(out: Path, moves: dict[Path, str]) -> None:
-    folders = {(out / name).parent for name in moves.values()}
-    for folder in folders:
-        folder.mkdir(parents=True, exist_ok=True)
-    for source, name in moves.items():
-        if name.endswith((".parquet", ".mp4")):
-            _sync_file(source)
-        os.replace(source, out / name)
-    for folder in {*folders, *(folder.parent for folder in folders)}:
-        sync_folder(folder)
-
-
-def _record(shard: int, files: dict[str, Any], names: list[str], done: list[Done]) -> dict[str, Any]:
+def record_of(shard: int, files: dict[str, Any], names: list[str], done: list[Done]) -> dict[str, Any]:
+    """The record of a shard, from its tables, the names of its pictures and clips, and the accounts of its videos."""
     statuses = [known.status for known in done]
     seconds: dict[str, float] = {}
     for known in done:
@@ -168,12 +164,8 @@ def _record(shard: int, files: dict[str, Any], names: list[str], done: list[Done
         "thumbnails": [name for name in names if name.startswith("thumbnails/")],
         "media": [name for name in names if name.startswith("media/")],
         "stage_seconds": seconds,
+        "committed": now(),
     }
-
-
-def _sync_file(path: Path) -> None:
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
 
 
 def _sha256(path: Path) -> str:

@@ -5,26 +5,24 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from panda_hf.errors import OutputError, SourceError
-from panda_hf.publishing.card import write_card
-from panda_hf.rights import REASON, OptOut
-from panda_hf.running import accounts, folder, manifest
+from panda_hf.errors import SourceError
+from panda_hf.rights import OptOut
+from panda_hf.running import manifest
 from panda_hf.running.accounts import RunSummary
-from panda_hf.running.commit import check_files, commit_shard
+from panda_hf.running.files import is_url
 from panda_hf.running.inputs import Source, list_videos
-from panda_hf.running.local import Executor, InProcess, LocalExecutor, available_cores
-from panda_hf.running.manifest import Manifest
+from panda_hf.running.local import Executor, executor_for
+from panda_hf.running.part import Part
+from panda_hf.running.places import OwnFolder, Place, SharedPlace
 from panda_hf.running.plan import Plan, Step
 from panda_hf.running.progress import RunProgress
-from panda_hf.running.spool import Done, Job, read_done, shard_name
+from panda_hf.running.run import Run
 from panda_hf.running.staged import OneModelAtATime
-from panda_hf.running.videos import Entry, Videos
-from panda_hf.stage import Row
+from panda_hf.running.videos import Videos
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +45,8 @@ def curate(
     license: str | None = None,
     opt_out: OptOut | None = None,
     resume: bool = True,
+    shard: Part | str | None = None,
+    scratch: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> RunSummary:
     """Run the steps over all videos and write the clips as a dataset repository.
@@ -60,7 +60,8 @@ def curate(
 
     Args:
         source: see :func:`panda_hf.video_rows`.
-        out: a new folder, or that of the run to go on with.
+        out: a new folder, or that of the run to go on with; or an address such as ``s3://bucket/folder``, where each
+            shard is put when it is whole, and all are merged at the end.
         steps: from :func:`panda_hf.panda_70m`, which is the default.
         split: which split, where ``source`` is a dataset.
         streaming: stream what ``load_dataset`` loads.
@@ -79,6 +80,11 @@ def curate(
             the reason stay, so that the account adds up (``panda_hf.push`` leaves such rows out too). Another list may
             be given when a run goes on; it is honoured for videos that are not finished yet.
         resume: go on with an unfinished run in ``out``; when false, refuse.
+        shard: do only one part of many, such as ``"3/64"``, counted from 0. Every machine gives the same source and
+            settings and a part of its own; none needs to know of another. ``out`` becomes a dataset by
+            :func:`panda_hf.running.merge`. Two workers with the same part, or one that is started again, do no harm.
+        scratch: with an address as ``out``, where videos that are finished wait for their shard; ``None``: a folder of
+            this output in the cache of this package.
         progress: show a bar and warnings on standard error.
 
     Raises:
@@ -91,8 +97,9 @@ def curate(
     if one_model_at_a_time and num_workers:
         raise ValueError(f"num_workers={num_workers} with one_model_at_a_time: it runs in this process; leave it out")
     started = time.perf_counter()
-    target = Path(out)
-    videos = list_videos(source, split=split, streaming=streaming, limit=limit, without=target)
+    part = shard if isinstance(shard, Part) else Part.parse(shard) if shard is not None else None
+    local = None if is_url(os.fspath(out)) else Path(out)
+    videos = list_videos(source, split=split, streaming=streaming, limit=limit, without=local)
     if videos.count == 0:
         raise SourceError(f"{describe_source(source)} holds no video")
     plan = Plan.of(
@@ -105,138 +112,27 @@ def curate(
     plan.check_models()
     settings = {"videos_per_shard": videos_per_shard, "limit": limit}
     head = _head(plan, videos, source, settings)
-    head["opt_out_digest"] = opt_out.digest if opt_out else None
-    with folder.locked(target):
-        book = folder.open_manifest(target, head, resume)
-        run = _Run(target, book, plan, videos, videos_per_shard, opt_out or OptOut())
+    head |= {"opt_out_digest": opt_out.digest if opt_out else None, "split": split, "streaming": streaming}
+    place = _place(out, part, scratch)
+    with place.opened(head, resume) as books:
+        run = Run(place.work, books, plan, videos, videos_per_shard, opt_out or OptOut(), part or Part())
+        own = run.part.videos(videos.count, videos_per_shard)
         executor: Executor = OneModelAtATime(plan, videos_per_shard)
         if not one_model_at_a_time:
-            executor = _executor(plan, num_workers, videos.count, time_limit_seconds, target / folder.WORK)
-        with RunProgress(videos.count, progress) as shown:
+            executor = executor_for(plan, num_workers, own, time_limit_seconds, place.work)
+        with RunProgress(own, progress) as shown:
             run.go(executor, shown)
-            summary = run.finish(time.perf_counter() - started)
-            write_card(target, license=license)
+            place.check(books)
+            summary = run.finish(place.name, time.perf_counter() - started)
+            place.close(license)
     log.info("%s", summary)
     return summary
 
 
-@dataclass
-class _Shard:
-    """A shard whose videos are being worked on."""
-
-    index: int
-    done: dict[int, tuple[Path, Done]] = field(default_factory=dict)
-    missing: int = 0
-    complete: bool = False
-    """Whether all its videos are known."""
-
-
-@dataclass
-class _Run:
-    """One call of :func:`curate`."""
-
-    out: Path
-    book: Manifest
-    plan: Plan
-    videos: Videos
-    videos_per_shard: int
-    opt_out: OptOut
-    shown: RunProgress = field(init=False)
-    resumed: int = 0
-    open: dict[int, _Shard] = field(default_factory=dict)
-
-    def go(self, executor: Executor, shown: RunProgress) -> None:
-        """Work until every shard is committed."""
-        self.shown = shown
-        self.resumed = len(self.book.shards)
-        for record in self.book.shards.values():
-            shown.skipped(record)
-        for job in executor.run(self._jobs()):
-            self._finished(job)
-
-    def finish(self, seconds: float) -> RunSummary:
-        """Check the books, close the manifest, write the card."""
-        if not self.book.shards:
-            raise SourceError("the input was a stream without a single video")
-        shards = [self.book.shards[index] for index in sorted(self.book.shards)]
-        accounts.check(shards, self.videos.count)
-        check_files(self.out, self.book)
-        summary = RunSummary(
-            out=self.out,
-            videos=accounts.total(shards, "videos"),
-            clips=accounts.total(shards, "clips"),
-            kept_seconds=sum(shard["kept_seconds"] for shard in shards),
-            shards=len(shards),
-            resumed_shards=self.resumed,
-            seconds=seconds,
-        )
-        if len(shards) > self.resumed or not self.book.ended:
-            counts = {"videos": asdict(summary.videos), "clips": asdict(summary.clips)}
-            self.book.append({"record": "end", "finished": manifest.now(), "seconds": round(seconds, 3), **counts})
-        folder.discard_work(self.out)
-        return summary
-
-    def _jobs(self) -> Iterator[Job]:
-        """The videos that still have to be worked on, in order; nothing of a video is read before it is its turn."""
-        shard = None
-        for position, entry in enumerate(self.videos):
-            number, index = divmod(position, self.videos_per_shard)
-            if number in self.book.shards:
-                self._check(number, index, entry)
-                continue
-            if shard is None or shard.index != number:
-                self._complete(shard)
-                shard = self.open.setdefault(number, _Shard(number))
-            yield from self._job(shard, index, entry)
-        self._complete(shard)
-
-    def _job(self, shard: _Shard, index: int, entry: Entry) -> Iterator[Job]:
-        place = self.out / folder.WORK / f"{shard_name(shard.index)}-{index:06d}"
-        done = read_done(place, entry.video_id)
-        if done is not None:
-            shard.done[index] = (place, done)
-            self.shown.recovered(done)
-            return
-        shard.missing += 1
-        yield Job(shard.index, index, self._row(entry), place)
-
-    def _row(self, entry: Entry) -> Row:
-        """The row of a video; of one that opted out only its id, and why nothing else is there."""
-        row = self.plan.row(entry.load())
-        path = (row.get("video") or {}).get("path")
-        if not self.opt_out.names({"original_url": path, **row}):
-            return row
-        return {**dict.fromkeys(row), "video_id": entry.video_id, "filtered": REASON}
-
-    def _finished(self, job: Job) -> None:
-        done = read_done(job.folder, job.row["video_id"])
-        if done is None:
-            raise OutputError(f"{job.name}: its result is missing from {job.folder}; did something else delete it?")
-        shard = self.open[job.shard]
-        shard.done[job.index] = (job.folder, done)
-        shard.missing -= 1
-        self.shown.video(job, done)
-        self._commit_if_ready(shard)
-
-    def _complete(self, shard: _Shard | None) -> None:
-        if shard is not None:
-            shard.complete = True
-            self._commit_if_ready(shard)
-
-    def _commit_if_ready(self, shard: _Shard) -> None:
-        if shard.complete and shard.missing == 0:
-            commit_shard(self.out, self.book, self.plan, shard.index, [shard.done[i] for i in sorted(shard.done)])
-            del self.open[shard.index]
-            self.shown.shard(self.book.shards[shard.index])
-
-    def _check(self, shard: int, index: int, entry: Entry) -> None:
-        ids = self.book.shards[shard]["video_ids"]
-        if index >= len(ids) or ids[index] != entry.video_id:
-            was = repr(ids[index]) if index < len(ids) else "the end of the input"
-            raise OutputError(
-                f"{self.out} was made from another input: video {index} of shard {shard} was {was}, "
-                f"now it is {entry.video_id!r}. Give another output folder, or the input of the first run."
-            )
+def _place(out: str | os.PathLike[str], part: Part | None, scratch: str | os.PathLike[str] | None) -> Place:
+    if part is None and not is_url(os.fspath(out)):
+        return OwnFolder(Path(out))
+    return SharedPlace.of(out, part, scratch)
 
 
 def _default_steps() -> Sequence[Step]:
@@ -276,10 +172,3 @@ def _head(plan: Plan, videos: Videos, source: Source, settings: dict[str, Any]) 
     return manifest.head_record(
         plan.describe(), {**settings, **options}, describe_source(source), videos.count, videos.digest
     )
-
-
-def _executor(plan: Plan, num_workers: int | None, videos: int | None, limit: float | None, logs: Path) -> Executor:
-    if num_workers == 0:
-        return InProcess(plan)
-    workers = available_cores() if num_workers is None else num_workers
-    return LocalExecutor(plan, min(workers, videos or workers), limit, logs)

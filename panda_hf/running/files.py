@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
+import fsspec
+
 from panda_hf.errors import SourceError
 from panda_hf.running.naming import clean_name
 from panda_hf.running.subtitles import decode_text
@@ -20,6 +22,7 @@ VIDEO_SUFFIXES = frozenset(
 )
 """A file is taken for a video by its name; one that only claims to be becomes an error row."""
 
+LIST_SUFFIXES = (".txt", ".lst", ".list")
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
@@ -51,6 +54,30 @@ def listed_videos(file: Path) -> list[str]:
     except OSError as error:
         raise SourceError(f"the list {file} cannot be read: {error}") from error
     return [located(line.strip(), file.parent) for line in lines if line.strip()]
+
+
+def remote_videos(url: str) -> list[str]:
+    """The addresses of the videos behind one: of a list file (``.txt``) its lines, of a folder all videos below it.
+
+    An address of neither is taken for a video, whatever it is called.
+
+    Raises:
+        SourceError: when it cannot be read.
+    """
+    suffix = os.path.splitext(url)[1].casefold()
+    if suffix in VIDEO_SUFFIXES:
+        return [url]
+    try:
+        files, path = fsspec.core.url_to_fs(url)
+        if suffix in LIST_SUFFIXES:
+            lines = decode_text(files.cat_file(path)).splitlines()
+            base = url.rpartition("/")[0]
+            found = [line if is_url(line) else f"{base}/{line}" for line in map(str.strip, lines) if line]
+        else:
+            found = sorted(files.unstrip_protocol(name) for name in files.find(path) if _is_video(name))
+    except Exception as error:  # fsspec raises what the libraries under it raise; the run ends with it
+        raise SourceError(f"{url} cannot be read: {type(error).__name__}: {error}") from error
+    return found or [url]
 
 
 def located(path: str, folder: Path | None) -> str:

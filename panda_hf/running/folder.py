@@ -15,6 +15,7 @@ from panda_hf.running import manifest
 from panda_hf.running.commit import remove_unnamed
 from panda_hf.running.manifest import Manifest
 from panda_hf.running.spool import any_done
+from panda_hf.running.swap import finish_swap
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +24,11 @@ WORK = ".work"
 
 
 @contextlib.contextmanager
-def locked(out: Path) -> Iterator[None]:
+def locked(out: Path) -> Iterator[bool]:
     """Make the folder and keep other runs out of it. The lock goes with the process, however it ends.
+
+    Yields:
+        Whether other runs are kept out: not every file system can do that.
 
     Raises:
         OutputError: when another run is writing there, or the path is not a folder.
@@ -37,12 +41,11 @@ def locked(out: Path) -> Iterator[None]:
         import fcntl
     except ImportError:  # Windows
         log.warning("this system has no flock: nothing keeps a second run out of %s", out)
-        yield
+        yield False
         return
     descriptor = os.open(out, os.O_RDONLY)
     try:
-        _lock(fcntl, descriptor, out)
-        yield
+        yield _lock(fcntl, descriptor, out)
     finally:
         os.close(descriptor)
 
@@ -64,6 +67,7 @@ def open_manifest(out: Path, head: dict[str, Any], resume: bool) -> Manifest:
         return _started(out, head)
     if not resume:
         raise OutputError(f"{out} already holds a run; give another folder, or resume=True to go on with it")
+    finish_swap(out)
     found = Manifest.load(path)
     differences = manifest.differences(found.head, head)
     if differences and not found.shards and not any_done(out / WORK):
@@ -107,12 +111,17 @@ def _part_inside(out: Path, source: str) -> str | None:
 
 
 def _clear(out: Path, found: Manifest) -> None:
-    (out / WORK).mkdir(exist_ok=True)
-    for path in (out / WORK).iterdir():
-        if path.name.startswith("commit-") or ".part-" in path.name:
-            shutil.rmtree(path, ignore_errors=True)
+    clear_unfinished(out / WORK)
     if stale := remove_unnamed(out, found):
         log.warning("removed %d file(s) of a shard that was not finished", len(stale))
+
+
+def clear_unfinished(work: Path) -> None:
+    """Make the folder for what is not finished, and delete from it what cannot be gone on with."""
+    work.mkdir(parents=True, exist_ok=True)
+    for path in work.iterdir():
+        if path.name.startswith("commit-") or ".part-" in path.name:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _changed(old: dict[str, Any], new: dict[str, Any]) -> str:
@@ -121,10 +130,12 @@ def _changed(old: dict[str, Any], new: dict[str, Any]) -> str:
     return ", ".join(f"{name} {before} then, {after} now" for name, before, after in pairs if before != after)
 
 
-def _lock(fcntl: Any, descriptor: int, out: Path) -> None:
+def _lock(fcntl: Any, descriptor: int, out: Path) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
     except BlockingIOError as error:
         raise OutputError(f"another run is writing to {out}; wait for it, or give another folder") from error
     except OSError as error:
         log.warning("%s cannot be locked (%s): do not start a second run there", out, error)
+        return False

@@ -11,7 +11,7 @@ import datasets
 from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
 
 from panda_hf.errors import SourceError
-from panda_hf.running.files import find_videos, is_url, listed_videos, located
+from panda_hf.running.files import LIST_SUFFIXES, find_videos, is_url, listed_videos, located, remote_videos
 from panda_hf.running.tables import StreamVideos, TableVideos
 from panda_hf.running.videos import FileVideos, Videos
 from panda_hf.stage import Row
@@ -29,7 +29,6 @@ Source: TypeAlias = (
 
 _ACCOUNT = "availability.json"
 """What tells a folder that a download made."""
-LIST_SUFFIXES = (".txt", ".lst", ".list")
 TABLE_BUILDERS = {
     ".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet",
 }  # fmt: skip
@@ -96,7 +95,7 @@ def _from_name(name: str, split: str | None, streaming: bool, limit: int | None,
     if path.is_file():
         return FileVideos([os.path.abspath(path)])
     if is_url(name) and not name.startswith("hf://datasets/"):
-        return FileVideos([name])
+        return FileVideos(remote_videos(name)[:limit])
     return _from_dataset(_load(name, split, streaming), split, limit, None)
 
 

@@ -147,6 +147,22 @@ class LocalExecutor:
             worker.kill()
 
 
+def executor_for(plan: Plan, num_workers: int | None, videos: int | None, limit: float | None, logs: Path) -> Executor:
+    """Who runs the videos of a plan on this machine.
+
+    Args:
+        plan: the steps.
+        num_workers: processes; ``None``: one for each core; 0: this process.
+        videos: how many there are, where that is known: there are no more workers than videos.
+        limit: seconds for a video; ``None``: it may take forever.
+        logs: a folder for what workers write to standard error.
+    """
+    if num_workers == 0:
+        return InProcess(plan)
+    workers = available_cores() if num_workers is None else num_workers
+    return LocalExecutor(plan, max(1, min(workers, workers if videos is None else videos)), limit, logs)
+
+
 def total_memory() -> int:
     """Bytes of memory of this machine; 16 GiB where it cannot be told."""
     try:

@@ -46,6 +46,8 @@ class Plan:
     batch_size: int = 32
     export_clips: bool = False
     thumbnails: bool = True
+    redone: tuple[Stage, ...] | None = None
+    """The clip stages that run on clips which are there already; ``None``: all."""
 
     @classmethod
     def of(cls, steps: Sequence[Step], features: Features, **options: Any) -> Plan:
@@ -72,15 +74,12 @@ class Plan:
     @property
     def split_features(self) -> Features:
         """Columns of the video rows after the last stage before ``explode_clips``."""
-        return _after(self.video_stages, Features({**self.input_features, "error": schema.ERROR}))
+        return after(self.video_stages, Features({**self.input_features, "error": schema.ERROR}))
 
     @property
     def clip_features(self) -> Features:
         """Columns of the clip rows in the output: all but the frames."""
-        features = _after(self.clip_stages, clip_features(self.split_features))
-        last = {name: features[name] for name in ("warning", "filtered", "error")}
-        gone = {*last, *schema.FRAMES_COLUMNS}
-        return Features({**{name: kind for name, kind in features.items() if name not in gone}, **last})
+        return clip_columns(after(self.clip_stages, clip_features(self.split_features)))
 
     @property
     def video_features(self) -> Features:
@@ -101,7 +100,7 @@ class Plan:
     def describe(self) -> list[Row]:
         """The steps as JSON values: ``{"name", "settings", "provenance"}`` each."""
         steps: list[Step] = [*self.video_stages, explode_clips, *self.clip_stages]
-        return [_description(step) for step in steps]
+        return [description(step) for step in steps]
 
     def _check(self) -> None:
         features = Features({**self.input_features, "error": schema.ERROR})
@@ -124,10 +123,18 @@ def _halves(steps: Sequence[Step]) -> tuple[tuple[Stage, ...], tuple[Stage, ...]
     return tuple(stages[: places[0]]), tuple(stages[places[0] :])
 
 
-def _after(stages: Sequence[Stage], features: Features) -> Features:
+def after(stages: Sequence[Stage], features: Features) -> Features:
+    """The columns after some stages."""
     for stage in stages:
         features = Features({**features, **stage.appends})
     return features
+
+
+def clip_columns(features: Features) -> Features:
+    """The columns of the clip rows in the output, from those after the last stage."""
+    last = {name: features[name] for name in ("warning", "filtered", "error")}
+    gone = {*last, *schema.FRAMES_COLUMNS}
+    return Features({**{name: kind for name, kind in features.items() if name not in gone}, **last})
 
 
 def _clashes(features: Features, stages: Sequence[Stage]) -> dict[str, str]:
@@ -135,7 +142,8 @@ def _clashes(features: Features, stages: Sequence[Stage]) -> dict[str, str]:
     return {name: f"source_{name}" for name in features if name in made and name not in schema.VIDEO_ROW}
 
 
-def _description(step: Step) -> Row:
+def description(step: Step) -> Row:
+    """A step as JSON values: ``{"name", "settings", "provenance"}``."""
     if not isinstance(step, Stage):
         return {"name": "explode_clips", "settings": {}, "provenance": {}}
     described = {"name": step.name, "settings": _recorded(step), "provenance": step.provenance()}

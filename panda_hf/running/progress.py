@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 import unicodedata
 from typing import Any
 
@@ -29,6 +30,10 @@ class RunProgress:
         self._console = Console(stderr=True) if shown else None
         self._bar = _bar(self._console) if self._console and sys.stderr.isatty() else None
         self._task = self._bar.add_task("videos", total=videos, detail="") if self._bar else None
+        self._total = videos
+        self._started = time.monotonic()
+        self._done_before = 0
+        self._stages: dict[str, float] = {}
         self._videos = 0
         self._clips = Counts()
         self._failed = 0
@@ -46,14 +51,31 @@ class RunProgress:
         """A video is finished: its warnings and the new counts."""
         for warning in done.warnings:
             self._warn(warning if job.name.strip("'") in warning else f"{job.name}: {warning}")
+        for stage, seconds in done.stage_seconds.items():
+            self._stages[stage] = self._stages.get(stage, 0.0) + seconds
         self._add(1, done.status == "failed", done.clips)
+
+    def state(self) -> dict[str, Any]:
+        """How far the run is, for whoever looks at it from outside: JSON values. Rates are those of this call."""
+        seconds = time.monotonic() - self._started
+        return {
+            "videos": self._videos,
+            "of": self._total,
+            "failed": self._failed,
+            "clips_kept": self._clips.kept,
+            "seconds": round(seconds, 1),
+            "videos_per_hour": round(3600 * (self._videos - self._done_before) / seconds, 1) if seconds else None,
+            "stage_seconds": {stage: round(spent, 1) for stage, spent in self._stages.items()},
+        }
 
     def skipped(self, shard: dict[str, Any]) -> None:
         """A shard that an earlier run committed."""
+        self._done_before += len(shard["video_ids"])
         self._add(len(shard["video_ids"]), shard["videos"]["failed"], Counts(**shard["clips"]))
 
     def recovered(self, done: Done) -> None:
         """A video that an earlier run finished without committing its shard."""
+        self._done_before += 1
         self._add(1, done.status == "failed", done.clips)
 
     def shard(self, record: dict[str, Any]) -> None:

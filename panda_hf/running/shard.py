@@ -95,12 +95,18 @@ def fail_video(plan: Plan, job: Job, failure: Failure, stage: str) -> None:
 
 
 def _with_error(job: Job, failure: Failure, stage: str) -> Job:
-    return replace(job, row={**job.row, "error": failure.as_row(stage)})
+    error = failure.as_row(stage)
+    if job.clips is not None:
+        return replace(job, clips=[{**clip, "error": clip["error"] or error} for clip in job.clips])
+    return replace(job, row={**job.row, "error": error})
 
 
 def _run(plan: Plan, job: Job, rank: int | None, on_stage: Callable[[str], None], warnings: list[str]) -> None:
     part = spool.part_folder(job.folder)
     work = Work(plan, part, f"media/{spool.shard_name(job.shard)}", rank, on_stage)
+    if job.clips is not None:
+        _run_again(work, job.clips, job, warnings)
+        return
     split = {name: [job.row.get(name)] for name in [*plan.input_features, "filtered", "error"]}
     for stage in plan.video_stages:
         split = work.run(stage, split)
@@ -111,6 +117,19 @@ def _run(plan: Plan, job: Job, rank: int | None, on_stage: Callable[[str], None]
     spool.finish(part, job.folder, plan, video, rows, clip_rows=counted, stage_seconds=work.seconds, warnings=warnings)
 
 
+def _run_again(work: Work, clips: list[Row], job: Job, warnings: list[str]) -> None:
+    """Run the stages of a rework on clips that are there already."""
+    columns = columns_of(clips, work.plan)
+    rows = [row for batch in batches(columns, work.plan.batch_size) for row in _clip_rows(work, batch)]
+    known = {"clip_rows": len(rows), "stage_seconds": work.seconds, "warnings": warnings}
+    spool.finish(work.part, job.folder, work.plan, job.row, rows, **known)
+
+
+def columns_of(clips: list[Row], plan: Plan) -> Batch:
+    """Rows of clips as columns."""
+    return {name: [clip.get(name) for clip in clips] for name in plan.clip_features}
+
+
 def video_result(video: Row, clips: list[Row]) -> Row:
     """The row of the configuration ``videos``.
 
@@ -118,14 +137,17 @@ def video_result(video: Row, clips: list[Row]) -> Row:
         video: the video row after the stages before ``explode_clips``.
         clips: its clip rows at the end.
     """
+    reference = video["video"]
+    named = {"video_id": clips[0]["video_id"], "video": reference and {**reference, "bytes": None}}
+    return {**video, **named, **outcome(clips)}
+
+
+def outcome(clips: list[Row]) -> Row:
+    """The columns of the configuration ``videos`` that its clip rows decide."""
     statuses = [spool.status_of(row) for row in clips]
     status = next(status for status in ("kept", "failed", "filtered") if status in statuses)
     error = next((row["error"] for row in clips if row["error"] is not None), None) if status == "failed" else None
-    reference = video["video"]
     return {
-        **video,
-        "video_id": clips[0]["video_id"],
-        "video": reference and {**reference, "bytes": None},
         "status": status,
         "clips": sum(row["clip_id"] is not None for row in clips),
         "clips_kept": statuses.count("kept"),
@@ -135,7 +157,7 @@ def video_result(video: Row, clips: list[Row]) -> Row:
 
 
 def _clip_rows(work: Work, batch: Batch) -> list[Row]:
-    for stage in work.plan.clip_stages:
+    for stage in work.plan.clip_stages if work.plan.redone is None else work.plan.redone:
         batch = work.run(stage, batch)
     if work.plan.thumbnails:
         write_thumbnails(work.part / "thumbnails", batch)

@@ -30,6 +30,9 @@ class Job:
     row: Row
     folder: Path
     """Where its result goes; it appears there whole."""
+    clips: list[Row] | None = None
+    """Rows of clips that are there already, on which stages run once more; ``row`` is then that of the configuration
+    ``videos``. ``None``: the video is worked on from its beginning."""
 
     @property
     def name(self) -> str:

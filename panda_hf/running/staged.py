@@ -23,6 +23,7 @@ from panda_hf.running.shard import (
     Work,
     batches,
     collected_warnings,
+    columns_of,
     fail_video,
     video_result,
     write_thumbnails,
@@ -62,7 +63,7 @@ class OneModelAtATime:
         for video in videos:
             with video.guarded("explode_clips"):
                 video.explode()
-        for stage in self.plan.clip_stages:
+        for stage in self.plan.clip_stages if self.plan.redone is None else self.plan.redone:
             self._step(videos, stage, _Video.run_on_clips)
         for video in videos:
             video.finish()
@@ -110,13 +111,14 @@ class _Video:
 
     def run_on_video(self, stage: Stage) -> None:
         """One step before ``explode_clips``."""
-        if self.failure is None:
+        if self.failure is None and self.job.clips is None:
             self.split = self.work.run(stage, self.split)
 
     def explode(self) -> None:
-        """From the row of the video to those of its clips."""
+        """From the row of the video to those of its clips, where they are not there already."""
         if self.failure is None:
-            rows = explode_batch(self.split)
+            there = self.job.clips
+            rows = explode_batch(self.split) if there is None else columns_of(there, self.work.plan)
             self.clip_rows = len(rows["clip_id"])
             self.clips = list(batches(rows, self.work.plan.batch_size))
 
@@ -150,12 +152,17 @@ class _Video:
             self.work.part,
             self.job.folder,
             self.work.plan,
-            video_result({name: values[0] for name, values in self.split.items()}, rows),
+            self._row(rows),
             rows,
             clip_rows=self.clip_rows,
             stage_seconds=self.work.seconds,
             warnings=self.warnings,
         )
+
+    def _row(self, clips: list[Row]) -> Row:
+        if self.job.clips is not None:
+            return self.job.row
+        return video_result({name: values[0] for name, values in self.split.items()}, clips)
 
     def _with_frames(self, number: int, batch: Batch) -> Batch:
         path = self._place(number)

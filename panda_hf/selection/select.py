@@ -21,6 +21,9 @@ from panda_hf.video import unpack_frames
 if TYPE_CHECKING:
     from panda_hf.selection.scorer import Scorer
 
+TOO_LOW = "all captions bad"
+"""What the reasons of rows that were set aside for their score begin with."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Select(Stage):
@@ -128,6 +131,11 @@ class Select(Stage):
             return {"sanity_set": "none exists for this selector"}
         return {"sanity_set": "passed" if self.sanity == "check" else "skipped"}
 
+    def undone(self, row: Row) -> Row:
+        """Also what this stage, perhaps with another ``min_score``, said in ``filtered``."""
+        low = (row.get("filtered") or "").startswith(TOO_LOW)
+        return {**super().undone(row), **({"filtered": None} if low else {})}
+
     def transform(self, batch: Batch, rank: int | None) -> Batch:
         """Score and choose, one clip at a time: a clip's scores do not depend on its batch mates."""
         from panda_hf.selection.scorer import load_scorer
@@ -167,7 +175,7 @@ class Select(Stage):
         if self.min_score is None or score >= self.min_score:
             return None
         kind = "matching score" if self.rerank is None else "head score"
-        return f"all captions bad: the best {kind} is below {self.min_score:g}"
+        return f"{TOO_LOW}: the best {kind} is below {self.min_score:g}"
 
 
 def _why(row: Row) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import time
 from dataclasses import dataclass
@@ -44,6 +45,9 @@ class FakeSplit(Stage):
         if words[0] == "abort-once":
             path.write_text("2")
             os.abort()
+        if words[0] == "segfault-once":
+            path.write_text(words[1])
+            faulthandler._sigsegv()
         if words[0] == "hang":
             time.sleep(1000)
         if words[0] == "exit":

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from panda_hf.running import commit, curate
+from panda_hf.running import curate
 from panda_hf.running.commit import commit_shard
 from tests.running.driver import STEPS
 from tests.running.fakes import fake_steps, write_videos
@@ -35,7 +35,7 @@ def shard_records(out: Path) -> dict[int, dict]:
     found = {}
     for line in (line for line in lines if line["record"] == "shard"):
         assert line["shard"] not in found, "a shard was committed twice"
-        found[line["shard"]] = {key: value for key, value in line.items() if key != "stage_seconds"}
+        found[line["shard"]] = {key: value for key, value in line.items() if key not in ("stage_seconds", "committed")}
     return found
 
 
@@ -147,7 +147,7 @@ def crash_at(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
         raise Crash
 
     if moment == "before any file":
-        monkeypatch.setattr(commit, "_move_in", crash)
+        monkeypatch.setattr("panda_hf.running.manifest.Manifest.deliver", crash)
     elif moment == "between files":
         move, moved = os.replace, []
 
@@ -157,14 +157,13 @@ def crash_at(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
                 raise Crash
             move(source, target)
 
-        monkeypatch.setattr(commit.os, "replace", some)
         monkeypatch.setattr(
             "panda_hf.running.manifest.os.replace", lambda a, b: move(a, b) if "manifest" in str(b) else some(a, b)
         )
     elif moment == "before the manifest":
         monkeypatch.setattr("panda_hf.running.manifest.Manifest.append", crash)
     else:
-        module = sys.modules["panda_hf.running.curate"]
+        module = sys.modules["panda_hf.running.run"]
         monkeypatch.setattr(module, "commit_shard", lambda *args: (commit_shard(*args), crash()))
 
 

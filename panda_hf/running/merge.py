@@ -1,0 +1,152 @@
+"""`merge`: from the shards that many machines made to one dataset, the same that one run would have made."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from panda_hf.errors import OutputError
+from panda_hf.publishing.card import write_card
+from panda_hf.running import accounts, manifest
+from panda_hf.running.accounts import RunSummary
+from panda_hf.running.commit import check_files
+from panda_hf.running.files import is_url
+from panda_hf.running.manifest import Manifest
+from panda_hf.running.shared import ENDS, HEAD, RECORDS, ROOM, read_records
+from panda_hf.running.store import LocalStore, Store
+
+CARD = "README.md"
+_OF_THE_WAY = ("place", "settings_hash")
+"""What a record of a shard holds only until the merge."""
+
+log = logging.getLogger(__name__)
+
+
+def merge(
+    out: str | os.PathLike[str], *, into: str | os.PathLike[str] | None = None, license: str | None = None
+) -> RunSummary:
+    """Make a dataset of the shards that runs with ``shard=`` left in ``out``, when all of them are there.
+
+    Interrupted at any moment, the same call goes on. A dataset that is merged already is left as it is.
+
+    Args:
+        out: the folder or address that the runs were given.
+        into: another folder or address for the dataset, such as one on this machine; ``None``: ``out`` itself.
+        license: of the footage, see :func:`panda_hf.curate`.
+
+    Raises:
+        OutputError: when shards are missing (it says which), were made with other settings, or ``out`` holds neither
+            such shards nor a dataset.
+    """
+    source, target = Store.of(out), Store.of(into if into is not None else out)
+    head = _head(source)
+    if head is not None and target.read(manifest.NAME) is None:
+        records, end = _checked(source, head)
+        _bring(source, target, records)
+        _write_card(target, [head, *map(_plain, records), end], license)
+    books = _books(target)
+    if target == source:
+        source.remove(ROOM)
+    shards = list(books.shards.values())
+    name = target.url if is_url(target.url) else Path(target.url)
+    return accounts.summary(name, shards, 0.0, resumed=len(shards))
+
+
+def missing_shards(head: dict[str, Any], ends: Sequence[dict[str, Any]], shards: set[int]) -> list[int] | None:
+    """The shards that are not there yet; ``None`` when it is not known how many there will be.
+
+    Args:
+        head: what the run is.
+        ends: of the parts that are through; one of a streamed input tells how many videos it held.
+        shards: those that are there.
+    """
+    count = head["input"]["videos"] or max((end["input"] for end in ends), default=None)
+    if count is None:
+        return None
+    return sorted(set(range(-(-count // head["settings"]["videos_per_shard"]))) - shards)
+
+
+def _head(source: Store) -> dict[str, Any] | None:
+    content = source.read(HEAD)
+    if content is not None:
+        return json.loads(content)
+    if source.read(manifest.NAME) is None:
+        raise OutputError(f"{source.url} holds nothing to merge: no {HEAD}; give the --out of runs with --shard")
+    return None
+
+
+def _checked(source: Store, head: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The records of all shards in order, and one that ends the run."""
+    records = sorted(read_records(source, RECORDS), key=lambda record: record["shard"])
+    ends = read_records(source, ENDS)
+    missing = missing_shards(head, ends, {record["shard"] for record in records})
+    if missing is None or missing:
+        known = "it is not known how many there are" if missing is None else f"{len(missing)}: {_listed(missing)}"
+        raise OutputError(
+            f"{source.url} lacks shards ({known}). See `panda-hf status`, and run the commands of the parts that are "
+            f"not through once more"
+        )
+    strange = [record["shard"] for record in records if record["settings_hash"] != head["settings_hash"]]
+    if strange:
+        raise OutputError(f"{source.url}: the shards {_listed(strange)} were made with other settings than the rest")
+    count = head["input"]["videos"] or max(end["input"] for end in ends)
+    accounts.check(records, count)
+    seconds = sum(end["seconds"] for end in ends)
+    counts = {key: vars(accounts.total(records, key)) for key in ("videos", "clips")}
+    end = {"record": "end", "finished": manifest.now(), "seconds": round(seconds, 3), "input": count, **counts}
+    return records, end
+
+
+def _bring(source: Store, target: Store, records: Sequence[dict[str, Any]]) -> None:
+    for number, record in enumerate(records):
+        for name in (*record["files"], *record["thumbnails"], *record["media"]):
+            if source.url == target.url:
+                source.rename(f"{record['place']}/{name}", name)
+            else:
+                _carry(source, f"{record['place']}/{name}", target, name)
+        log.info("shard %d of %d is in place", number + 1, len(records))
+
+
+def _carry(source: Store, name: str, target: Store, new: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="panda_hf_merge_") as folder:
+        source.fetch(name, Path(folder, "file"))
+        target.take_in(Path(folder, "file"), new)
+
+
+def _write_card(target: Store, records: list[dict[str, Any]], license: str | None) -> None:
+    """The manifest and the card. The manifest is the last file: with it, the dataset is there."""
+    if isinstance(target, LocalStore):
+        out = Path(target.url)
+        check_files(out, Manifest.write(out / f".{manifest.NAME}", records))
+        os.replace(out / f".{manifest.NAME}", out / manifest.NAME)
+        write_card(out, license=license)
+        return
+    with tempfile.TemporaryDirectory(prefix="panda_hf_merge_") as folder:
+        copy = Path(folder)
+        books = Manifest.write(copy / manifest.NAME, records)
+        for name in sorted(name for name in books.files() if name.endswith(".parquet")):
+            target.fetch(name, copy / name)
+        check_files(copy, books)
+        target.take_in(write_card(copy, license=license), CARD)
+        target.take_in(copy / manifest.NAME, manifest.NAME)
+
+
+def _books(target: Store) -> Manifest:
+    if isinstance(target, LocalStore):
+        return Manifest.load(Path(target.url, manifest.NAME))
+    with tempfile.TemporaryDirectory(prefix="panda_hf_merge_") as folder:
+        target.fetch(manifest.NAME, Path(folder, manifest.NAME))
+        return Manifest.load(Path(folder, manifest.NAME))
+
+
+def _plain(record: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key not in _OF_THE_WAY}
+
+
+def _listed(numbers: Sequence[int], most: int = 10) -> str:
+    return ", ".join(map(str, numbers[:most])) + (" …" if len(numbers) > most else "")
