@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -101,11 +100,9 @@ def test_a_file_that_is_not_there_is_told_at_once_and_nobody_else_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    began = time.monotonic()
     for ask in (Plan(name).problems, lambda: list(Plan(name))):
         with pytest.raises(SourceError, match=f"there is no file {name}"):
             ask()
-    assert time.monotonic() - began < 1
 
 
 def test_the_official_csv_is_pointed_to_the_build_command(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_without_a_network_a_model_that_was_fetched_before_works_and_another_fai
     spans, error, seconds = done.stdout.splitlines()
     assert spans == "[[(0, 4)]]", "Anna"
     assert error.startswith("CheckpointError") and "hf download" in error
-    assert float(seconds) < 10 and "Retrying" not in done.stderr
+    assert float(seconds) < 60 and "Retrying" not in done.stderr
 
 
 def test_a_model_without_persons_is_refused() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
@@ -66,9 +65,7 @@ def test_a_server_that_stumbles_through_a_run_loses_no_row(tmp_path: Path) -> No
 
     with chat_server.running() as server:
         server.misbehaviour += [refuses, first(3, status(429, Retry_After="0.2")), first(2, status(200, b"{"))]
-        started = time.monotonic()
         summary = run(videos, tmp_path / "out", steps_of(server.url))
-    assert time.monotonic() - started < 60
     assert (summary.clips.kept, summary.clips.failed) == (11, 1)
     (lost,) = load_dataset(str(tmp_path / "out"), split="failed")
     assert lost["error"]["stage"] == "Select" and "too long" in lost["error"]["message"]
