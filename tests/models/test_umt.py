@@ -37,15 +37,15 @@ def test_a_longer_video_needs_no_other_weights():
 def test_videos_encoded_before_give_the_same_similarity():
     model, ids = tiny_model(), torch.randint(5, 19, (4, 7))
     with torch.no_grad():
-        vectors = model.encode_video(_videos())[1]
-        now, before = model(_videos(), ids).similarity, model(frame_vectors=vectors, input_ids=ids).similarity
+        tokens = model.encode_video(_videos())[0].unflatten(1, (2, -1))
+        now, before = model(_videos(), ids).similarity, model(video_tokens=tokens, input_ids=ids).similarity
     assert torch.equal(now, before)
 
 
 def test_a_forward_pass_needs_text_and_one_kind_of_video():
     model, ids = tiny_model(), torch.ones(1, 3, dtype=torch.long)
-    for inputs in ({"pixel_values": _videos()}, {"input_ids": ids}):
-        with pytest.raises(ValueError, match="needs input_ids"):
+    for inputs, told in (({"pixel_values": _videos()}, "needs input_ids"), ({"input_ids": ids}, "video_tokens")):
+        with pytest.raises(ValueError, match=told):
             model(**inputs)
 
 

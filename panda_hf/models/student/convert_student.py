@@ -177,7 +177,7 @@ def _fresh(config: PandaStudentConfig, known: Mapping[str, Tensor]) -> dict[str,
 
 
 def _save(
-    state: Mapping[str, Tensor], config: PandaStudentConfig, words: Any, tokenizer: Any, out: Path, **wording: str
+    state: Mapping[str, Tensor], config: PandaStudentConfig, words: Any, tokenizer: Any, out: Path, **wording: Any
 ) -> None:
     """Write the model, greedy whatever its language model was set to, and its processor."""
     from transformers import GenerationConfig
@@ -188,13 +188,16 @@ def _save(
     model.load_state_dict(state, strict=True, assign=True)
     special = ("bos_token_id", "eos_token_id", "pad_token_id")
     model.generation_config = GenerationConfig(
-        **{name: getattr(words.generation_config, name, None) or getattr(tokenizer, name) for name in special}
+        do_sample=False,
+        **{name: getattr(words.generation_config, name, None) or getattr(tokenizer, name) for name in special},
     )
     model.save_pretrained(out)
-    size = config.vision_config.image_size
-    PandaStudentProcessor(
-        tokenizer, image_size=size, max_prompt_tokens=config.max_prompt_tokens, **wording
-    ).save_pretrained(out)
+    sizes = {
+        "image_size": config.vision_config.image_size,
+        "num_frames": min(8, config.max_frames),
+        "max_prompt_tokens": config.max_prompt_tokens,
+    }
+    PandaStudentProcessor(tokenizer, **sizes, **wording).save_pretrained(out)
 
 
 def _check(state: Mapping[str, Tensor], needed: Mapping[str, Tensor]) -> None:
