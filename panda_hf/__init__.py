@@ -24,6 +24,8 @@ _PUBLIC = {
     "SplitSettings": "panda_hf.splitting",
     "SampleFrames": "panda_hf.captioning",
     "Caption": "panda_hf.captioning",
+    "Describe": "panda_hf.captioning",
+    "describe": "panda_hf.describing",
     "Select": "panda_hf.selection",
     "Subset": "panda_hf.subsets",
     "select_clips": "panda_hf.subsets",
@@ -38,8 +40,10 @@ _PUBLIC = {
 
 if TYPE_CHECKING:
     from panda_hf.captioning import Caption as Caption
+    from panda_hf.captioning import Describe as Describe
     from panda_hf.captioning import SampleFrames as SampleFrames
     from panda_hf.clips import explode_clips as explode_clips
+    from panda_hf.describing import describe as describe
     from panda_hf.pipeline import panda_70m as panda_70m
     from panda_hf.pipeline import run_steps as run_steps
     from panda_hf.publishing.hub import push as push

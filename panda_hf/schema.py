@@ -111,6 +111,9 @@ SELECT_COLUMNS = Features(
     }
 )
 
+STUDENT_CAPTION = "student_caption"
+"""What a student wrote of a clip, beside the selected caption."""
+
 CAPTION_ERRORS = "caption_errors"
 CAPTION_TOKENS = "caption_tokens"
 CAPTION_NOTES = Features(

@@ -73,11 +73,12 @@ def frames_row(path: Path, index: int) -> Row:
 
 def all_cases(film: Path) -> dict[str, Case]:
     """One case for each stage class of the project."""
-    from panda_hf.captioning import Caption, SampleFrames
+    from panda_hf.captioning import Caption, Describe, SampleFrames
     from panda_hf.rights import MarkHarmful, Redact
     from panda_hf.running.cut import Cut
     from panda_hf.selection import Select
     from panda_hf.splitting import Split
+    from tests.models import student_sizes
     from tests.rights.names_model import write_names_model
 
     clips = [clip_row(film, 0.0, 2.5, 0), clip_row(film, 3.0, 5.5, 1), clip_row(film, 1.0, 2.0, 2)]
@@ -89,11 +90,13 @@ def all_cases(film: Path) -> dict[str, Case]:
     ]
     captions = dict.fromkeys(["caption_mini_image", "caption_mini_video"], schema.CLIP_ROW["title"])
     names = str(write_names_model(film.parent / "names"))
+    student = str(student_sizes.save(film.parent / "student"))
     titled = [{**row, "title": f"Anna and a bastard, part {i}"} for i, row in enumerate(clips)]
     return {
         "Split": Case(Split(), [video_row(film)] * 3, dict(schema.VIDEO_ROW)),
         "SampleFrames": Case(SampleFrames(num_frames=4), clips, dict(schema.CLIP_ROW)),
         "Caption": Case(Caption(teacher="mini_image"), framed, with_frames),
+        "Describe": Case(Describe(checkpoint=student, max_new_tokens=8), framed, with_frames),
         "Select": Case(Select(teachers=("mini_image", "mini_video")), captioned, {**with_frames, **captions}),
         "Redact": Case(Redact(columns=("title",), model=names), titled, dict(schema.CLIP_ROW)),
         "MarkHarmful": Case(MarkHarmful(columns=("title",)), titled, dict(schema.CLIP_ROW)),

@@ -38,6 +38,7 @@ ALLOWED = {
     "showing": FOUNDATION
     | {"pipeline", "splitting", "captioning", "selection", "mini", "publishing", "running", "annotation"},
     "download": FOUNDATION | {"publishing", "running", "rights"},
+    "describing": FOUNDATION | {"captioning", "running"},
     "__init__": FOUNDATION,
 }
 

@@ -10,6 +10,7 @@ from panda_hf import __version__
 from panda_hf.cli.annotate import annotate
 from panda_hf.cli.build import build
 from panda_hf.cli.calibrate import calibrate
+from panda_hf.cli.caption import caption
 from panda_hf.cli.curate import curate
 from panda_hf.cli.demo import demo
 from panda_hf.cli.download import download
@@ -27,6 +28,7 @@ from panda_hf.cli.score_shots import score_shots
 from panda_hf.cli.selector import selector
 from panda_hf.cli.shortlist import shortlist
 from panda_hf.cli.space import space
+from panda_hf.cli.student import student
 from panda_hf.cli.subset import subset
 from panda_hf.cli.teachers import teachers
 from panda_hf.cli.train_mini import train
@@ -66,6 +68,7 @@ def options(
 app.command()(curate)
 app.command()(plan)
 app.command()(demo)
+app.command()(caption)
 app.command()(download)
 app.command()(push)
 app.command()(report)
@@ -78,6 +81,7 @@ app.command()(space)
 
 app.add_typer(build, name="build")
 app.add_typer(selector, name="selector")
+app.add_typer(student, name="student")
 training.command("student")(train_student)
 app.add_typer(training, name="train")
 app.add_typer(evaluate, name="evaluate")

@@ -57,8 +57,6 @@ def model_type_of(checkpoint: str) -> str:
     """
     from transformers import AutoConfig
 
-    import panda_hf.models.umt  # noqa: F401  registers our own kinds
-
     try:
         return str(AutoConfig.from_pretrained(resolve(checkpoint)).model_type)
     except (OSError, ValueError, KeyError) as error:
@@ -67,7 +65,8 @@ def model_type_of(checkpoint: str) -> str:
 
 def _own(checkpoint: str, batch_size: int) -> Caption:
     name = "own_" + re.sub(r"\W", "_", called(checkpoint))
-    family: Family = "blip2" if model_type_of(checkpoint) == "blip-2" else "image_text_to_text"
+    families: dict[str, Family] = {"blip-2": "blip2", "panda_student": "student"}
+    family = families.get(model_type_of(checkpoint), "image_text_to_text")
     return Caption(teacher=name, family=family, checkpoint=checkpoint, model_batch_size=batch_size)
 
 

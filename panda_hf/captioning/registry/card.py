@@ -20,6 +20,7 @@ Family = Literal[
     "videochat_text",
     "endpoint",
     "text_only",
+    "student",
 ]
 """How a checkpoint is run: the file in ``teachers/`` whose ``load`` builds the teacher."""
 PromptKind = Literal["none", "ask", "conversation", "task"]
@@ -31,6 +32,7 @@ TAKES: dict[str, frozenset[Modality]] = {
     "florence2": frozenset({"image"}),
     "git": frozenset(("image", "video")),
     "instructblip": _WORDS | {"image", "video"},
+    "student": _WORDS | {"video"},
     "text_only": _WORDS,
     "video_llama": _WORDS | {"video"},
     "videochat_text": _WORDS | {"video"},
