@@ -94,10 +94,15 @@ class PieceCutter:
 
     def _piece(self, stretch: Stretch) -> Piece:
         probes = probe_ticks(stretch, self._settings.probe_fraction)
-        first, last = (max(0, bisect_right(self._ticks, tick) - 1) for tick in probes)
+        first, last = (self._shown_at(tick) for tick in probes)
+        if first == last:  # few frames were looked at
+            first = self._shown_at(stretch[0])
         return Piece(stretch, (self._ticks[first], self._ticks[last]), (self._images[first], self._images[last]))
+
+    def _shown_at(self, tick: int) -> int:
+        return max(0, bisect_right(self._ticks, tick) - 1)
 
     def _forget(self, tick: int) -> None:
         """Let go of the frames that are no longer shown at ``tick``."""
-        gone = max(0, bisect_right(self._ticks, tick) - 1)
+        gone = self._shown_at(tick)
         del self._ticks[:gone], self._images[:gone]

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Literal
 
 Detector = Literal["content", "adaptive"]
+Effort = Literal["doubtful", "all"]
 FlashMode = Literal["suppress", "merge"]
 Preset = Literal["default", "panda70m", "official-code", "paper"]
 
@@ -25,11 +26,20 @@ class SplitSettings:
     repository, "paper" is appendix A.
     """
 
-    detector: Detector = "content"
-    """Which of PySceneDetect's detectors finds the cuts: ``content`` (code) or ``adaptive``."""
+    effort: Effort = "doubtful"
+    """Which frames are decoded: ``all`` (code), or key frames and those that leave ``doubtful`` what happened, by
+    their bytes and the key frames around them. Files of which that cannot be told are decoded in full either way."""
 
-    detector_threshold: float = 25.0
-    """The detector's own threshold: 25 for ``content`` (code; PySceneDetect's default is 27)."""
+    detector: Detector = "adaptive"
+    """Which of PySceneDetect's detectors finds the cuts: ``content`` (code) or ``adaptive``, which wants a cut to
+    stand out from the frames around it, so that fast movement is none."""
+
+    detector_threshold: float = 2.8
+    """The detector's own threshold: of ``content``, a score (code: 25; PySceneDetect's default: 27); of ``adaptive``,
+    how many times the mean score around it (PySceneDetect's default: 3)."""
+
+    detector_floor: float = 20.0
+    """The least score of a cut by ``adaptive`` (PySceneDetect's default: 15)."""
 
     min_shot_frames: int = 8
     """After a cut, none is reported for so many frames (code: 15; 8 finds what lies closer, and stitching mends what
@@ -78,9 +88,11 @@ class SplitSettings:
     """Cut off both ends of what is left (the released dataset and paper: 0.1; active code line: 0)."""
 
     def __post_init__(self) -> None:
+        check_choice("effort", self.effort, ("doubtful", "all"))
         check_choice("detector", self.detector, ("content", "adaptive"))
         check_choice("flash_mode", self.flash_mode, ("suppress", "merge"))
         check_range("detector_threshold", self.detector_threshold, 0, 255)
+        check_range("detector_floor", self.detector_floor, 0, 255)
         check_range("min_shot_frames", self.min_shot_frames, 1, 10**6)
         if self.black_luma is not None:
             check_range("black_luma", self.black_luma, 0, 1)
@@ -120,6 +132,9 @@ DEFAULT = SplitSettings()
 """The rules of ``panda70m`` with what the calibration found for the embedded descriptor."""
 
 PANDA70M = SplitSettings(
+    effort="all",
+    detector="content",
+    detector_threshold=25.0,
     min_shot_frames=15,
     black_luma=None,
     max_transition_distance=1.0,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import cv2
@@ -25,6 +27,9 @@ BLACK_SHARE = 0.98
 FADE_IN_RATE = 1.5
 """After black, as long as the picture gets brighter by this share of itself per second, it is still fading in: the
 end of a linear fade of two thirds of a second."""
+
+ADAPTIVE_REACH = 2
+"""PySceneDetect's ``AdaptiveDetector`` holds a frame against so many on either side."""
 
 # from Y, U, V to B, G, R by BT.601; the last column is what the offsets of Y, U and V come to
 _LIMITED = np.array([[1.1644, 2.0172, 0, -276.83], [1.1644, -0.3918, -0.813, 135.58], [1.1644, 0, 1.596, -222.92]])
@@ -68,18 +73,15 @@ class ShotDetector:
         self._detector = make_detector(settings)
         self._zero = FrameTimecode(0, fps)
         self._full_range = full_range
-        self._black_luma = settings.black_luma
-        self._black = False
-        self._brightness = 0.0
-        self._brightest_black = 255 * (BLACK_SHARE * (self._black_luma or 0) + 1 - BLACK_SHARE)
-        self._gain = 1 + FADE_IN_RATE / fps
+        self._black = BlackWatch(settings, fps, full_range)
+        self._looks_for_black = settings.black_luma is not None
         self._frames = 0
         self._ticks: list[int] = []
 
     @property
     def lag(self) -> int:
         """A boundary is reported at most so many frames after it."""
-        return max(self._detector.event_buffer_length, 0 if self._black_luma is None else 1)
+        return max(self._detector.event_buffer_length, int(self._looks_for_black))
 
     def feed(self, tick: int, yuv: Image) -> list[Boundary]:
         """Take the next frame; the boundaries that are certain now, in order of time.
@@ -93,21 +95,35 @@ class ShotDetector:
         cuts = self._detector.process_frame(timecode, to_bgr(yuv, self._full_range))
         found = [Boundary(self._tick_of(cut), "cut") for cut in cuts if cut.frame_num > 0]
         self._frames += 1
-        return found + self._pass_black(tick, yuv)
-
-    def _pass_black(self, tick: int, yuv: Image) -> list[Boundary]:
-        if self._black_luma is None:
-            return []
-        brightness = cv2.mean(yuv)[0] - (0 if self._full_range else 16)
-        rises, self._brightness = brightness > self._brightness * self._gain, brightness
-        black = brightness <= self._brightest_black and is_black(yuv, self._black_luma, self._full_range)
-        if black == self._black or (self._black and rises):
-            return []
-        self._black = black
-        return [Boundary(tick, "black") if black else Boundary(self._ticks[-2], "content")]
+        return found + self._black.feed(tick, yuv)
 
     def _tick_of(self, cut: FrameTimecode) -> int:
         return self._ticks[cut.frame_num - self._frames - 1]
+
+
+class BlackWatch:
+    """Finds where black begins and, after it and the fade out of it, content."""
+
+    def __init__(self, settings: SplitSettings, fps: float, full_range: bool = False) -> None:
+        self._luma, self._full_range = settings.black_luma, full_range
+        self._black = False
+        self._brightness = 0.0
+        self._brightest_black = 255 * (BLACK_SHARE * (self._luma or 0) + 1 - BLACK_SHARE)
+        self._gain = 1 + FADE_IN_RATE / fps
+        self._last_tick = 0
+
+    def feed(self, tick: int, yuv: Image) -> list[Boundary]:
+        """Take the next frame; the boundary on it or on the frame before it, if there is one."""
+        if self._luma is None:
+            return []
+        last_tick, self._last_tick = self._last_tick, tick
+        brightness = cv2.mean(yuv)[0] - (0 if self._full_range else 16)
+        rises, self._brightness = brightness > self._brightness * self._gain, brightness
+        black = brightness <= self._brightest_black and is_black(yuv, self._luma, self._full_range)
+        if black == self._black or (self._black and rises):
+            return []
+        self._black = black
+        return [Boundary(tick, "black") if black else Boundary(last_tick, "content")]
 
 
 class _QuickScore(ContentDetector):
@@ -135,9 +151,32 @@ class _Adaptive(_QuickScore, AdaptiveDetector):
 def make_detector(settings: SplitSettings) -> SceneDetector:
     """PySceneDetect's detector for these settings; the filter mode is set, for its default changed in 0.6.4."""
     if settings.detector == "adaptive":
-        return _Adaptive(settings.detector_threshold, min_scene_len=settings.min_shot_frames)
+        floor = settings.detector_floor
+        return _Adaptive(settings.detector_threshold, min_scene_len=settings.min_shot_frames, min_content_val=floor)
     mode = FlashFilter.Mode[settings.flash_mode.upper()]
     return _Content(settings.detector_threshold, settings.min_shot_frames, filter_mode=mode)
+
+
+def content_scores(images: Sequence[Image], full_range: bool = False) -> npt.NDArray[np.float64]:
+    """For each small YUV image how far it is from the one before, as PySceneDetect counts it; the first has 0."""
+    hsv = [cv2.cvtColor(to_bgr(image, full_range), cv2.COLOR_BGR2HSV) for image in images]
+    return np.array([0.0, *(cv2.norm(one, two, cv2.NORM_L1) / one.size for one, two in pairwise(hsv))])
+
+
+def cuts_of(scores: npt.NDArray[np.float64], settings: SplitSettings) -> list[int]:
+    """Positions of the cuts in a run of consecutive frames, by the rule of the detector in the settings.
+
+    The rule of ``adaptive`` holds a score against up to two others on either side, fewer at the ends of the run.
+    """
+    if settings.detector == "content":
+        return np.flatnonzero(scores >= settings.detector_threshold).tolist()
+    high = np.flatnonzero(scores >= settings.detector_floor)
+    return [i for i in high.tolist() if scores[i] >= settings.detector_threshold * _around(scores, i)]
+
+
+def _around(scores: npt.NDArray[np.float64], i: int) -> float:
+    near = [*scores[max(1, i - ADAPTIVE_REACH) : i], *scores[i + 1 : i + 1 + ADAPTIVE_REACH]]
+    return float(np.mean(near)) if near else 0.0
 
 
 def is_black(yuv: Image, luma: float, full_range: bool = False) -> bool:

@@ -10,8 +10,9 @@ from datasets import Features
 
 from panda_hf import schema
 from panda_hf.models.devices import device_of
+from panda_hf.splitting.collect import Clock, Scan
 from panda_hf.splitting.embedders import DESCRIPTOR, embed_frames
-from panda_hf.splitting.scan import Clock, Scan, scan_video
+from panda_hf.splitting.scan import scan_video
 from panda_hf.splitting.settings import DEFAULT, PANDA70M, SplitSettings
 from panda_hf.splitting.stitching import Dropped, Stitched, Stretch, stitch
 from panda_hf.stage import Batch, Row, Stage, run_rows
@@ -28,6 +29,8 @@ class Split(Stage):
     the first frame after it is shown. Clips, dropped stretches and nothing else make up the video. `shots` are those
     that the detector found; pieces of a forced cut are not told apart.
     """
+
+    version: int = 2
 
     settings: SplitSettings | None = None
     """The rules; ``None``: the preset ``default`` for the descriptor, ``panda70m`` for a model."""

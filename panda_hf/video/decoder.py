@@ -99,7 +99,7 @@ class Decoder:
     def frames(self) -> Iterator[Decoded]:
         """Every frame from the start of the file, in presentation order; damaged packets are skipped and counted."""
         self._start_over()
-        return self._decode(self._packets())
+        return self._decode(self.packets())
 
     def frames_from(self, time: float) -> Iterator[Decoded]:
         """Frames in presentation order, starting at or before the frame shown at ``time``, exactly as in ``frames``.
@@ -134,7 +134,7 @@ class Decoder:
                 self.container.seek(target, stream=self.stream)
             except (av.FFmpegError, OSError):
                 return None
-            packets = self._packets()
+            packets = self.packets()
             first = next((packet for packet in packets if packet.is_keyframe or not packet.size), None)
             if first is None or first.pts is None:
                 return None
@@ -192,7 +192,7 @@ class Decoder:
                 return own
         return start
 
-    def _packets(self) -> Iterator[Packet]:
+    def packets(self) -> Iterator[Packet]:
         """Packets of the video stream, then one empty packet that flushes the decoder."""
         wanted = () if self.watches_all else (self.stream,)
         demux: Iterator[Packet] = self.container.demux(*wanted)

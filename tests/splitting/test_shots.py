@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import av
 import cv2
 import numpy as np
@@ -87,7 +89,7 @@ def test_the_cuts_are_those_of_pyscenedetect_on_the_same_images():
 
 def test_merging_is_another_choice_than_suppressing():
     pictures = shot(1, 30) + shot(2, 40) + [p for seed in range(3, 8) for p in shot(seed, 6)] + shot(9, 40)
-    merge = SplitSettings(min_shot_frames=15, flash_mode="merge", black_luma=None)
+    merge = dataclasses.replace(PANDA70M, flash_mode="merge")
     assert [b.tick for b in boundaries(pictures, PANDA70M)] == [30, 70, 88]  # the first after 15 frames
     assert [b.tick for b in boundaries(pictures, merge)] == [30, 70, 100]  # the last of the close ones
 

@@ -1,0 +1,151 @@
+"""Where something may have happened inside a group of pictures, by the bytes its frames take. Pure NumPy.
+
+An encoder that looks for cuts puts a key frame on each, unless one was there less than about a second before. A cut
+inside a group then lies near its beginning, and a frame of many bytes betrays it. An encoder that puts key frames at
+fixed distances leaves cuts anywhere. A dissolve or fade takes many bytes for a while.
+
+The thresholds were chosen on the files of ``docs/splitting.md`` that are named there as tuned on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+
+Sizes = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
+
+NEIGHBOURS = 12
+"""A frame is held against so many frames on either side."""
+
+BIG_AMONG_NEIGHBOURS = 0.85
+"""The neighbours' size that counts: this quantile, since every second or fourth frame is bigger than those between."""
+
+SPIKE, SPIKE_OF_KEY = 2.0, 0.25
+"""A frame so many times as big as its neighbours, and as this share of a key frame, may be the first of a shot."""
+
+HEAD_SECONDS = 1.0
+"""So soon after a key frame an encoder that looks for cuts places no other (x264: a tenth of the longest distance)."""
+
+SWELL_SECONDS = 0.32
+SWELL, SWELL_OF_KEY = 6.0, 1.5
+"""So many times the usual bytes for ``SWELL_SECONDS``, and as many as this many key frames: a gradual transition."""
+
+FIXED_SWELL = 4.0
+"""The same where key frames lie at fixed distances, so that a swell may hide a cut too."""
+
+HUSH, HUSH_FRAMES = 0.03, 8
+"""So small a share of the group's bigger frames for so many frames: black, or a still picture, between moving ones."""
+HUSH_BYTES = 25
+"""A mean that is always so small."""
+
+AGITATED, AGITATED_OF_KEY = 1.8, 0.3
+"""The last frames before a key frame are so big that movement may have called for it, rather than a cut."""
+TAIL_FRAMES = 4
+
+NOTHING_BYTES = 150
+"""What a frame takes that repeats the one before: headers, and a code for all its blocks."""
+
+WORTH_A_PICTURE = 3.0
+"""So many times the bytes of a key frame, and movement may have turned one picture into another."""
+
+LEAST_KEY = 0.3
+"""Key frames of a flash or of black are small: no frame is held against less than this share of the usual one."""
+
+IRREGULAR_SHARE = 0.3
+"""An encoder looks for cuts where at least so many groups are shorter than the longest."""
+
+REGULAR_SHARE = 0.98
+"""A group of nearly the longest length ended because it was long enough."""
+
+
+@dataclasses.dataclass(frozen=True)
+class GroupDoubt:
+    """What the bytes say of one group.
+
+    ``inside``: the last frame, counted from the key frame, that must be decoded; 0: none. ``irregular``: the next key
+    frame came earlier than it had to. ``agitated``: the frames before the next key frame are unusually big, or the
+    group is the only one so long, so that nobody knows whether it had to end. ``nothing``: every frame says no more
+    than that nothing changes. ``thrifty``: the bytes would not do to turn the picture into another one.
+    """
+
+    inside: int
+    irregular: bool
+    agitated: bool
+    nothing: bool
+    thrifty: bool
+
+
+class ByteRules:
+    """The rules for one video.
+
+    Args:
+        sizes: bytes of each frame, as shown.
+        groups: each key frame and the frames after it, half-open.
+        fps: mean frame rate.
+    """
+
+    def __init__(self, sizes: Sizes, groups: list[tuple[int, int]], fps: float) -> None:
+        self._sizes, self._groups = sizes, groups
+        lengths = np.array([last - first for first, last in groups[:-1]] or [groups[0][1]])
+        self._regular_length = REGULAR_SHARE * lengths.max()
+        self._repeats = int(np.sum(lengths >= self._regular_length)) > 1
+        self.seeks_cuts = bool(np.mean(lengths < self._regular_length) >= IRREGULAR_SHARE)
+        """Whether the encoder put key frames where shots begin."""
+        self._least_key = LEAST_KEY * float(np.median(sizes[[first for first, _ in groups]]))
+        self._head = max(2, round(HEAD_SECONDS * fps))
+        self._window = max(3, round(SWELL_SECONDS * fps))
+
+    def doubt(self, number: int) -> GroupDoubt:
+        """What the bytes say of the ``number``-th group."""
+        first, last = self._groups[number]
+        sizes = self._sizes[first + 1 : last].astype(float)
+        longest = last - first >= self._regular_length
+        irregular = self.seeks_cuts and not (longest and self._repeats)
+        if not len(sizes):
+            return GroupDoubt(0, irregular, False, True, True)
+        key = max(
+            self._least_key,
+            min(self._sizes[first], self._sizes[last] if last < len(self._sizes) else self._sizes[first]),
+        )
+        usual = _usual(sizes)
+        spikes = (sizes >= SPIKE * usual) & (sizes >= SPIKE_OF_KEY * key)
+        if self.seeks_cuts:
+            spikes[self._head :] = False
+        inside = max(_last(spikes, 3), _last(self._swells(sizes, key), 2 * self._window))
+        agitated = (sizes >= AGITATED * usual) & (sizes >= AGITATED_OF_KEY * key)
+        return GroupDoubt(
+            len(sizes) if self._hushes(sizes) else inside,
+            irregular,
+            bool(agitated[-TAIL_FRAMES:].any() or (irregular and longest)),
+            bool(sizes.max() <= NOTHING_BYTES),
+            bool(sizes.sum() < WORTH_A_PICTURE * key),
+        )
+
+    def _swells(self, sizes: npt.NDArray[np.float64], key: float) -> Booleans:
+        window = min(self._window, len(sizes))
+        sums = np.convolve(sizes, np.ones(window), "valid")
+        factor = SWELL if self.seeks_cuts else FIXED_SWELL
+        return (sums >= SWELL_OF_KEY * key) & (sums >= factor * window * (np.median(sizes) + 1))
+
+    def _hushes(self, sizes: npt.NDArray[np.float64]) -> bool:
+        if len(sizes) < HUSH_FRAMES:
+            return False
+        means = np.convolve(sizes, np.ones(HUSH_FRAMES) / HUSH_FRAMES, "valid")
+        hushed = max(HUSH_BYTES, min(NOTHING_BYTES, HUSH * np.quantile(sizes, BIG_AMONG_NEIGHBOURS)))
+        return bool(means.min() <= hushed < sizes.max())
+
+
+def _usual(sizes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """For each frame the size of the bigger ones around it."""
+    reach = min(NEIGHBOURS, len(sizes) - 1)
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(sizes, reach, mode="reflect"), 2 * reach + 1)
+    return np.sort(around, axis=1)[:, int(around.shape[1] * BIG_AMONG_NEIGHBOURS)] + 1
+
+
+def _last(where: Booleans, after: int) -> int:
+    """The position in the group of the last frame marked, and ``after`` more; at most the group's last frame."""
+    marked = np.flatnonzero(where)
+    return min(len(where), int(marked[-1]) + 1 + after) if len(marked) else 0

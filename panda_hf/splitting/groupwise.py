@@ -1,0 +1,226 @@
+"""Finding shots by key frames and bytes, and by decoding those groups of pictures that leave doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice, pairwise
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from panda_hf.splitting.collect import Clock, Collector, Scan
+from panda_hf.splitting.descriptor import describe
+from panda_hf.splitting.doubt import ByteRules
+from panda_hf.splitting.settings import SplitSettings
+from panda_hf.splitting.shots import BlackWatch, Boundary, content_scores, cuts_of, is_black, is_full_range, small_step
+from panda_hf.splitting.stitching import distance
+from panda_hf.video import Frame, VideoLike
+from panda_hf.video.groups import Group, GroupReader
+from panda_hf.video.packets import PacketIndex
+
+Image = npt.NDArray[np.uint8]
+Features = npt.NDArray[np.float32]
+
+MIN_MEAN_FRAMES = 24
+"""Key frames closer together than this cost more than they save."""
+
+MAX_GROUP_SECONDS, MAX_GROUP_BYTES = 30.0, 2**26
+"""Longer or bigger groups are neither skipped nor held in memory: the whole video is decoded."""
+
+DIFFERS = 0.25
+"""Descriptors of the two key frames around a group that are farther apart show two shots, or much movement."""
+
+FLASH_FRAMES = 6
+"""Two cuts no farther apart, after which the picture is as before, are a flash."""
+
+MOVES = 1.5
+"""Frames so many times farther apart than those of a still picture end the search for movement."""
+
+STRIDE = 4
+"""Every so many frames are looked at in that search."""
+
+
+def is_worth_it(index: PacketIndex) -> bool:
+    """Whether a video's groups of pictures are long enough to skip and short enough to hold."""
+    spans = index.groups
+    if len(index.times) < MIN_MEAN_FRAMES * len(spans):
+        return False
+    ends = [*index.times[index.keys[1:]].tolist(), index.end]
+    longest = max(end - start for start, end in zip(index.times[index.keys].tolist(), ends, strict=True))
+    biggest = int(np.add.reduceat(index.sizes, index.keys).max())
+    return longest <= MAX_GROUP_SECONDS and biggest <= MAX_GROUP_BYTES
+
+
+def scan_groups(
+    video: VideoLike,
+    index: PacketIndex,
+    settings: SplitSettings,
+    *,
+    describe_probes: bool,
+    threads: int | None,
+    watch: Callable[[float], None] | None = None,
+) -> Scan:
+    """See :func:`panda_hf.splitting.scan.scan_video`.
+
+    Raises:
+        IndexMismatch: the packets give other frames than their index promised.
+    """
+    with GroupReader(video, index, threads=threads) as reader:
+        groups = reader.groups()
+        first = next(groups)
+        scan = _GroupScan(reader, first, index, settings, describe_probes)
+        ahead: Iterator[Group | None] = chain(groups, [None])
+        for number, (group, following) in enumerate(pairwise(chain([first], ahead))):
+            assert group is not None
+            scan.take(number, group, following)
+            if watch is not None:
+                watch(float(index.times[group.first]))
+        return scan.finish()
+
+
+class _Look(NamedTuple):
+    """A small decoded frame, the ``frame``-th of the video."""
+
+    frame: int
+    yuv: Image
+    features: Features | None = None
+
+
+class _GroupScan:
+    """The state of a scan between two groups."""
+
+    def __init__(
+        self, reader: GroupReader, first: Group, index: PacketIndex, settings: SplitSettings, describe_probes: bool
+    ) -> None:
+        info = reader.info(first)
+        fps = info.fps or len(index.times) / index.end
+        self._reader, self._index, self._settings = reader, index, settings
+        self._step = small_step(info.width, info.height)
+        self._full_range = is_full_range(info.pixel_format)
+        self._clock = Clock.of(info)
+        self._rules = ByteRules(index.sizes, index.groups, fps)
+        self._black = BlackWatch(settings, fps, self._full_range)
+        self._collector = Collector(info, self._clock, settings, lag=0, describe_probes=describe_probes)
+        self._key = self._key_of(first)
+        self._key_is_cut = False
+        self._last_cut = 0
+        self._shot_began: Features | None = None  # the first frame of the open shot
+        self._moves = False  # whether a later frame of it was seen to differ
+        self._before: _Look | None = None  # the last frame handed on
+        self._previous: Group | None = None  # the last group, if its end was not decoded
+
+    def take(self, number: int, group: Group, following: Group | None) -> None:
+        """Decide about one group and hand its frames on; ``following``: the next one."""
+        next_key = None if following is None else self._key_of(following)
+        doubt = self._rules.doubt(number)
+        length = group.last - group.first
+        inside = self._frames_to_decode(number, length, next_key)
+        run = [self._key, *self._decoded(group, inside)]
+        whole = len(run) == length
+        cuts = self._cuts_in([*run, next_key] if whole and next_key is not None else run)
+        if self._is_end_of_a_flash(run, cuts):
+            self._key_is_cut, cuts = False, cuts[1:]
+        self._hand_on(run, cuts)
+        next_is_cut = length in cuts
+        if not whole and next_key is not None:
+            next_is_cut = doubt.irregular and self._apart(run[-1], next_key) >= DIFFERS
+        if not whole and (next_is_cut or next_key is None) and not self._moves:
+            self._look_for_movement(group, len(run))
+        self._previous = None if whole else group
+        if next_key is not None:
+            self._key, self._key_is_cut = next_key, next_is_cut
+
+    def finish(self) -> Scan:
+        """All groups were taken."""
+        index = self._index
+        return self._collector.finish(index.times.tolist(), index.end, None, self._reader.decoded)
+
+    def _frames_to_decode(self, number: int, length: int, next_key: _Look | None) -> int:
+        """How many frames after the key frame are needed to know what happened in a group."""
+        doubt, rest = self._rules.doubt(number), length - 1
+        if self._is_black(self._key) and not doubt.nothing:
+            return rest
+        if next_key is None:
+            return doubt.inside if self._rules.seeks_cuts else rest
+        if self._apart(self._key, next_key) < DIFFERS:
+            return doubt.inside
+        if not doubt.irregular:
+            explained = self._rules.seeks_cuts and not doubt.thrifty and not self._is_black(next_key)
+            return doubt.inside if explained else rest
+        return rest if doubt.agitated else doubt.inside
+
+    def _cuts_in(self, run: Sequence[_Look]) -> list[int]:
+        """Positions of the cuts in a run of consecutive frames, flashes left out."""
+        cuts = cuts_of(content_scores([look.yuv for look in run], self._full_range), self._settings)
+        for one, two in pairwise(list(cuts)):
+            if two - one <= FLASH_FRAMES and self._apart(run[one - 1], run[two]) < DIFFERS:
+                cuts = [cut for cut in cuts if cut not in (one, two)]
+        return cuts
+
+    def _is_end_of_a_flash(self, run: Sequence[_Look], cuts: Sequence[int]) -> bool:
+        """Whether the key frame began a flash, after which the picture is as it was before."""
+        if not (self._key_is_cut and cuts and cuts[0] <= FLASH_FRAMES and cuts[0] < len(run)) or self._before is None:
+            return False
+        before = self._before
+        if self._previous is not None:
+            *_, last = self._reader.frames(self._previous)
+            before = self._look(last)
+        return self._apart(before, run[cuts[0]]) < DIFFERS
+
+    def _hand_on(self, run: Sequence[_Look], cuts: Sequence[int]) -> None:
+        for position, look in enumerate(run):
+            cut = self._key_is_cut if position == 0 else position in cuts
+            cut = cut and look.frame - self._last_cut >= self._settings.min_shot_frames
+            if cut:
+                self._last_cut = look.frame
+            self._pass(look, cut)
+        self._before = run[-1]
+        if len(run) > 1:
+            self._note_movement(self._features(run[-1]))
+
+    def _pass(self, look: _Look, cut: bool) -> None:
+        tick = self._clock.tick(look.frame, float(self._index.times[look.frame]))
+        boundaries = self._black.feed(tick, look.yuv) + ([Boundary(tick, "cut")] if cut else [])
+        self._collector.take(tick, look.yuv, boundaries)
+        if boundaries or self._shot_began is None:
+            self._shot_began, self._moves = self._features(look), False
+        elif look.features is not None:
+            self._note_movement(look.features)
+
+    def _note_movement(self, features: Features) -> None:
+        if self._shot_began is not None:
+            self._moves |= distance(self._shot_began, features) > MOVES * self._settings.still_distance
+
+    def _look_for_movement(self, group: Group, looked_at: int) -> None:
+        """Decode more of the last group of a shot, until a frame differs from the shot's first one."""
+        last = None
+        for frame in islice(self._reader.frames(group), looked_at, None):
+            last = frame
+            if (frame.index - group.first) % STRIDE == 0:
+                self._note_movement(describe(frame.yuv(self._step)))
+                if self._moves:
+                    break
+        if last is not None:
+            self._pass(self._look(last), cut=False)
+
+    def _decoded(self, group: Group, count: int) -> Iterator[_Look]:
+        """The ``count`` frames after the key frame."""
+        return map(self._look, islice(self._reader.frames(group), 1, count + 1)) if count else iter(())
+
+    def _look(self, frame: Frame) -> _Look:
+        return _Look(frame.index, frame.yuv(self._step))
+
+    def _key_of(self, group: Group) -> _Look:
+        look = self._look(self._reader.key_frame(group))
+        return look._replace(features=describe(look.yuv))
+
+    def _features(self, look: _Look) -> Features:
+        return describe(look.yuv) if look.features is None else look.features
+
+    def _apart(self, one: _Look, two: _Look) -> float:
+        return distance(self._features(one), self._features(two))
+
+    def _is_black(self, look: _Look) -> bool:
+        luma = self._settings.black_luma
+        return luma is not None and is_black(look.yuv, luma, self._full_range)

@@ -1,0 +1,148 @@
+"""Decoding a video group by group: a key frame alone, or the frames up to the next one, only where they are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import av
+import numpy as np
+from av.packet import Packet
+from av.video.frame import VideoFrame
+
+from panda_hf.errors import VideoError
+from panda_hf.video.decoder import Decoded, Decoder
+from panda_hf.video.frames import Frame
+from panda_hf.video.orientation import Orientation
+from panda_hf.video.packets import PacketIndex
+from panda_hf.video.probe import VideoInfo, describe
+from panda_hf.video.source import Source, VideoLike
+
+
+class IndexMismatch(VideoError):
+    """The packets gave other frames than their index promised; the video must be decoded from front to back."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """A key frame and what follows it up to the next one: frames ``first`` to ``last`` (exclusive) as shown."""
+
+    first: int
+    last: int
+    packets: tuple[Packet, ...]  # in decoding order, the key packet first
+    leading: tuple[Packet, ...]  # stored after the next key packet, and with it needed to decode the last frames
+
+
+class GroupReader:
+    """Hands out the groups of one video in order; decodes of them what is asked for. Holds two groups' packets.
+
+    Args:
+        video: what to read.
+        index: its packets, as :func:`~panda_hf.video.packets.index_packets` found them.
+        threads: decoding threads; ``None``: every core.
+    """
+
+    def __init__(self, video: VideoLike | Source, index: PacketIndex, *, threads: int | None = 1) -> None:
+        self._index = index
+        self._decoder = Decoder(video, threads)
+        self._shape: tuple[int, int] | None = None
+        self._orientation = Orientation()
+        self.decoded = 0
+        """Frames decoded so far."""
+
+    def __enter__(self) -> GroupReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._decoder.close()
+
+    def groups(self) -> Iterator[Group]:
+        """The groups, in order.
+
+        Raises:
+            IndexMismatch: the file changed since it was indexed.
+        """
+        open_group: list[Packet] = []
+        waiting: list[Packet] | None = None
+        spans = iter(self._index.groups)
+        for packet in self._decoder.packets():
+            if packet.size and not packet.is_keyframe:
+                open_group.append(packet)
+                continue
+            if waiting is not None:
+                yield _group(_next(spans), waiting, open_group)
+            if open_group:
+                waiting = open_group
+            open_group = [packet] if packet.size else []
+        if waiting is not None:
+            yield _group(_next(spans), waiting, open_group)
+
+    def key_frame(self, group: Group) -> Frame:
+        """The group's key frame, decoded alone.
+
+        Raises:
+            IndexMismatch: it does not decode alone.
+        """
+        frame = next(self._decode(group.packets[:1]), None)
+        if frame is None or frame.index != group.first:
+            raise IndexMismatch(f"{self._decoder.source.name}: a key frame does not decode alone")
+        return frame
+
+    def frames(self, group: Group) -> Iterator[Frame]:
+        """All frames of the group, in order; stop whenever enough is known.
+
+        Raises:
+            IndexMismatch: another frame came than the index promised.
+        """
+        key = group.packets[0].pts
+        own = [packet for packet in group.packets if packet.pts is not None and key is not None and packet.pts >= key]
+        expected = group.first
+        for frame in self._decode([*own, *group.leading]):
+            if frame.index >= group.last:
+                break
+            if frame.index != expected:
+                raise IndexMismatch(f"{self._decoder.source.name}: frame {expected} does not decode")
+            expected += 1
+            yield frame
+        if expected != group.last:
+            raise IndexMismatch(f"{self._decoder.source.name}: frame {expected} does not decode")
+
+    def info(self, group: Group) -> VideoInfo:
+        """What the video is, by its header and a group's key frame."""
+        frame = self.key_frame(group)
+        return describe(self._decoder, Decoded(frame.time, frame.duration, frame.picture))
+
+    def _decode(self, packets: Sequence[Packet]) -> Iterator[Frame]:
+        context = self._decoder.stream.codec_context
+        context.flush_buffers()
+        try:
+            for packet in packets:
+                yield from map(self._frame, context.decode(packet))
+            yield from map(self._frame, context.decode(None))
+        except (av.FFmpegError, EOFError, MemoryError) as error:
+            raise IndexMismatch(f"{self._decoder.source.name}: a group does not decode: {error}") from error
+
+    def _frame(self, picture: VideoFrame) -> Frame:
+        position = int(np.searchsorted(self._index.timestamps, picture.pts if picture.pts is not None else -1))
+        if position == len(self._index.timestamps) or self._index.timestamps[position] != picture.pts:
+            raise IndexMismatch(f"{self._decoder.source.name}: a frame has a timestamp that no packet had")
+        if picture.is_corrupt:
+            raise IndexMismatch(f"{self._decoder.source.name}: a frame is damaged")
+        if self._shape is None:
+            self._shape, self._orientation = (picture.height, picture.width), Orientation.of(picture)
+        self.decoded += 1
+        decoded = Decoded(float(self._index.times[position]), None, picture)
+        return Frame(position, decoded, self._shape, self._orientation)
+
+
+def _group(span: tuple[int, int], packets: list[Packet], after: list[Packet]) -> Group:
+    """A group, and of the packets after it those shown before the next key frame, that key packet ahead of them."""
+    leading = [packet for packet in after[1:] if packet.pts is not None and packet.pts < (after[0].pts or 0)]
+    return Group(*span, tuple(packets), (after[0], *leading) if leading else ())
+
+
+def _next(spans: Iterator[tuple[int, int]]) -> tuple[int, int]:
+    span = next(spans, None)
+    if span is None:
+        raise IndexMismatch("the file has more groups than were indexed")
+    return span

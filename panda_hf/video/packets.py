@@ -1,0 +1,103 @@
+"""What packets tell without decoding: when each frame is shown, how many bytes it takes, which are key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from panda_hf.errors import VideoError
+from panda_hf.video.decoder import Decoder
+from panda_hf.video.source import Source, VideoLike
+
+ONE_FRAME_EACH = frozenset({"h264", "hevc", "av1", "vp9"})
+"""Codecs of which a packet always shows one frame (VP8 has packets that show none), and whose encoders look for cuts
+or put key frames at fixed distances."""
+
+_SHORTFALL_SECONDS = 0.1
+_SHORTFALL_FRAMES = 1.5
+
+
+@dataclass(frozen=True)
+class PacketIndex:
+    """The frames of one video in the order they are shown, n of them."""
+
+    timestamps: NDArray[np.int64]
+    """[n], in the stream's time base, ascending."""
+    times: NDArray[np.float64]
+    """[n], seconds on the player's timeline; equal to those of :class:`~panda_hf.video.frames.FrameReader`."""
+    sizes: NDArray[np.int64]
+    """[n], bytes."""
+    keys: NDArray[np.intp]
+    """Positions of the key frames among the n, ascending; the first is 0."""
+    end: float
+    """When the last frame stops being shown, seconds."""
+
+    @property
+    def groups(self) -> list[tuple[int, int]]:
+        """Each key frame and the frames up to the next, as half-open stretches of positions."""
+        return list(zip(self.keys.tolist(), [*self.keys[1:].tolist(), len(self.times)], strict=True))
+
+
+def index_packets(video: VideoLike | Source) -> PacketIndex | None:
+    """Read all packets of the best video stream; ``None`` where they do not tell the whole truth about its frames.
+
+    That is so for files over a network (they would be fetched twice), containers or codecs whose packets are not
+    frames, missing, repeated or unsteady timestamps, edit lists that hide frames, damage, and files that are cut
+    short: all these must be decoded to be known.
+
+    Raises:
+        VideoError: the file cannot be opened or has no video stream.
+    """
+    source = Source.of(video)
+    if source.url is not None:
+        return None
+    with Decoder(source, 1) as decoder:
+        codec = decoder.stream.codec_context.codec.canonical_name
+        if codec not in ONE_FRAME_EACH or not decoder.may_seek or decoder.timeline.origin is None:
+            return None
+        try:
+            rows = _rows(decoder)
+        except (av.FFmpegError, VideoError):
+            return None
+        return None if rows is None or decoder.stopped else _index(decoder, rows)
+
+
+def _rows(decoder: Decoder) -> NDArray[np.int64] | None:
+    """[n, 4] in decoding order: timestamp, bytes, whether it is a key packet, duration."""
+    rows = []
+    last: int | None = None
+    for packet in decoder.packets():
+        if not packet.size:
+            continue
+        pts, dts = packet.pts, packet.dts
+        if pts is None or packet.is_corrupt or packet.is_discard:
+            return None
+        if dts is not None:  # Matroska stores none; libav makes them up where it can
+            if last is not None and dts <= last:
+                return None
+            last = dts
+        rows.append((pts, packet.size, packet.is_keyframe, packet.duration or 0))
+    return np.array(rows, np.int64) if rows else None
+
+
+def _index(decoder: Decoder, rows: NDArray[np.int64]) -> PacketIndex | None:
+    shown = rows[np.argsort(rows[:, 0], kind="stable")]
+    timestamps = shown[:, 0]
+    keys = np.flatnonzero(shown[:, 2])
+    if not rows[0, 2] or not shown[0, 2] or (np.diff(timestamps) <= 0).any():
+        return None
+    times = np.array([decoder.timeline.seconds(int(timestamp)) for timestamp in timestamps])
+    end = float(times[-1] + (float(shown[-1, 3] * decoder.timeline.tick) or decoder.timeline.step))
+    return None if _is_cut_short(decoder, end) else PacketIndex(timestamps, times, shown[:, 1], keys, end)
+
+
+def _is_cut_short(decoder: Decoder, end: float) -> bool:
+    declared = decoder.declared
+    if declared.seconds is None or not declared.is_stated:
+        return False
+    if declared.of_all_streams:
+        end = max(end, decoder.seen_end)
+    return declared.seconds - end > max(_SHORTFALL_SECONDS, _SHORTFALL_FRAMES * decoder.timeline.step)

@@ -1,0 +1,57 @@
+"""Doubt from bytes alone, on sizes made by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from panda_hf.splitting.doubt import ByteRules
+
+FPS = 25.0
+
+
+def rules(lengths: list[int], changes: dict[int, int] | None = None) -> ByteRules:
+    """Groups of these lengths: key frames of 10,000 bytes, others of 500; ``changes`` by position."""
+    edges = np.cumsum([0, *lengths])
+    sizes = np.full(edges[-1], 500)
+    sizes[edges[:-1]] = 10_000
+    for position, size in (changes or {}).items():
+        sizes[position] = size
+    return ByteRules(sizes, list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)), FPS)
+
+
+def test_groups_that_end_early_show_an_encoder_that_looks_for_cuts():
+    assert rules([100, 250, 60, 250]).seeks_cuts
+    assert not rules([50, 50, 50, 20]).seeks_cuts  # the last one ends with the file
+
+
+def test_a_group_that_ended_early_is_irregular_and_a_full_one_is_not():
+    found = rules([100, 250, 60, 250, 250])
+    assert [found.doubt(i).irregular for i in range(4)] == [True, False, True, False]
+
+
+def test_of_the_only_longest_group_nobody_knows_whether_it_had_to_end():
+    doubt = rules([100, 180, 60, 40]).doubt(1)
+    assert doubt.irregular and doubt.agitated
+
+
+def test_quiet_groups_leave_no_doubt():
+    assert rules([100, 250, 60, 250]).doubt(0).inside == 0
+
+
+def test_a_big_frame_soon_after_the_key_frame_must_be_looked_at():
+    assert rules([100, 250, 60, 250], {10: 6000}).doubt(0).inside == 13
+
+
+def test_later_big_frames_count_only_where_key_frames_lie_at_fixed_distances():
+    assert rules([100, 250, 60, 250], {70: 6000}).doubt(0).inside == 0
+    assert rules([100, 100, 100, 100], {70: 6000}).doubt(0).inside == 73
+
+
+def test_a_swell_of_bytes_must_be_looked_at():
+    swell = dict.fromkeys(range(130, 145), 4000)
+    assert 145 - 100 <= rules([100, 250, 60, 250], swell).doubt(1).inside <= 145 - 100 + 24
+
+
+def test_movement_before_a_key_frame_is_noticed():
+    assert rules([100, 250, 60, 250], {98: 4000}).doubt(0).agitated
+    assert not rules([100, 250, 60, 250]).doubt(0).agitated

@@ -1,0 +1,121 @@
+"""Looking at doubtful groups only finds what looking at every frame finds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from panda_hf.splitting.collect import Scan
+from panda_hf.splitting.scan import scan_all, scan_video
+from panda_hf.splitting.settings import DEFAULT, PANDA70M
+
+from .films import Picture, black, moving, still
+
+
+def encode(path: Path, pictures: list[Picture], **x264: int) -> Path:
+    """A film of 25 frames a second; x264's own choice of key frames unless told."""
+    with av.open(str(path), "w") as container:
+        params = ":".join(f"{name.replace('_', '-')}={value}" for name, value in x264.items())
+        stream = container.add_stream("libx264", rate=25, options={"crf": "18", "x264-params": params})
+        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def film(*shots: int) -> list[Picture]:
+    """Shots of so many frames, in which much moves: an encoder is sure of the cuts between them."""
+    return [picture for seed, frames in enumerate(shots) for picture in drifting(seed + 1, frames)]
+
+
+def drifting(seed: int, frames: int) -> Iterator[Picture]:
+    """A shot that drifts over a large textured ground."""
+    rng = np.random.default_rng(seed)
+    ground = cv2.resize(rng.integers(0, 256, (14, 40, 3)).astype(np.uint8), (560, 196), interpolation=cv2.INTER_CUBIC)
+    for i in range(frames):
+        yield np.ascontiguousarray(ground[i // 4 : i // 4 + 96, i : i + 160])
+
+
+def outline(scan: Scan) -> tuple[object, ...]:
+    return scan.shots, scan.black, list(scan.clock.times), scan.clock.end
+
+
+@pytest.mark.parametrize(
+    "x264",
+    [
+        {},
+        {"keyint": 50},
+        {"keyint": 50, "scenecut": 0},
+        {"keyint": 40, "min_keyint": 40, "scenecut": 0, "open_gop": 1},
+    ],
+    ids=["scene cuts", "scene cuts, short", "fixed", "open groups"],
+)
+def test_the_shots_are_those_of_a_full_decode(tmp_path: Path, x264: dict[str, int]):
+    path = encode(tmp_path / "film.mp4", film(90, 60, 130, 12, 75, 100, 80), **x264)
+    quick, full = scan_video(str(path), DEFAULT), scan_all(str(path), DEFAULT)
+    assert outline(quick) == outline(full)
+    assert [start for start, _ in quick.shots] == [0, 90, 150, 280, 292, 367, 467]
+
+
+def test_few_frames_are_decoded_where_the_encoder_marked_the_cuts(tmp_path: Path):
+    path = encode(tmp_path / "film.mp4", film(150, 140, 130, 120, 160))
+    scan = scan_video(str(path), DEFAULT)
+    assert [start for start, _ in scan.shots] == [0, 150, 290, 420, 540]
+    assert scan.decoded < 0.3 * 700
+
+
+def test_black_inside_a_group_belongs_to_no_shot(tmp_path: Path):
+    pictures = [*film(60), *black(20), *film(80, 60)]
+    scan = scan_video(str(encode(tmp_path / "film.mp4", pictures)), DEFAULT)
+    assert scan.black == [(60, 80)]
+
+
+def test_a_flash_is_no_cut(tmp_path: Path):
+    pictures = film(70, 90, 80)
+    pictures[100:103] = [np.full_like(pictures[0], 255)] * 3
+    scan = scan_video(str(encode(tmp_path / "film.mp4", pictures)), DEFAULT)
+    assert scan.cuts == [70, 160]
+
+
+def test_a_still_shot_is_told_from_one_in_which_something_moves(tmp_path: Path):
+    pictures = [*still(1, 80), *moving(2, 80)]
+    scan = scan_video(str(encode(tmp_path / "film.mp4", pictures)), DEFAULT)
+    assert scan.features is not None and len(scan.features) == 4
+    apart = np.linalg.norm(scan.features[0::2] - scan.features[1::2], axis=1)
+    assert apart[0] < DEFAULT.still_distance < apart[1]
+
+
+def test_without_descriptors_the_probes_are_those_of_the_rules(tmp_path: Path):
+    path = str(encode(tmp_path / "film.mp4", film(90, 110)))
+    quick = scan_video(path, DEFAULT, describe_probes=False)
+    assert quick.features is None
+    assert quick.probe_times == scan_all(path, DEFAULT, describe_probes=False).probe_times
+
+
+def test_rules_that_ask_for_every_frame_get_every_frame(tmp_path: Path):
+    path = str(encode(tmp_path / "film.mp4", film(90, 110)))
+    assert scan_video(path, PANDA70M).decoded == 200
+    assert scan_video(path, dataclasses.replace(DEFAULT, effort="all")).decoded == 200
+
+
+@pytest.mark.parametrize("x264", [{"keyint": 1}, {"keyint": 9999, "scenecut": 0}], ids=["all key", "one key"])
+def test_files_without_useful_key_frames_are_decoded_once(tmp_path: Path, x264: dict[str, int]):
+    pictures = film(300, 300, 390) if x264["keyint"] > 1 else film(40, 50)
+    scan = scan_video(str(encode(tmp_path / "film.mp4", pictures, **x264)), DEFAULT)
+    assert scan.decoded == len(pictures)
+
+
+def test_a_file_that_turns_out_otherwise_than_its_packets_said_is_decoded_in_full(tmp_path: Path):
+    path = encode(tmp_path / "film.mp4", film(60, 60, 60))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"mdat") + len(data) // 2
+    data[at : at + 200] = bytes(200)
+    path.write_bytes(data)
+    assert outline(scan_video(str(path), DEFAULT)) == outline(scan_all(str(path), DEFAULT))

@@ -1,0 +1,53 @@
+"""What packets tell must be what decoding shows; where it would not be, nothing is told."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from panda_hf.video.packets import index_packets
+from tests.video.films import ALL_INTRA, B_FRAMES, LONG_GOP, OPEN_GOP, sequential
+
+
+@pytest.mark.parametrize("options", [B_FRAMES, OPEN_GOP, LONG_GOP, ALL_INTRA])
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.ts"])
+def test_times_are_those_of_decoded_frames(film, name: str, options: dict[str, str]):
+    path = film(name, count=70, options=options)
+    index = index_packets(path)
+    assert index is not None
+    assert index.times.tolist() == pytest.approx(sequential(path, set())[0], abs=1e-6)
+    assert index.end == pytest.approx(70 / 25, abs=0.002)
+
+
+def test_times_of_varying_rate(film):
+    steps = np.random.default_rng(0).choice([33, 40, 120], 50)
+    times = [Fraction(int(t), 1000) for t in np.cumsum(steps)]
+    path = film("varying.mp4", times=times, options=B_FRAMES)
+    index = index_packets(path)
+    assert index is not None and index.times.tolist() == pytest.approx(sequential(path, set())[0], abs=1e-6)
+
+
+def test_groups_begin_on_key_frames_and_hold_every_frame(film):
+    index = index_packets(film("film.mp4", count=70, options=B_FRAMES))
+    assert index is not None
+    assert index.groups == [(0, 30), (30, 60), (60, 70)]
+    assert (index.sizes[index.keys] > np.median(index.sizes)).all()
+
+
+def test_a_file_that_is_cut_short_is_not_indexed(film, tmp_path: Path):
+    path = film("film.mkv", count=100, options=B_FRAMES)
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert index_packets(cut) is None
+
+
+def test_containers_and_codecs_whose_packets_are_not_frames_are_not_indexed(film):
+    assert index_packets(film("film.avi", count=20, options=B_FRAMES)) is None
+    assert index_packets(film("film.webm", count=20, codec="libvpx", options={"deadline": "realtime"})) is None
+
+
+def test_a_file_over_a_network_is_not_read_twice():
+    assert index_packets("memory://film.mp4") is None
