@@ -22,6 +22,7 @@ from panda_hf.cli.mini_benchmark import benchmark
 from panda_hf.cli.mini_coverage import coverage
 from panda_hf.cli.plan import plan
 from panda_hf.cli.push import push
+from panda_hf.cli.redo import extend, retry
 from panda_hf.cli.report import report
 from panda_hf.cli.score_mini import score
 from panda_hf.cli.score_shots import score_shots
@@ -29,6 +30,7 @@ from panda_hf.cli.selector import selector
 from panda_hf.cli.shortlist import shortlist
 from panda_hf.cli.space import space
 from panda_hf.cli.student import student
+from panda_hf.cli.status import merge, status
 from panda_hf.cli.subset import subset
 from panda_hf.cli.teachers import teachers
 from panda_hf.cli.train_mini import train
@@ -67,6 +69,10 @@ def options(
 
 app.command()(curate)
 app.command()(plan)
+app.command()(status)
+app.command()(merge)
+app.command()(retry)
+app.command()(extend)
 app.command()(demo)
 app.command()(caption)
 app.command()(download)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from panda_hf.cli import curate_options as options
+from panda_hf.cli.curate_parts import is_address, part_of, run_shared
 from panda_hf.cli.curate_teachers import teachers_of
 
 if TYPE_CHECKING:
@@ -36,12 +37,17 @@ def curate(
     checkpoint: options.Checkpoint = None,
     teacher_config: options.TeacherConfig = None,
     selector: options.Selector = None,
+    rerank: options.Rerank = None,
+    min_score: options.MinScore = None,
     backend: options.Backend = "pyav",
     workers: options.Workers = None,
     one_model_at_a_time: options.OneModelAtATime = False,
     time_limit: options.TimeLimit = 600.0,
     videos_per_shard: options.VideosPerShard = 32,
     batch_size: options.BatchSize = 32,
+    shard: options.Shard = None,
+    scratch: options.Scratch = None,
+    log_file: options.LogFile = None,
 ) -> None:
     """Cut VIDEOS into clips, caption each with every teacher, keep the best caption, write a dataset to OUT.
 
@@ -52,12 +58,11 @@ def curate(
 
     options.refuse_workers(workers, one_model_at_a_time)
     teachers = teachers_of(teacher, checkpoint, teacher_config)
-    steps = steps_of(preset, split_preset, embedder, backend, teachers, selector, redact, mark_harmful)
+    selection = options.selection(selector, rerank, min_score)
+    steps = steps_of(preset, split_preset, embedder, backend, teachers, selection, redact, mark_harmful)
     typer.echo(f"curate {videos} into {out}")
     typer.echo("\n".join(f"  {described(step)}" for step in steps))
-    summary, report = run(
-        videos,
-        out,
+    told: dict[str, Any] = dict(
         steps=steps,
         split=split,
         streaming=streaming,
@@ -70,7 +75,12 @@ def curate(
         export_clips=export_clips,
         license=license,
         opt_out=OptOut.read(opt_out),
+        log_file=log_file,
     )
+    if shard is not None or is_address(out):
+        run_shared(videos, out, shard=part_of(shard), scratch=scratch, **told)
+        return
+    summary, report = run(videos, Path(out), **told)
     typer.echo("\n".join(closing(summary, report)))
 
 
@@ -80,7 +90,7 @@ def steps_of(
     embedder: str,
     backend: str,
     teachers: list[Any] | None,
-    selector: str | None,
+    selection: dict[str, Any],
     redact: str | None,
     mark_harmful: bool,
 ) -> list[Any]:
@@ -91,7 +101,7 @@ def steps_of(
         embedder=embedder,
         backend=backend,
         **({"teachers": teachers} if teachers else {}),
-        **({"selector": selector} if selector else {}),
+        **selection,
     )
     return steps + rights_steps(steps, redact, mark_harmful)
 
@@ -164,6 +174,7 @@ def closing(summary: RunSummary, report: Path) -> list[str]:
     lines = [
         *str(summary).splitlines(),
         f"{summary.clips.kept:,} clips kept, {length(summary.kept_seconds)} of footage",
+        *summary.throughput(),
     ]
     if summary.ok:
         load = f'clips = load_dataset("{summary.out.as_posix()}", split="train")'

@@ -20,8 +20,14 @@ Videos = Annotated[
     ),
 ]
 Out = Annotated[
-    Path,
-    typer.Option("--out", "-o", metavar="OUT", help="Where the dataset goes: a new folder.", show_default=False),
+    str,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="OUT",
+        help="Where the dataset goes: a new folder, or an address such as s3://bucket/folder.",
+        show_default=False,
+    ),
 ]
 ExportClips = Annotated[bool, typer.Option("--export-clips", help="Also write each kept clip as mp4.")]
 License = Annotated[
@@ -84,6 +90,23 @@ Selector = Annotated[
     str | None,
     typer.Option(metavar="MODEL", help="What chooses the caption. Else that of the preset.", **METHOD),
 ]
+Rerank = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|all",
+        help="Let the selector's matching head choose among all captions, or the N of highest matching score.",
+        **METHOD,
+    ),
+]
+MinScore = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SCORE",
+        help="Set clips aside of which even the best caption scores below it: matching score, or with --rerank the "
+        "head's. `panda-hf selector calibrate` finds it.",
+        **METHOD,
+    ),
+]
 Backend = Annotated[
     str, typer.Option(metavar="NAME", help="Decoder of sampled frames: pyav, decord, torchcodec.", **METHOD)
 ]
@@ -106,7 +129,32 @@ TimeLimit = Annotated[
 VideosPerShard = Annotated[
     int, typer.Option(min=1, metavar="N", help="Videos whose clips share a Parquet file.", **RUNNING)
 ]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        metavar="I/N",
+        help="Do one part of N, counted from 0, on this machine; `panda-hf merge` puts them together.",
+        **RUNNING,
+    ),
+]
+LogFile = Annotated[
+    Path | None,
+    typer.Option("--log", metavar="FILE", help="Add a line of JSON for each video, each shard, the end.", **RUNNING),
+]
+Scratch = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Where videos wait for their shard when OUT is an address.", **RUNNING),
+]
 BatchSize = Annotated[int, typer.Option(min=1, metavar="N", help="Clips handed to a stage at once.", **RUNNING)]
+
+
+def selection(selector: str | None, rerank: str | None, min_score: float | None) -> dict[str, Any]:
+    """What of the options for the selector is given, as arguments of ``panda_70m``."""
+    if rerank is not None and rerank != "all" and not (rerank.isascii() and rerank.isdecimal() and int(rerank)):
+        raise typer.BadParameter(f"{rerank!r} is neither all nor a number from 1 on", param_hint="--rerank")
+    count = int(rerank) if rerank not in (None, "all") else rerank
+    given = {"selector": selector or None, "rerank": count, "min_score": min_score}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def refuse_workers(workers: int | None, one_model_at_a_time: bool) -> None:

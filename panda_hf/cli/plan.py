@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +14,7 @@ from panda_hf.cli.curate import described, steps_of
 from panda_hf.cli.curate_teachers import teachers_of
 
 if TYPE_CHECKING:
-    from panda_hf.running.forecast import Forecast
+    from panda_hf.running.forecast import Extent, Forecast
 
 TRIAL: dict[str, Any] = {"rich_help_panel": "Trial"}
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
@@ -33,6 +34,20 @@ JsonFile = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Also write the figures to this file.", **TRIAL)
 ]
 
+MachineList = Annotated[
+    Path | None,
+    typer.Option(
+        "--machines",
+        metavar="FILE",
+        help="Also predict time and money on these machines: a YAML list of name, count, workers, dollars_per_hour "
+        "and speed, how many times as fast as here each stage is.",
+        **TRIAL,
+    ),
+]
+AsIf = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Predict as if there were N videos like these.", **TRIAL)
+]
+
 
 def plan(
     videos: options.Videos,
@@ -40,6 +55,8 @@ def plan(
     clips: Clips = 16,
     together: Together = False,
     json_file: JsonFile = None,
+    machines: MachineList = None,
+    as_if: AsIf = None,
     export_clips: options.ExportClips = False,
     opt_out: options.OptOut = None,
     redact: options.Redact = None,
@@ -54,6 +71,8 @@ def plan(
     checkpoint: options.Checkpoint = None,
     teacher_config: options.TeacherConfig = None,
     selector: options.Selector = None,
+    rerank: options.Rerank = None,
+    min_score: options.MinScore = None,
     backend: options.Backend = "pyav",
     workers: options.Workers = None,
     one_model_at_a_time: options.OneModelAtATime = False,
@@ -72,17 +91,23 @@ def plan(
     from panda_hf.running.extent import look_over
     from panda_hf.running.forecast import forecast
     from panda_hf.running.inputs import list_videos
+    from panda_hf.running.machines import read_machines
     from panda_hf.running.plan import Plan
     from panda_hf.running.trial import run_together, run_trial
 
+    fleet = read_machines(machines) if machines else []
+
     teachers = teachers_of(teacher, checkpoint, teacher_config)
-    steps = steps_of(preset, split_preset, embedder, backend, teachers, selector, redact, mark_harmful)
+    selection = options.selection(selector, rerank, min_score)
+    steps = steps_of(preset, split_preset, embedder, backend, teachers, selection, redact, mark_harmful)
     listed = list_videos(videos, split=split, streaming=streaming, limit=limit)
     run = Plan.of(steps, listed.features, batch_size=batch_size, export_clips=export_clips)
     run.check_models()
     extent, rows = look_over(listed, sample, limit=limit, opt_out=OptOut.read(opt_out))
     typer.echo("\n".join([f"plan {videos}", *(f"  {described(step)}" for step in steps)]))
     chosen = [run.row(row) for row in rows]
+    if as_if is not None:
+        extent = dataclasses.replace(extent, videos=as_if)
     count = min(count, extent.videos)
     if together and count > 1:
         trial = run_together(run, chosen, count, clips_per_video=clips or None)
@@ -97,6 +122,8 @@ def plan(
         )
     found = forecast(trial, extent, count, loads=-(-extent.videos // videos_per_shard) if one_model_at_a_time else 1)
     typer.echo("\n" + "\n".join(report(found, trial, extent, together)))
+    if fleet:
+        typer.echo("\n" + "\n".join(elsewhere(found, fleet, extent)))
     if json_file:
         write_json(json_file, found)
 
@@ -137,13 +164,26 @@ def report(found: Forecast, trial: Any, extent: Any, together: bool) -> list[str
         ]
         for stage in found.stages
     ]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines += [
-        "",
-        *("  ".join(cell.ljust(n) for cell, n in zip(row, widths, strict=True)).rstrip() for row in rows),
-        "",
+    return [*lines, "", *_aligned(rows), "", *_sums(found, extent, together)]
+
+
+def elsewhere(found: Forecast, fleet: Any, extent: Extent) -> list[str]:
+    """What is printed of other machines, and what that assumes."""
+    from panda_hf.running.machines import bill, table
+
+    bills = [bill(found, machines, extent.videos) for machines in fleet]
+    guessed = sorted({stage for one in bills for stage in one.guessed})
+    return [
+        *_aligned(table(bills)),
+        "assumed: the work is shared out evenly, each worker loads its models once, nothing waits for network or",
+        "         disk, and the speeds of the list are right"
+        + (f"; as fast as here, since the list says nothing: {', '.join(guessed)}" if guessed else ""),
     ]
-    return [*lines, *_sums(found, extent, together)]
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(n) for cell, n in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _sums(found: Forecast, extent: Any, together: bool) -> list[str]:
@@ -200,7 +240,6 @@ def size(count: float) -> str:
 
 def write_json(path: Path, found: Forecast) -> None:
     """Write all figures: seconds, bytes, shares 0 to 1."""
-    import dataclasses
     import json
 
     figures = {**dataclasses.asdict(found), "bottleneck": found.bottleneck.name}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,27 @@ class RunSummary:
     """How many of them an earlier run had made."""
     seconds: float
     """Wall time of this run."""
+    videos_now: int = 0
+    """Videos that this run finished, those of earlier ones aside."""
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+    """Seconds of work by stage, of all runs and workers together."""
 
     @property
     def ok(self) -> bool:
         """Whether at least one clip was kept; a command exits non-zero otherwise."""
         return self.clips.kept > 0
+
+    def throughput(self) -> list[str]:
+        """How fast it went and where the time went, in words; nothing where nothing was done."""
+        lines = []
+        if self.videos_now and self.seconds:
+            rate = 3600 * self.videos_now / self.seconds
+            lines.append(f"{self.videos_now:,} videos in {self.seconds:,.1f} s: {rate:,.0f} per hour")
+        spent = sum(self.stage_seconds.values())
+        if spent:
+            parts = sorted(self.stage_seconds.items(), key=lambda item: -item[1])
+            lines.append("work: " + ", ".join(f"{seconds / spent:.0%} {stage}" for stage, seconds in parts))
+        return lines
 
     def __str__(self) -> str:
         lines = [self.videos.equation("videos"), self.clips.equation("clip rows")]
@@ -82,6 +99,7 @@ def summary(out: Path | str, shards: Sequence[dict[str, Any]], seconds: float, r
         shards=len(shards),
         resumed_shards=resumed,
         seconds=seconds,
+        stage_seconds=dict(sum((Counter(shard["stage_seconds"]) for shard in shards), Counter[str]())),
     )
 
 

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from panda_hf.errors import SourceError
 from panda_hf.rights import OptOut
 from panda_hf.running import manifest
 from panda_hf.running.accounts import RunSummary
+from panda_hf.running.events import EventLog
 from panda_hf.running.files import is_url
 from panda_hf.running.inputs import Source, list_videos
 from panda_hf.running.local import Executor, executor_for
@@ -47,6 +49,7 @@ def curate(
     resume: bool = True,
     shard: Part | str | None = None,
     scratch: str | os.PathLike[str] | None = None,
+    log_file: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> RunSummary:
     """Run the steps over all videos and write the clips as a dataset repository.
@@ -85,6 +88,8 @@ def curate(
             :func:`panda_hf.running.merge`. Two workers with the same part, or one that is started again, do no harm.
         scratch: with an address as ``out``, where videos that are finished wait for their shard; ``None``: a folder of
             this output in the cache of this package.
+        log_file: add a line of JSON to this file for each video, each shard and the end; see
+            :class:`panda_hf.running.events.EventLog`.
         progress: show a bar and warnings on standard error.
 
     Raises:
@@ -120,7 +125,11 @@ def curate(
         executor: Executor = OneModelAtATime(plan, videos_per_shard)
         if not one_model_at_a_time:
             executor = executor_for(plan, num_workers, own, time_limit_seconds, place.work)
-        with RunProgress(own, progress) as shown:
+        with (
+            RunProgress(own, progress) as shown,
+            closing(EventLog(Path(log_file) if log_file else None)) as run.events,
+        ):
+            run.events.write("run", source=describe_source(source), out=str(place.name), part=str(run.part))
             run.go(executor, shown)
             place.check(books)
             summary = run.finish(place.name, time.perf_counter() - started)

@@ -16,7 +16,7 @@ from panda_hf.running import accounts, manifest
 from panda_hf.running.accounts import RunSummary
 from panda_hf.running.commit import check_files
 from panda_hf.running.files import is_url
-from panda_hf.running.manifest import Manifest
+from panda_hf.running.manifest import Manifest, read_lines
 from panda_hf.running.shared import ENDS, HEAD, RECORDS, ROOM, read_records
 from panda_hf.running.store import LocalStore, Store
 
@@ -36,7 +36,8 @@ def merge(
 
     Args:
         out: the folder or address that the runs were given.
-        into: another folder or address for the dataset, such as one on this machine; ``None``: ``out`` itself.
+        into: another folder or address for the dataset, such as one on this machine; ``None``: ``out`` itself. One
+            that is merged already is copied there.
         license: of the footage, see :func:`panda_hf.curate`.
 
     Raises:
@@ -45,10 +46,15 @@ def merge(
     """
     source, target = Store.of(out), Store.of(into if into is not None else out)
     head = _head(source)
-    if head is not None and target.read(manifest.NAME) is None:
-        records, end = _checked(source, head)
-        _bring(source, target, records)
-        _write_card(target, [head, *map(_plain, records), end], license)
+    if target.read(manifest.NAME) is None:
+        if head is None:
+            records = read_lines(source.read(manifest.NAME) or b"")
+            _bring(source, target, [record for record in records if record["record"] == "shard"])
+        else:
+            shards, end = _checked(source, head)
+            _bring(source, target, shards)
+            records = [head, *map(_plain, shards), end]
+        _write_card(target, records, license)
     books = _books(target)
     if target == source:
         source.remove(ROOM)
@@ -105,10 +111,11 @@ def _checked(source: Store, head: dict[str, Any]) -> tuple[list[dict[str, Any]],
 def _bring(source: Store, target: Store, records: Sequence[dict[str, Any]]) -> None:
     for number, record in enumerate(records):
         for name in (*record["files"], *record["thumbnails"], *record["media"]):
+            there = f"{record['place']}/{name}" if "place" in record else name
             if source.url == target.url:
-                source.rename(f"{record['place']}/{name}", name)
+                source.rename(there, name)
             else:
-                _carry(source, f"{record['place']}/{name}", target, name)
+                _carry(source, there, target, name)
         log.info("shard %d of %d is in place", number + 1, len(records))
 
 

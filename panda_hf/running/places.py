@@ -27,8 +27,9 @@ from panda_hf.video.source import cache_folder
 class Place(Protocol):
     """Where a run writes."""
 
-    work: Path
-    """The folder on this machine for what is not finished."""
+    @property
+    def work(self) -> Path:
+        """The folder on this machine for what is not finished."""
 
     @property
     def name(self) -> Path | str:

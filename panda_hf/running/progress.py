@@ -55,6 +55,11 @@ class RunProgress:
             self._stages[stage] = self._stages.get(stage, 0.0) + seconds
         self._add(1, done.status == "failed", done.clips)
 
+    @property
+    def new_videos(self) -> int:
+        """Videos that this call finished."""
+        return self._videos - self._done_before
+
     def state(self) -> dict[str, Any]:
         """How far the run is, for whoever looks at it from outside: JSON values. Rates are those of this call."""
         seconds = time.monotonic() - self._started
@@ -64,7 +69,7 @@ class RunProgress:
             "failed": self._failed,
             "clips_kept": self._clips.kept,
             "seconds": round(seconds, 1),
-            "videos_per_hour": round(3600 * (self._videos - self._done_before) / seconds, 1) if seconds else None,
+            "videos_per_hour": round(3600 * self.new_videos / seconds, 1) if seconds else None,
             "stage_seconds": {stage: round(spent, 1) for stage, spent in self._stages.items()},
         }
 
@@ -99,6 +104,14 @@ class RunProgress:
         else:
             log.warning("%s", visible(text))
 
+    def _where(self) -> str:
+        """Where most of the time goes."""
+        spent = sum(self._stages.values())
+        if not spent:
+            return ""
+        stage = max(self._stages, key=lambda name: self._stages[name])
+        return f", {self._stages[stage] / spent:.0%} in {stage}"
+
     def _add(self, videos: int, failed: int, clips: Counts) -> None:
         self._videos += videos
         self._failed += failed
@@ -107,7 +120,7 @@ class RunProgress:
             self._bar.update(
                 self._task,
                 completed=self._videos,
-                detail=f"{self._clips.kept} clips kept, {self._failed} videos failed",
+                detail=f"{self._clips.kept} clips kept, {self._failed} videos failed{self._where()}",
             )
 
 

@@ -170,7 +170,7 @@ def _rows(books: Manifest, kind: str) -> Iterator[Row]:
 
 
 def _source(books: Manifest, source: Source | None) -> Any:
-    options = {"split": books.head.get("split"), "streaming": bool(books.head.get("streaming"))}
+    options: Any = {"split": books.head.get("split"), "streaming": bool(books.head.get("streaming"))}
     limit = books.head["settings"].get("limit") if source is None else None
     chosen: Any = books.head["source"] if source is None else source
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from panda_hf.errors import OutputError, SourceError
@@ -12,6 +12,7 @@ from panda_hf.rights import REASON, OptOut
 from panda_hf.running import accounts, manifest
 from panda_hf.running.accounts import RunSummary
 from panda_hf.running.commit import commit_shard
+from panda_hf.running.events import EventLog
 from panda_hf.running.local import Executor
 from panda_hf.running.manifest import Manifest
 from panda_hf.running.part import Part
@@ -54,6 +55,7 @@ class Run:
     seen: int = 0
     """Videos that the source held, once all jobs are taken."""
     open: dict[int, _Shard] = field(default_factory=dict)
+    events: EventLog = field(default_factory=lambda: EventLog(None))
     signed: float = field(default_factory=time.monotonic)
 
     def go(self, executor: Executor, shown: RunProgress) -> None:
@@ -72,11 +74,13 @@ class Run:
         shards = [self.books.shards[index] for index in sorted(self.books.shards)]
         count = self.seen if self.videos.count is None else self.videos.count
         accounts.check(shards, self.part.videos(count, self.videos_per_shard))
-        summary = accounts.summary(out, shards, seconds, self.resumed)
+        summary = replace(accounts.summary(out, shards, seconds, self.resumed), videos_now=self.shown.new_videos)
+        self.events.end(summary.videos, summary.clips, seconds)
         if len(shards) > self.resumed or not self.books.ended:
             counts = {"videos": asdict(summary.videos), "clips": asdict(summary.clips)}
             end = {"record": "end", "finished": manifest.now(), "seconds": round(seconds, 3), "input": self.seen}
             self.books.append({**end, **counts})
+            self.books.sign({**self.shown.state(), "through": True})
         return summary
 
     def _jobs(self) -> Iterator[Job]:
@@ -122,6 +126,7 @@ class Run:
         shard.done[job.index] = (job.folder, done)
         shard.missing -= 1
         self.shown.video(job, done)
+        self.events.video(job, done)
         self._sign()
         self._commit_if_ready(shard)
 
@@ -140,6 +145,7 @@ class Run:
             commit_shard(self.work, self.books, shard.index, [shard.done[i] for i in sorted(shard.done)])
             del self.open[shard.index]
             self.shown.shard(self.books.shards[shard.index])
+            self.events.shard(self.books.shards[shard.index])
 
     def _check(self, shard: int, index: int, entry: Entry) -> None:
         ids = self.books.shards[shard]["video_ids"]

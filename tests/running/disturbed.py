@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from panda_hf.running import curate, store
-from panda_hf.running.local import InProcess
 from tests.running.fakes import fake_steps
 
 STEPS = fake_steps(seconds=0.01, fails_on=3)
@@ -22,11 +21,13 @@ OPTIONS: dict[str, Any] = {"steps": STEPS, "videos_per_shard": 3, "batch_size": 
 def disturbed_run(source: str, out: str, said: str, workers: int, options: dict[str, Any]) -> None:
     """Curate; write ``ok``, or the error, to the file ``said``. A session of its own: killing it kills its workers.
 
-    Options of :func:`curate`, and ``clock_jumps``: seconds by which the wall clock jumps back and forth.
+    Options of :func:`curate`, and ``clock_jumps``: seconds by which the wall clock jumps back and forth, and variables
+    of the ``environment``.
     """
     os.setsid()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.stderr = open(os.devnull, "w")
+    os.environ.update(options.pop("environment", {}))
     if jumps := options.pop("clock_jumps", None):
         let_the_clock_jump(jumps)
     store.FIRST_WAIT_SECONDS = 0.02
@@ -43,6 +44,3 @@ def let_the_clock_jump(seconds: float) -> None:
     chance, now, gmtime = random.Random(0), time.time, time.gmtime
     time.time = lambda: now() + chance.uniform(-seconds, seconds)  # type: ignore[assignment]
     time.gmtime = lambda at=None: gmtime(time.time() if at is None else at)  # type: ignore[assignment]
-
-
-__all__ = ["OPTIONS", "STEPS", "InProcess", "disturbed_run"]

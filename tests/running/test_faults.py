@@ -66,6 +66,8 @@ class Scene:
         self.tries += 1
         assert self.tries < 12, "the run does not come to its end"
         options = {**self.options, "progress": False}
+        if self.server:
+            options["environment"] = server_environment(self.server)
         said = str(self.folder / f"said-{self.tries}")
         process = FORKS.Process(
             target=disturbed_run, args=(str(self.source), self.out, said, self.workers, options), daemon=False
@@ -220,8 +222,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     pytest.importorskip("s3fs")
-    with serving() as server, environment({**SETTINGS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}):
+    with serving() as server, environment(server_environment(server)):
         yield server
+
+
+def server_environment(server: Server) -> dict[str, str]:
+    return {**SETTINGS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}
 
 
 def write_source(folder: Path) -> None:

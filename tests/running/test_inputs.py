@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+import fsspec
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, IterableDataset, Value, Video, load_dataset
 
@@ -212,3 +213,15 @@ def test_values_of_any_kind_make_a_reference() -> None:
     dataset = Dataset.from_list([{"mp4": b"abc"}], features=Features({"mp4": Value("binary")}))
     assert video_rows(dataset)[0]["video"] == {"path": None, "bytes": b"abc"}
     assert ids(video_rows(dataset)) == ["video-000000"]
+
+
+def test_videos_behind_an_address_are_listed_by_folder_by_list_and_alone() -> None:
+    store = fsspec.filesystem("memory")
+    for name in ("b.mp4", "sub/a.mkv", "notes.md"):
+        store.pipe_file(f"/films/{name}", b"x")
+    store.pipe_file("/films/list.txt", b"b.mp4\n\nhttps://elsewhere/c.mp4\n")
+    assert list_videos("memory://films").ids == ["b", "a"]  # type: ignore[attr-defined]
+    assert list_videos("memory://films/list.txt").paths == ["memory://films/b.mp4", "https://elsewhere/c.mp4"]  # type: ignore[attr-defined]
+    assert list_videos("memory://films/b.mp4").paths == ["memory://films/b.mp4"]  # type: ignore[attr-defined]
+    with pytest.raises(SourceError, match="cannot be read"):
+        list_videos("memory://films/none.txt")

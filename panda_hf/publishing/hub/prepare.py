@@ -207,10 +207,15 @@ def _write_provenance(out: Path, staging: Path, prepared: Prepared, scrub: Scrub
         records[path.relative_to(out).as_posix()] = json.loads(path.read_text(encoding="utf-8"))
     manifest = out / "manifest.jsonl"
     if manifest.is_file():
-        head = json.loads(manifest.open(encoding="utf-8").readline())
+        with manifest.open(encoding="utf-8") as lines:
+            head = json.loads(lines.readline())
+            changes = [json.loads(line) for line in lines if line.startswith('{"record": "change"')]
         records["run"] = {
             name: head.get(name) for name in ("steps", "settings", "settings_hash", "versions", "started", "source")
         }
+        if changes:
+            records["run"]["steps"] = changes[-1]["steps"]
+            records["changes"] = [{k: v for k, v in change.items() if k not in ("id", "steps")} for change in changes]
     provenance = {
         "made_by": "panda_hf",
         "version": __version__,
