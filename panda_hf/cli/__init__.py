@@ -22,6 +22,7 @@ from panda_hf.cli.mini_benchmark import benchmark
 from panda_hf.cli.mini_coverage import coverage
 from panda_hf.cli.plan import plan
 from panda_hf.cli.push import push
+from panda_hf.cli.push_model import push_model
 from panda_hf.cli.redo import extend, retry
 from panda_hf.cli.report import report
 from panda_hf.cli.score_mini import score
@@ -77,6 +78,7 @@ app.command()(demo)
 app.command()(caption)
 app.command()(download)
 app.command()(push)
+app.command()(push_model)
 app.command()(report)
 app.command()(calibrate)
 app.command()(score_shots)

@@ -67,7 +67,7 @@ def captioning(
     report = evaluate_captions(
         rows, references, benchmark, sources, choice=choice, missing=missing.value, samples=samples
     )
-    print_captioning(report, write_report(report, out))
+    print_captioning(report, write_report(options.with_command(report, out), out))
 
 
 def gathered(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from panda_hf.cli.command_line import command_line
 from panda_hf.errors import SourceError
+
+if TYPE_CHECKING:
+    from panda_hf.evaluation.captioning import Report
 
 MODELS = "Models"
 METRICS = "Metrics"
@@ -182,6 +187,13 @@ def numbers(text: str) -> tuple[int, ...]:
     if not all(part.isascii() and part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
         raise SourceError(f"--seeds {text!r}: expected different whole numbers such as 0,1,2")
     return tuple(map(int, parts))
+
+
+def with_command(report: Report, out: Path) -> Report:
+    """A report whose results also name the command that is running, for the cards of the models."""
+    command = command_line(out)
+    told = [replace(one, settings={**one.settings, "command": command}) for one in report.evaluations]
+    return replace(report, evaluations=tuple(told))
 
 
 def no_bars_of_libraries() -> None:

@@ -62,7 +62,7 @@ def retrieval(
         videos=Videos(rows),
         samples=samples,
     )
-    print_retrieval(report, write_report(report, out))
+    print_retrieval(report, write_report(options.with_command(report, out), out))
 
 
 def from_files(given: list[str], key: str | None, transpose: bool) -> list[Matrix]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -134,8 +132,8 @@ def student(
     Defaults are those of the paper (arXiv 2402.19479, appendix D.2). Writes model, processor, training.json,
     curves.csv and curves.png; clips that cannot be read are left out and listed in skipped.jsonl.
     """
+    from panda_hf.cli.command_line import command_line
     from panda_hf.cli.select_options import no_bars
-    from panda_hf.publishing.hub.scrub import Scrub
     from panda_hf.training.lora import LoRA
     from panda_hf.training.processes import leave_processes
     from panda_hf.training.student_run import FROZEN, Adapting, train_student_on
@@ -154,7 +152,7 @@ def student(
         frozen=frozen, frozen_format=frozen_format.value, lora=None if lora is None else LoRA(lora, alpha=2 * lora)
     )
     train, validation = clips_of(data, config, split, caption, window, workers, held_out, held_clips)
-    about = {"command": Scrub.of(out)(shlex.join(["panda-hf", *sys.argv[1:]])), "data": _named(data), "split": split,
+    about = {"command": command_line(out), "data": _named(data), "split": split,
              "clips": sum(train.parts), "held_out_clips": sum(validation.parts) if validation else 0}  # fmt: skip
     found = train_student_on(
         start, train, validation, out, settings, adapting=adapting, score=scorer_of(metrics),

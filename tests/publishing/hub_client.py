@@ -25,7 +25,7 @@ def in_process(hub: Hub, home: Path, code: str, token: str | None = WRITER) -> s
     environment.pop("HF_TOKEN_PATH", None)
     if token is None:
         environment.pop("HF_TOKEN", None)
-    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=280)
 
 
 def pushed(hub: Hub, home: Path, out: Path, options: str = "private=True", token: str | None = WRITER) -> dict:

@@ -1,4 +1,4 @@
-"""A Hub on loopback, in memory: what the real `huggingface_hub` client asks to create, fill, list and read a dataset.
+"""A Hub on loopback, in memory: all that the real client asks to create, fill, list and read a dataset or a model.
 
 ``Faults`` makes it fail on request. ``Hub.environment`` is what a process needs to talk to it and to nothing else.
 """
@@ -128,18 +128,18 @@ class Handler(BaseHTTPRequestHandler):
         ("GET", r"/api/whoami-v2", "whoami"),
         ("POST", r"/api/repos/create", "create"),
         ("POST", r"/api/validate-yaml", "validate"),
-        ("POST", r"/api/datasets/([^/]+/[^/]+)/preupload/([^/]+)", "preupload"),
-        ("POST", r"/api/datasets/([^/]+/[^/]+)/commit/([^/]+)", "commit"),
-        ("POST", r"/api/datasets/([^/]+/[^/]+)/paths-info/([^/]+)", "paths_info"),
-        ("GET", r"/api/datasets/([^/]+/[^/]+)/tree/([^/]+)/?(.*)", "tree"),
-        ("GET", r"/api/datasets/([^/]+/[^/]+)/refs", "refs"),
-        ("GET", r"/api/datasets/([^/]+/[^/]+)(?:/revision/([^/]+))?", "info"),
-        ("POST", r"/datasets/([^/]+/[^/]+)\.git/info/lfs/objects/batch", "batch"),
+        ("POST", r"/api/(?:datasets|models)/([^/]+/[^/]+)/preupload/([^/]+)", "preupload"),
+        ("POST", r"/api/(?:datasets|models)/([^/]+/[^/]+)/commit/([^/]+)", "commit"),
+        ("POST", r"/api/(?:datasets|models)/([^/]+/[^/]+)/paths-info/([^/]+)", "paths_info"),
+        ("GET", r"/api/(?:datasets|models)/([^/]+/[^/]+)/tree/([^/]+)/?(.*)", "tree"),
+        ("GET", r"/api/(?:datasets|models)/([^/]+/[^/]+)/refs", "refs"),
+        ("GET", r"/api/(?:datasets|models)/([^/]+/[^/]+)(?:/revision/([^/]+))?", "info"),
+        ("POST", r"(?:/datasets)?/([^/]+/[^/]+)\.git/info/lfs/objects/batch", "batch"),
         ("PUT", r"/blob/([0-9a-f]{64})", "upload"),
         ("POST", r"/verify/([0-9a-f]{64})", "verify"),
         ("GET", r"/blob/([0-9a-f]{40,64})", "download"),
-        ("GET", r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", "resolve"),
-        ("HEAD", r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", "resolve"),
+        ("GET", r"(?:/datasets)?/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", "resolve"),
+        ("HEAD", r"(?:/datasets)?/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", "resolve"),
     )  # fmt: skip
 
     def answer(self) -> None:
@@ -253,7 +253,7 @@ class Handler(BaseHTTPRequestHandler):
             {
                 "path": one["path"],
                 "uploadMode": "lfs"
-                if one["size"] > REGULAR_BYTES or one["path"].endswith((".parquet", ".mp4"))
+                if one["size"] > REGULAR_BYTES or one["path"].endswith((".parquet", ".mp4", ".safetensors"))
                 else "regular",
                 "shouldIgnore": False,
                 "oid": repo.files[one["path"]].oid if one["path"] in repo.files else None,

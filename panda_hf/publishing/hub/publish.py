@@ -42,7 +42,8 @@ class PushSummary:
         text += f", {len(self.deleted):,} deleted"
         if self.opted_out:
             text += f"; {self.opted_out:,} rows left out at their owners' wish"
-        return text if self.dry else f"{text}; checked: {self.rows:,} rows read back, every size and hash as here"
+        rows = f"{self.rows:,} rows read back, " if self.rows else ""
+        return text if self.dry else f"{text}; checked: {rows}every size and hash as here"
 
 
 def push(
@@ -88,20 +89,38 @@ def push(
     with tempfile.TemporaryDirectory(prefix="panda_hf-push-") as temporary:
         staging = Path(temporary)
         prepared = prepare(folder, staging, repo_id, with_videos=with_videos, opt_out=opt_out, configs=configs)
-        was_private = repository.is_private()
-        _check_visibility(repo_id, was_private, private, prepared.license_known)
-        summary = PushSummary(repo_id, opted_out=prepared.opted_out, dry=dry_run)
-        if not dry_run and was_private is None:
-            repository.create(private)
-            _check_visibility(repo_id, repository.is_private(), private, prepared.license_known)
-        there = repository.files() if not dry_run or was_private is not None else {}
-        new = _new(prepared, there)
-        gone = _gone(repository, there, prepared)
-        summary.uploaded = {name: path.stat().st_size for name, path in new.items()}
-        summary.unchanged, summary.deleted = len(prepared.files) - len(new), gone
-        if not dry_run:
-            _upload(repository, new, gone, message or f"Publish {folder.resolve().name} with panda_hf", tell)
-            summary.rows = _check(repository, prepared, gone)
+        message = message or f"Publish {folder.resolve().name} with panda_hf"
+        return send(repository, prepared, private=private, dry_run=dry_run, message=message, tell=tell)
+
+
+def send(
+    repository: Repository, prepared: Prepared, *, private: bool | None, dry_run: bool, message: str, tell: Say
+) -> PushSummary:
+    """Upload what is new or other, card and provenance last, and compare what arrived with what was sent.
+
+    Args:
+        repository: where to; made where there is none.
+        prepared: the files.
+        private, dry_run, message: see :func:`push`.
+        tell: told what is happening.
+
+    Raises:
+        HubError: see :func:`push`.
+    """
+    was_private = repository.is_private()
+    _check_visibility(repository.repo_id, was_private, private, prepared.license_known)
+    summary = PushSummary(repository.repo_id, opted_out=prepared.opted_out, dry=dry_run)
+    if not dry_run and was_private is None:
+        repository.create(private)
+        _check_visibility(repository.repo_id, repository.is_private(), private, prepared.license_known)
+    there = repository.files() if not dry_run or was_private is not None else {}
+    new = _new(prepared, there)
+    gone = _gone(repository, there, prepared)
+    summary.uploaded = {name: path.stat().st_size for name, path in new.items()}
+    summary.unchanged, summary.deleted = len(prepared.files) - len(new), gone
+    if not dry_run:
+        _upload(repository, new, gone, message, tell)
+        summary.rows = _check(repository, prepared, gone)
     return summary
 
 
@@ -126,8 +145,8 @@ def _check_visibility(repo_id: str, is_private: bool | None, private: bool | Non
     if not license_known and not (private if is_private is None else is_private):
         raise HubError(
             "the card does not say under which licence this may be shared. Set `license:` at the top of README.md "
-            "(curate: --license; of clips of a download: `footage_license:`), or push to a private repository "
-            "(--private)"
+            "(curate, push-model: --license; of clips of a download: `footage_license:`), or push to a private "
+            "repository (--private)"
         )
 
 

@@ -1,4 +1,4 @@
-"""A dataset repository on the Hub: what is there, and commits that are tried again when they may succeed."""
+"""A repository on the Hub, of a dataset or a model: what is there, and commits that are tried again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import pyarrow.parquet as pq
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, HfFileSystem
@@ -41,16 +41,25 @@ class RemoteFile:
     git_sha1: str
 
 
-class Repository:
-    """One dataset repository."""
+Kind = Literal["dataset", "model"]
 
-    def __init__(self, repo_id: str, token: str | None, pause_seconds: float = FIRST_PAUSE_SECONDS) -> None:
+
+class Repository:
+    """One repository."""
+
+    def __init__(
+        self,
+        repo_id: str,
+        token: str | None,
+        pause_seconds: float = FIRST_PAUSE_SECONDS,
+        kind: Kind = "dataset",
+    ) -> None:
         """Nothing is asked yet.
 
         Raises:
             HubError: ``repo_id`` is not of the form ``user/name``.
         """
-        self.repo_id = _checked(repo_id)
+        self.repo_id, self.kind = _checked(repo_id), kind
         self.api = HfApi(token=token, library_name="panda_hf")
         self.pause_seconds = pause_seconds
         self._reached = False
@@ -59,14 +68,14 @@ class Repository:
     def create(self, private: bool | None) -> None:
         """Make the repository where there is none."""
         self._try(
-            lambda: self.api.create_repo(self.repo_id, repo_type="dataset", private=private, exist_ok=True),
+            lambda: self.api.create_repo(self.repo_id, repo_type=self.kind, private=private, exist_ok=True),
             "the repository cannot be made",
         )
 
     def is_private(self) -> bool | None:
         """Whether it is private; ``None`` where there is none, for this token."""
         try:
-            info = self._try(lambda: self.api.repo_info(self.repo_id, repo_type="dataset"), "cannot be looked up")
+            info = self._try(lambda: self.api.repo_info(self.repo_id, repo_type=self.kind), "cannot be looked up")
         except HubError as error:
             if isinstance(error.__cause__, RepositoryNotFoundError):
                 return None
@@ -76,7 +85,7 @@ class Repository:
     def files(self) -> dict[str, RemoteFile]:
         """What is in it now."""
         entries = self._try(
-            lambda: list(self.api.list_repo_tree(self.repo_id, repo_type="dataset", recursive=True)),
+            lambda: list(self.api.list_repo_tree(self.repo_id, repo_type=self.kind, recursive=True)),
             "cannot be listed",
         )
         return {
@@ -88,7 +97,7 @@ class Repository:
     def read_json(self, name: str) -> Any:
         """A small JSON file of the repository; ``None`` when it is not there or is none."""
         try:
-            with self._filesystem().open(f"datasets/{self.repo_id}/{name}", "rb") as file:
+            with self._filesystem().open(self._address(name), "rb") as file:
                 return json.loads(file.read())
         except (OSError, ValueError):
             return None
@@ -100,7 +109,7 @@ class Repository:
             adds = [CommitOperationAdd(name, path) for name, path in files.items()]
             deletes = [CommitOperationDelete(name) for name in gone]
             self.api.create_commit(
-                self.repo_id, [*adds, *deletes], commit_message=message, repo_type="dataset", num_threads=4
+                self.repo_id, [*adds, *deletes], commit_message=message, repo_type=self.kind, num_threads=4
             )
 
         self._try(once, f"the commit {message!r} failed")
@@ -109,10 +118,13 @@ class Repository:
         """Rows of a Parquet file, read back from its end over the network."""
 
         def read() -> int:
-            with self._filesystem().open(f"datasets/{self.repo_id}/{name}", "rb", block_size=2**16) as file:
+            with self._filesystem().open(self._address(name), "rb", block_size=2**16) as file:
                 return pq.read_metadata(file).num_rows
 
         return self._try(read, f"{name} cannot be read back")
+
+    def _address(self, name: str) -> str:
+        return f"{'datasets/' if self.kind == 'dataset' else ''}{self.repo_id}/{name}"
 
     def _filesystem(self) -> HfFileSystem:
         return HfFileSystem(token=self.api.token, skip_instance_cache=True)
