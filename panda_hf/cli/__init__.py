@@ -20,6 +20,8 @@ from panda_hf.cli.evaluate_table3 import table3
 from panda_hf.cli.films import films
 from panda_hf.cli.mini_benchmark import benchmark
 from panda_hf.cli.mini_coverage import coverage
+from panda_hf.cli.mini_student import table4
+from panda_hf.cli.mini_student import train_student as train_mini_student
 from panda_hf.cli.plan import plan
 from panda_hf.cli.push import push
 from panda_hf.cli.push_model import push_model
@@ -101,6 +103,8 @@ mini.command()(score)
 mini.command()(coverage)
 mini.command()(benchmark)
 mini.command()(table3)
+mini.command(name="train-student")(train_mini_student)
+mini.command()(table4)
 app.add_typer(mini, name="mini")
 
 

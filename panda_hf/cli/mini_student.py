@@ -1,0 +1,164 @@
+"""`panda-hf mini train-student` and `mini table4`: distil the miniature's student, and judge it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from panda_hf.mini.selector_teachers import Judged
+    from panda_hf.mini.train_student import Picks
+
+TABLE, RECORD, PLOT = "table4.md", "table4.json", "table4.png"
+REFERENCES = 5
+"""True captions of each clip that caption metrics compare with."""
+
+Work = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="The teachers' captions and unfinished training.", show_default=False),
+]
+Resume = Annotated[bool, typer.Option(help="Go on where an interrupted run stopped, and keep what is finished.")]
+Scale = Annotated[float, typer.Option(min=0.0, help="Multiplies training steps, for a trial.")]
+Clips = Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the clips to take, for a trial.")]
+
+
+def train_student(
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the checkpoint; left out: this package's own, made anew.", show_default=False),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of new weights, order and chance.")] = 0,
+    work: Work = None,
+    only_prepare: Annotated[
+        bool, typer.Option("--only-prepare", help="Let the teachers caption and the selector score, then stop.")
+    ] = False,
+    resume: Resume = True,
+    steps_scale: Scale = 1.0,
+    clips_scale: Clips = 1.0,
+) -> None:
+    """Distil the miniature's student from the captions that its selector prefers among eight teachers'.
+
+    3,000 clips to learn from and 300 to measure with are drawn and captioned first, where that has not been done.
+    """
+    from panda_hf.cli.select_options import no_bars
+    from panda_hf.mini.train_student import train_student_mini
+    from panda_hf.models.checkpoints import mini_folder
+
+    no_bars()
+    picks = _prepared(work, clips_scale)
+    if only_prepare:
+        typer.echo(f"{len(picks.train.clips)} clips to learn from and {len(picks.held_aside.clips)} held aside")
+        return
+    out = out or mini_folder() / "student"
+    losses = train_student_mini(out, picks, seed=seed, resume=resume, steps_scale=steps_scale)
+    told = ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
+    typer.echo(f"wrote {out}: {told}")
+
+
+def table4(
+    seeds: Annotated[int, typer.Option(min=1, help="Students to train and to measure.")] = 3,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Table, record, plot, students.")] = Path(
+        "mini-table4"
+    ),
+    work: Work = None,
+    processes: Annotated[int, typer.Option(min=1, help="Students that learn at the same time.")] = 2,
+    resume: Resume = True,
+    steps_scale: Scale = 1.0,
+    clips_scale: Clips = 1.0,
+) -> None:
+    """Train the miniature's student with several seeds and hold it against its teachers, on clips held aside.
+
+    The truth judges: f1 and the share of good captions; where the text helps and where it misleads; which caption of
+    ten simulated annotators like best (the paper's Table 4); caption metrics against true captions.
+    """
+    import json
+
+    from panda_hf.cli.select_options import no_bars
+    from panda_hf.mini.student_plot import plot_study
+    from panda_hf.mini.student_study import as_text, study
+
+    no_bars()
+    picks = _prepared(work, clips_scale)
+    folders = _students(picks, out, seeds, processes, resume, steps_scale)
+    held = picks.held_aside.clips
+    captions = _captions(picks, folders)
+    found = study(captions, held, _metrics)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / TABLE).write_text(as_text(found) + "\n", encoding="utf-8")
+    figures = {name: {key: list(values) for key, values in line.figures.items()} for name, line in found.lines.items()}
+    record = {"clips": found.clips, "figures": figures}
+    (out / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    drawn = plot_study(found, out / PLOT)
+    typer.echo(as_text(found))
+    typer.echo(f"wrote {out / TABLE}, {out / RECORD}" + (f", {drawn}" if drawn else ""))
+
+
+def _prepared(work: Path | None, clips_scale: float) -> Picks:
+    from panda_hf.mini.train_student import Picks
+    from panda_hf.mini.train_teachers import work_folder
+
+    picks = Picks(work or work_folder(), clips_scale)
+    _ = picks.train, picks.monitored, picks.held_aside  # made here, so that several processes only read them
+    return picks
+
+
+def _students(picks: Picks, out: Path, seeds: int, processes: int, resume: bool, steps_scale: float) -> list[Path]:
+    """Train those that are not finished."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    folders = [out / f"seed-{seed}" for seed in range(seeds)]
+    missing = [seed for seed in range(seeds) if not (resume and (folders[seed] / "training.json").is_file())]
+    with ProcessPoolExecutor(min(processes, max(1, len(missing))), mp_context=get_context("spawn")) as pool:
+        told = (picks.work, picks.scale, resume, steps_scale)
+        waiting = [pool.submit(_train, folders[seed], seed, *told) for seed in missing]
+        for one in waiting:
+            one.result()
+    return folders
+
+
+def _train(folder: Path, seed: int, work: Path, clips_scale: float, resume: bool, steps_scale: float) -> None:
+    """In a process of its own, with one thread: students learn side by side."""
+    import torch
+
+    from panda_hf.cli.select_options import no_bars
+    from panda_hf.mini.train_student import Picks, train_student_mini
+
+    no_bars()
+    torch.set_num_threads(1)
+    train_student_mini(folder, Picks(work, clips_scale), seed=seed, resume=resume, steps_scale=steps_scale)
+
+
+def _captions(picks: Picks, folders: Sequence[Path]) -> dict[str, list[list[str]]]:
+    """By method, and for students by seed."""
+    from panda_hf.mini.student_study import SELECTION, WITH, WITHOUT, selected
+    from panda_hf.mini.train_student import load, write
+
+    held = picks.held_aside.clips
+    captions = {name: [[clip.captions[k] for clip in held]] for k, name in enumerate(picks.teachers)}
+    captions[SELECTION] = [selected(picks.held_aside)]
+    students = [load(folder) for folder in folders]
+    for name, text in ((WITHOUT, False), (WITH, True)):
+        captions[name] = [write(*student, held, text=text) for student in students]
+    return captions
+
+
+def _metrics(said: Sequence[str], clips: Sequence[Judged]) -> Mapping[str, float]:
+    """Caption metrics against true captions in several wordings, drawn by the clip alone; from 0 to 1, CIDEr to 10."""
+    import numpy as np
+
+    from panda_hf.evaluation.predictions import Matched
+    from panda_hf.evaluation.scoring import MetricChoice, Scorer
+    from panda_hf.mini.truth import paraphrases
+
+    references = tuple(
+        tuple(paraphrases(clip.scene, np.random.default_rng([11, i]), REFERENCES)) for i, clip in enumerate(clips)
+    )
+    names = tuple(clip.clip_id for clip in clips)
+    measured = Scorer(references, MetricChoice(("bleu", "rouge_l", "cider"))).measure(
+        Matched(names, tuple(said), references, (), 0)
+    )
+    return {name: measured[name].value for name in ("bleu_4", "rouge_l", "cider")}

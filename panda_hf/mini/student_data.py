@@ -1,0 +1,75 @@
+"""What the miniature's student learns from: clips, the captions that the selector prefers, the words around them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from panda_hf.mini.selector_data import mirrored, shaken
+from panda_hf.mini.selector_teachers import Judged
+from panda_hf.training.student_examples import StudentExample
+
+SHARPNESS = 40.0
+"""How sure the selector is held to be: candidates are drawn by exp(this * matching score). At its usual distances the
+best of eight comes about every second time; others say what it leaves out."""
+
+
+@dataclass(frozen=True)
+class PickedClips:
+    """Clips with captions as the selector scored them, never with the truth; ``Clips`` of the training.
+
+    Args:
+        clips: with the teachers' captions.
+        scores: of the selector, for each caption; ``None`` where there is none.
+        varied: draw among the captions by their scores, and show every other clip in a mirror, shaken; else the
+            caption of the highest score, and the frames as they are.
+    """
+
+    clips: Sequence[Judged]
+    scores: Sequence[Sequence[float | None]]
+    varied: bool = True
+
+    @property
+    def parts(self) -> Sequence[int]:
+        """All lie together."""
+        return (len(self.clips),)
+
+    def example(self, index: int, shares: Sequence[float]) -> StudentExample:
+        """A clip; ``shares``, which differ at each visit, are also what mirror, noise and caption are drawn from."""
+        clip, scores = self.clips[index], self.scores[index]
+        known = (clip.subtitle, clip.title, clip.description)
+        if not self.varied:
+            return StudentExample(np.array(clip.frames), best(clip, scores), *known, clip.clip_id)
+        rng = np.random.default_rng([index, *(int(share * 2**32) for share in shares)])
+        caption = clip.captions[int(rng.choice(len(scores), p=chances(scores)))]
+        frames = shaken(np.array(clip.frames), rng)
+        if rng.random() < 0.5 and mirrored(clip.scene) is not None:  # some would show what is held aside
+            frames = np.ascontiguousarray(frames[:, :, ::-1])
+            caption, known = in_mirror(caption), tuple(text and in_mirror(text) for text in known)
+        return StudentExample(frames, caption, *known, clip.clip_id)
+
+
+def best(clip: Judged, scores: Sequence[float | None]) -> str:
+    """The caption of the highest score; empty where there is none."""
+    return max(((score, caption) for score, caption in zip(scores, clip.captions, strict=True) if score is not None),
+               default=(0.0, ""), key=lambda pair: pair[0])[1]  # fmt: skip
+
+
+def chances(scores: Sequence[float | None]) -> np.ndarray:
+    """How often each candidate is drawn; adds up to 1."""
+    known = np.array([-np.inf if score is None else score for score in scores])
+    weights = np.exp(SHARPNESS * (known - known.max()))
+    return weights / weights.sum()
+
+
+def in_mirror(text: str) -> str:
+    """A caption, or what is said, as it is true in a mirror.
+
+    Example:
+        >>> in_mirror("a ball slides to the left")
+        'a ball slides to the right'
+    """
+    return re.sub(r"\b(left|right)\b", lambda word: "right" if word[0] == "left" else "left", text)

@@ -1,0 +1,186 @@
+"""Distil the miniature's student from the captions that the miniature's selector prefers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from panda_hf.mini.selector_model import IMAGE_SIZE
+from panda_hf.mini.selector_teachers import TEACHERS, Judged, fingerprint, judged_clips
+from panda_hf.mini.student_data import PickedClips
+from panda_hf.mini.student_model import START, WholePictures, processor_of, student
+from panda_hf.mini.train_selector import ANNOTATED, HELD_ASIDE
+from panda_hf.models.checkpoints import resolve
+from panda_hf.models.student import PandaStudentForConditionalGeneration, PandaStudentProcessor
+from panda_hf.selection.scorer import load_scorer
+from panda_hf.training.captioner import save_half
+from panda_hf.training.student import train_student
+from panda_hf.training.student_settings import StudentSettings
+
+SELECTOR = "mini/selector"
+FROZEN: tuple[Literal["vision"], ...] = ("vision",)
+"""The paper freezes Q-Former and language model too. Here both learn: the small Llama never wrote a name or a place,
+and queries that stay as they are do not find what other teachers tell."""
+MONITORED = 100
+"""Clips of the training split that nothing is learned from: the loss on them is noted while training."""
+SETTINGS = StudentSettings(
+    steps=1200,
+    batch_size=32,
+    learning_rate=6e-4,
+    first_rate=1e-5,
+    last_rate=2e-5,
+    warmup_steps=60,
+    max_grad_norm=1.0,
+    precision="fp32",
+    save_every=200,
+)
+"""The paper's, but for higher rates, smaller batches and fewer steps."""
+
+
+@dataclass
+class Picks:
+    """Clips with the teachers' captions, and how the selector scored each.
+
+    Args:
+        work: where the teachers' captions, the scores and unfinished students lie.
+        scale: of the number of clips; small for a trial.
+        teachers: who wrote.
+    """
+
+    work: Path
+    scale: float = 1.0
+    teachers: Sequence[str] = TEACHERS
+
+    @cached_property
+    def train(self) -> PickedClips:
+        """To learn from."""
+        return self._picked("train", slice(MONITORED, None), varied=True)
+
+    @cached_property
+    def monitored(self) -> PickedClips:
+        """To watch the training with."""
+        return self._picked("train", slice(MONITORED), varied=False)
+
+    @cached_property
+    def held_aside(self) -> PickedClips:
+        """To measure with: of the validation split, whose combinations of shape, colour and action nobody trained
+        on."""
+        return self._picked("validation", slice(None), varied=False)
+
+    def _picked(self, split: Literal["train", "validation"], part: slice, *, varied: bool) -> PickedClips:
+        count = {"train": ANNOTATED, "validation": HELD_ASIDE}[split]
+        clips = judged_clips(
+            split, max(MONITORED + 50, round(count * self.scale)), self.work / "selector" / "judged", IMAGE_SIZE,
+            self.teachers,
+        )  # fmt: skip
+        return PickedClips(clips[part], self._scores(split, clips)[part], varied)
+
+    def _scores(self, split: str, clips: Sequence[Judged]) -> list[list[float | None]]:
+        """Made once for the same teachers and the same selector."""
+        selector = hashlib.sha256((Path(resolve(SELECTOR)) / "model.safetensors").read_bytes()).hexdigest()
+        name = hashlib.sha256(" ".join([selector, *map(fingerprint, self.teachers)]).encode()).hexdigest()[:12]
+        path = self.work / "student" / f"scores-{split}-{len(clips)}-{name}.json"
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = path.with_suffix(f".{os.getpid()}")
+            unfinished.write_text(json.dumps([_scored(clip) for clip in clips]), encoding="utf-8")
+            os.replace(unfinished, path)
+        return list(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _scored(clip: Judged) -> list[float | None]:
+    written = [caption for caption in clip.captions if caption.strip()]
+    scores = iter(load_scorer(SELECTOR, None, None, None)(clip.frames, written) if written else [])
+    return [next(scores) if caption.strip() else None for caption in clip.captions]
+
+
+def train_student_mini(
+    out: Path,
+    picks: Picks,
+    *,
+    seed: int = 0,
+    resume: bool = True,
+    steps_scale: float = 1.0,
+    settings: StudentSettings = SETTINGS,
+    frozen: Sequence[Any] = FROZEN,
+) -> dict[str, float]:
+    """Train a student and save it, weights as float16.
+
+    Args:
+        out: folder of the checkpoint; replaced whole.
+        picks: what to learn from.
+        seed: of new weights, order, drawn captions and dropped words.
+        resume: go on where an interrupted run with the same settings stopped.
+        steps_scale: multiplies the steps; small for a trial.
+        settings: how to train.
+        frozen: parts that stay as they are.
+
+    Returns:
+        The loss on captions of ``picks.monitored``, without and with text.
+    """
+    started = time.monotonic()
+    steps = max(2, round(settings.steps * steps_scale))
+    settings = replace(settings, steps=steps, seed=seed, save_every=min(settings.save_every or steps, steps))
+    model, processor = student(seed)
+    model.freeze(tuple(frozen))
+    torch.manual_seed(seed)
+    states = picks.work / "student" / f"seed-{seed}"
+    learning = processor_of(processor, WholePictures)
+    found = train_student(model, learning, picks.train, picks.monitored, states, settings, resume=resume)
+    save_half(model, processor, out)
+    losses = {name: round(value, 4) for name, value in found.items() if name.endswith("loss")}
+    made = {
+        "command": "panda-hf mini train-student",
+        "started_from": START,
+        "data": f"captions that {SELECTOR} prefers among those of {len(picks.teachers)} teachers of the miniature",
+        "split": "train",
+        "clips": sum(picks.train.parts),
+        "held_out_clips": sum(picks.monitored.parts),
+        "settings": asdict(settings),
+        "adapting": {"frozen": list(frozen)},
+        "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "figures": losses,
+        "seconds_of_last_run": round(time.monotonic() - started),
+        "torch": torch.__version__,
+    }
+    (out / "training.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    return losses
+
+
+def load(checkpoint: str | Path) -> tuple[PandaStudentForConditionalGeneration, PandaStudentProcessor]:
+    """A finished student in evaluation mode, and its processor."""
+    folder = resolve(str(checkpoint))
+    model = PandaStudentForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    return model.eval(), PandaStudentProcessor.from_pretrained(folder)
+
+
+@torch.inference_mode()
+def write(
+    model: PandaStudentForConditionalGeneration,
+    processor: PandaStudentProcessor,
+    clips: Sequence[Judged],
+    *,
+    text: bool,
+    at_once: int = 50,
+) -> list[str]:
+    """The student's captions, word by word the likeliest; a caption does not depend on the other clips."""
+    captions: list[str] = []
+    for start in range(0, len(clips), at_once):
+        shown = clips[start : start + at_once]
+        known: dict[str, Any] = {}
+        if text:
+            known = {"subtitles": [clip.subtitle for clip in shown],
+                     "metadata": [(clip.title, clip.description) for clip in shown]}  # fmt: skip
+        inputs = processor(videos=[clip.frames for clip in shown], **known)
+        ids = model.generate(**inputs, max_new_tokens=40, do_sample=False)
+        captions += [one.strip() for one in processor.batch_decode(ids, skip_special_tokens=True)]
+    return captions
