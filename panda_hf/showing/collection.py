@@ -61,17 +61,21 @@ class Collection:
     """Rows of the split; more than ``len(rows)`` where only the first are looked at."""
     config: str | None
     split: str
+    label: str | None = None
+    """What it is called instead of its path."""
     _places: dict[str, Place] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, dataset: str, config: str | None = None, split: str = "train", *, max_rows: int) -> Collection:
+    def open(
+        cls, dataset: str, config: str | None = None, split: str = "train", *, max_rows: int, label: str | None = None
+    ) -> Collection:
         """The clips of a folder that ``curate`` made, or of a dataset of the Hub.
 
         Raises:
             SourceError: when there is no such dataset, or it holds no captioned clips.
         """
         tables = Tables.find(dataset, config, split)
-        found = cls(tables, [], 0, config, split)
+        found = cls(tables, [], 0, config, split, label)
         for number, group, table, _ in tables.groups(COLUMNS):
             found._add(number, group, table, max_rows)
         if not found.rows:
@@ -81,7 +85,7 @@ class Collection:
     @property
     def name(self) -> str:
         """What it is called: a Hub id, or the last part of a folder's path."""
-        return Path(self.tables.dataset).name if self.tables.is_local else self.tables.dataset
+        return self.label or (Path(self.tables.dataset).name if self.tables.is_local else self.tables.dataset)
 
     @property
     def teachers(self) -> list[tuple[str, int]]:
@@ -107,7 +111,7 @@ class Collection:
     def code(self, row: Row) -> str:
         """How a program gets at a row."""
         more = f", {self.config!r}" if self.config else ""
-        return f"load_dataset({self.tables.dataset!r}{more}, split={self.split!r})[{row['row']}]"
+        return f"load_dataset({(self.label or self.tables.dataset)!r}{more}, split={self.split!r})[{row['row']}]"
 
     def _add(self, number: int, group: int, table: pa.Table, max_rows: int) -> None:
         missing = [name for name in NEEDED if name not in table.column_names]

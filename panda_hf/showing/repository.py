@@ -112,8 +112,9 @@ def write_repository(long: Long, settings: SplitSettings, cast: Cast, out: Path,
     return out
 
 
-def write_zip(folder: Path, target: Path) -> Path:
-    """The repository as one file."""
+def write_zip(folder: Path) -> Path:
+    """The repository as one file beside it, ``dataset.zip``."""
+    target = folder.with_name("dataset.zip")
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder)

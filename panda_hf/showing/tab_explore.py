@@ -44,7 +44,8 @@ class ExploreTab:
         """
         with self.desk.visits.of(key) as visit:
             folder = write_own(visit, sliders, None)
-            visit.things["collection"] = found = Collection.open(str(folder), max_rows=self.desk.limits.max_rows)
+            found = Collection.open(str(folder), max_rows=self.desk.limits.max_rows, label=folder.name)
+            visit.things["collection"] = found
             return found
 
     def page(self, key: str | None, wanted: Filter, number: int) -> tuple[str, int, int]:

@@ -80,7 +80,7 @@ class SplitTab:
         with self.desk.visits.of(key) as visit:
             try:
                 yield pages.working("Cutting the clips and writing the dataset")
-                path = write_zip(write_own(visit, sliders, license), visit.new_path(".zip"))
+                path = write_zip(write_own(visit, sliders, license))
                 yield pages.download(path, path.stat().st_size)
             except EXPECTED as error:
                 yield pages.problem(told(error))
@@ -118,7 +118,7 @@ class SplitTab:
                 pass
             row = {name: value for name, value in long.stitched(settings).items() if name != "clips"}
             answer = {**row, "clips": [plain(clip) for clip in long.clips(settings)]}
-            return answer, write_zip(write_own(visit, sliders, None), visit.new_path(".zip"))
+            return answer, write_zip(write_own(visit, sliders, None))
 
     def _scan(self, film: Film, cast: Cast) -> Iterator[float | Long]:
         return scan_film(film, cast.split(), self.desk.visits.helpers, self.desk.limits)

@@ -210,13 +210,14 @@ def explore_tab(desk: Desk, sliders: list[Any]) -> None:
             list(desk.datasets), value=first, allow_custom_value=True, label=label, scale=4, elem_id="p-name"
         )
         go = gr.Button("Open", variant="primary", scale=1, min_width=110, elem_id="p-open")
-        own = gr.Button("Open what I have split", scale=1, min_width=170, elem_id="p-own")
+        own = gr.Button("Open what I have split", scale=1, min_width=240, elem_id="p-own")
     with gr.Row(elem_classes="p-filters"):
-        words = gr.Textbox(label="Words in the caption", scale=2, elem_id="p-words")
-        teachers = gr.Dropdown([], multiselect=True, label="Teachers", scale=2)
-        low = gr.Slider(-1.0, 1.0, -1.0, step=0.01, label="Least matching score", scale=1)
-        short = gr.Slider(0.0, 60.0, 0.0, step=0.5, label="Shortest, seconds", scale=1)
-        long = gr.Slider(1.0, 120.0, 120.0, step=0.5, label="Longest, seconds", scale=1)
+        words = gr.Textbox(label="Words in the caption", elem_id="p-words")
+        teachers = gr.Dropdown([], multiselect=True, label="Teachers")
+    with gr.Row(elem_classes="p-filters"):
+        low = gr.Slider(-1.0, 1.0, -1.0, step=0.01, label="Least matching score", min_width=220)
+        short = gr.Slider(0.0, 60.0, 0.0, step=0.5, label="Shortest, seconds", min_width=220)
+        long = gr.Slider(1.0, 120.0, 120.0, step=0.5, label="Longest, seconds", min_width=220)
     doing = gr.HTML(elem_id="p-explore-doing", apply_default_css=False)
     result = gr.HTML(pages.waiting("dataset"), elem_id="p-explore-result", apply_default_css=False)
     with gr.Row(elem_classes="p-pager"):

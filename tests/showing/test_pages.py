@@ -1,0 +1,144 @@
+"""Texts of strangers are shown as text, wherever they come from."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from panda_hf.errors import CheckpointError
+from panda_hf.publishing.hub import PushSummary
+from panda_hf.showing import pages
+from panda_hf.showing.captions import Candidate, Captioned, Reading
+from panda_hf.showing.cast import Cast, Choices, default_cast
+from panda_hf.showing.collection import Collection, Filter
+from panda_hf.showing.desk import Desk, told
+from panda_hf.showing.gate import SLACK_BYTES, BodyLimit
+from panda_hf.showing.limits import Limits
+from panda_hf.showing.long_video import Long, scan_film
+from panda_hf.showing.student import Words
+
+EVIL = "<img src=x onerror=alert(1)>\"'${1}{{x}}"
+FREE = re.compile(r"<img src=x|<b>evil|\" onerror")
+
+
+def is_harmless(html: str) -> bool:
+    return not FREE.search(html) and "&lt;img src=x" in html
+
+
+def test_one_clip(cast: Cast) -> None:
+    state = Captioned(
+        "", (), (Candidate(EVIL, EVIL, 0.5, None, True), Candidate("b", None, None, EVIL)), EVIL, EVIL, 0.5, 0.1, EVIL,
+        (Reading(EVIL, EVIL, EVIL),),
+    )  # fmt: skip
+    assert is_harmless(pages.captioned(state, cast))
+
+
+def test_problems_names_and_work(cast: Cast) -> None:
+    summary = PushSummary(EVIL)
+    shown = [pages.problem(EVIL), pages.working(EVIL, 0.5), pages.pushed(summary)]
+    assert all(is_harmless(html) for html in [*shown, pages.player(Path("/a/b.mp4"), EVIL, EVIL)])
+
+
+def test_a_long_video(desk: Desk, cast: Cast, film: Path) -> None:
+    own = desk.visits.adopt(desk.visits.of("evil"), str(film), EVIL, one_clip=False)
+    *_, long = scan_film(own, cast.split(), desk.visits.helpers, desk.limits)
+    assert isinstance(long, Long)
+    video = {**long.stitched(cast.split().rules), "warning": EVIL}
+    clip = {"caption": EVIL, "caption_teacher": EVIL, "matching_score": 0.5, "student_caption": EVIL, "subtitle": EVIL}
+    clips: list[dict[str, Any]] = [
+        {**row, **clip, "candidates": [{"teacher": EVIL, "caption": EVIL, "score": None}]}
+        for row in long.clips(cast.split().rules)
+    ]
+    html = pages.split(long, video, [*clips, {**clips[0], "problem": EVIL}], cast)
+    assert clips and is_harmless(html) and html.count("<video") == len(clips) + 1
+    assert {"trimmed"} <= {part["reason"] for part in video["dropped"]} and "trimmed" in html
+
+
+def test_a_dataset() -> None:
+    class Tables:
+        dataset, root, files, is_local = EVIL, EVIL, (), False
+
+    texts = dict.fromkeys(("clip_id", "caption", "caption_teacher"), EVIL)
+    rows = [{**texts, "matching_score": 0.5, "start": 0.0, "end": 2.0, "row": 0}]
+    found = Collection(Tables(), rows, 1, EVIL, EVIL)  # type: ignore[arg-type]
+    html = pages.collection(found, rows, rows, {})
+    assert is_harmless(html) and "https://huggingface.co/datasets/%3Cimg" in html
+
+
+def test_filters_keep_what_fits_and_leave_out_what_is_not_known() -> None:
+    row = {"caption": "A Red ball", "caption_teacher": "a", "matching_score": 0.5, "start": 1.0, "end": 3.5}
+    for wanted, kept in (
+        (Filter(), True),
+        (Filter(words="ball RED"), True),
+        (Filter(words="cube"), False),
+        (Filter(teachers=("b",)), False),
+        (Filter(min_score=0.5, max_score=0.5), True),
+        (Filter(min_score=0.51), False),
+        (Filter(min_seconds=2.5, max_seconds=2.5), True),
+        (Filter(max_seconds=2.4), False),
+    ):
+        assert wanted.keeps(row) is kept, wanted
+    assert not Filter(min_score=-1.0).keeps({**row, "matching_score": None})
+
+
+def test_the_page_plays_with_the_models_of_the_pipeline() -> None:
+    from panda_hf.captioning import Caption
+    from panda_hf.pipeline import panda_70m
+
+    names = tuple(step.teacher for step in panda_70m() if isinstance(step, Caption))
+    assert default_cast().teachers == names
+    assert Choices.from_environment({}).default == default_cast()
+
+
+def test_a_visitor_chooses_among_what_is_offered_and_on_one_s_own_machine_freely(tmp_path: Path) -> None:
+    offered = Choices.from_environment({"PANDA_TEACHERS": "mini_image", "PANDA_STUDENT": "none"})
+    assert offered.cast(None, (), None) == Cast(None, ("mini_image",), "mini/selector")
+    assert offered.cast("none", ("mini_video",), "mini/selector").teachers == ("mini_video",)
+    for student, teachers, selector in (
+        ("a/b", (), None),
+        (None, ("blip2_opt_2_7b",), None),
+        (None, (), str(tmp_path)),
+    ):
+        with pytest.raises(CheckpointError, match="does not offer"):
+            offered.cast(student, teachers, selector)
+    free = Choices.from_environment({"PANDA_STUDENT": "none"}, free=True)
+    assert free.cast("a/b", (), "c/d") == Cast("a/b", free.default.teachers, "c/d")
+    with pytest.raises(CheckpointError, match="no config.json"):
+        free.cast(None, (), str(tmp_path))
+
+
+def test_words_that_are_blank_are_none() -> None:
+    assert Words.of(" ", None, "\n") == Words() and not Words() and Words.of(" a ", "", "").title == "a"
+
+
+def test_errors_are_told_without_paths() -> None:
+    assert told(OSError("cannot open '/root/secret/film.mp4'")) == "cannot open 'film.mp4'"
+
+
+def test_limits_come_from_the_environment_and_must_be_numbers() -> None:
+    assert Limits.from_environment({"PANDA_MAX_MB": "5", "PANDA_MAX_MINUTES": "1"}).max_seconds == 60
+    with pytest.raises(ValueError, match="PANDA_MAX_MB='many'"):
+        Limits.from_environment({"PANDA_MAX_MB": "many"})
+
+
+@pytest.mark.parametrize(("declared", "passes"), [(10, True), (10 + SLACK_BYTES, True), (2 * 10**9, False)])
+def test_a_body_that_declares_too_much_is_refused_unread(declared: int, passes: bool) -> None:
+    import asyncio
+
+    sent: list[dict] = []
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive() -> dict:
+        raise AssertionError("the body was read")
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "headers": [(b"content-length", str(declared).encode())]}
+    asyncio.run(BodyLimit(inner, 10)(scope, receive, send))
+    assert sent[0]["status"] == (200 if passes else 413)
