@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Processes that share the default tests; each file stays with one of them.
+WORKERS ?= 2
 
 .PHONY: demo test test-slow quality style metrics clean
 
@@ -9,7 +11,7 @@ demo: $(VENV)/.demo  ## install, write eight films, curate them, write demo-out/
 	$(BIN)/panda-hf demo --out demo-out
 
 test: $(VENV)/.dev  ## install with the developer tools, run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-slow: $(VENV)/.dev  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow --timeout 1800

@@ -104,8 +104,17 @@ def test_a_row_does_not_depend_on_its_batch_mates(case: Case) -> None:
         assert _rounded(together[column][:]) == _rounded(alone[column][:])
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_it_works_in_worker_processes(case: Case, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def _ways(name: str) -> list:
+    """Fresh processes load everything anew, which takes long: by default one stage shows that they can."""
+    marks = () if name == "Caption" else pytest.mark.slow
+    return [pytest.param(name, "fork"), pytest.param(name, "spawn", marks=marks)]
+
+
+@pytest.mark.parametrize(("name", "method"), [way for name in NAMES for way in _ways(name)])
+def test_it_works_in_worker_processes(
+    name: str, method: str, cases: dict[str, Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = cases[name]
     if method not in multiprocessing.get_all_start_methods():
         pytest.skip(f"this system has no {method}")
     import datasets.arrow_dataset as arrow_dataset
