@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Processes that share the default tests; each file stays with one of them.
 WORKERS ?= 2
 
-.PHONY: demo test test-slow quality style metrics clean
+.PHONY: demo test test-slow test-faults quality style metrics clean
 
 demo: $(VENV)/.demo  ## install, write eight films, curate them, write demo-out/report.html
 	$(BIN)/panda-hf demo --out demo-out
@@ -15,6 +15,9 @@ test: $(VENV)/.dev  ## install with the developer tools, run the tests
 
 test-slow: $(VENV)/.dev  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow --timeout 1800
+
+test-faults: $(VENV)/.dev  ## runs that are killed, starved and misled, 54 of them; root, for a small disk
+	$(BIN)/python -m pytest tests/running/test_faults.py -m slow -s --timeout 1800
 
 quality: $(VENV)/.dev  ## style and types, nothing is changed
 	$(BIN)/ruff check .

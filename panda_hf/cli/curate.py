@@ -177,6 +177,7 @@ def closing(summary: RunSummary, report: Path) -> list[str]:
         *summary.throughput(),
     ]
     if summary.ok:
-        load = f'clips = load_dataset("{summary.out.as_posix()}", split="train")'
+        place = summary.out.as_posix() if isinstance(summary.out, Path) else summary.out
+        load = f'clips = load_dataset("{place}", split="train")'
         lines += ["Load it:", "  from datasets import load_dataset", f"  {load}"]
     return [*lines, f"Dataset: {summary.out}", f"Report:  {report}"]

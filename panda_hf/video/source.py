@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -34,6 +35,8 @@ FORMATS = (
 """The only demuxers in use. Playlists and scripts (hls, dash, concat, sdp, image2, …), which name other files, are not
 among them: a playlist renamed to ``.mp4`` would otherwise make libav read any local file or the network."""
 
+STUMBLE_WAITS_SECONDS = (0.5, 2.0, 5.0)
+"""A store that fails to give a part of a video is asked again after so long, before the video becomes an error row."""
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+(://|::)")
 _HEAD_BYTES = 4096
 _READ_BYTES = 1 << 20
@@ -127,10 +130,27 @@ class _RemoteFile:
 
     @staticmethod
     def _try(action: Callable[[], Any]) -> Any:
-        try:
-            return action()
-        except Exception as error:  # fsspec raises what the libraries under it raise; it becomes a row's error
-            raise OSError(f"{type(error).__name__}: {error}") from error
+        for wait in (*STUMBLE_WAITS_SECONDS, None):
+            try:
+                return action()
+            except Exception as error:  # fsspec raises what the libraries under it raise; it becomes a row's error
+                if wait is None or _lasts(error):
+                    raise OSError(f"{type(error).__name__}: {error}") from error
+            time.sleep(wait)
+
+
+def _lasts(error: BaseException) -> bool:
+    """Whether asking a store again is in vain: there is no such file, no access, no such kind of store.
+
+    Of HTTP every failure comes as ``FileNotFoundError``, with what it really was as its cause.
+    """
+    if isinstance(error, FileNotFoundError) and error.__cause__ is not None:
+        return _lasts(error.__cause__)
+    status = getattr(error, "status", None)
+    if isinstance(status, int):
+        return 400 <= status < 500 and status not in (408, 429)
+    kinds = (FileNotFoundError, PermissionError, IsADirectoryError, ImportError, ValueError, TypeError)
+    return isinstance(error, kinds)
 
 
 class _SharedFile:
