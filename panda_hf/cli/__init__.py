@@ -32,13 +32,14 @@ from panda_hf.cli.score_shots import score_shots
 from panda_hf.cli.selector import selector
 from panda_hf.cli.shortlist import shortlist
 from panda_hf.cli.space import space
-from panda_hf.cli.student import student
 from panda_hf.cli.status import merge, status
+from panda_hf.cli.student import student
 from panda_hf.cli.subset import subset
 from panda_hf.cli.teachers import teachers
 from panda_hf.cli.train_mini import train
 from panda_hf.cli.train_selector import training
 from panda_hf.cli.train_student import student as train_student
+from panda_hf.cli.train_umt import train_umt
 
 app = typer.Typer(
     name="panda-hf",
@@ -99,6 +100,7 @@ app.add_typer(teachers, name="teachers")
 mini = typer.Typer(no_args_is_help=True, help="The miniature: a made-up world of films, and small models of it.")
 mini.command()(films)
 mini.command()(train)
+mini.command(name="train-umt")(train_umt)
 mini.command()(score)
 mini.command()(coverage)
 mini.command()(benchmark)

@@ -1,4 +1,4 @@
-"""What the miniature selector learns from: drawn clips, and candidate captions that err as teachers err."""
+"""What the miniature selector is pre-trained on: drawn clips, and true captions of them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import cast
 import numpy as np
 from torch.utils.data import Dataset
 
-from panda_hf.mini.teacher_data import draw_clip, draw_scenes, small_frames, told_caption, training_scene
-from panda_hf.mini.truth import canonical_caption, corrupt_scene, paraphrases, score_caption
+from panda_hf.mini.teacher_data import draw_clip, draw_scenes, small_frames, training_scene
+from panda_hf.mini.truth import corrupt_scene, paraphrases
 from panda_hf.mini.world import (
     Action,
     Camera,
@@ -21,18 +21,14 @@ from panda_hf.mini.world import (
     Scene,
     combinations,
     generator,
-    pick,
     random_scene,
 )
 from panda_hf.models.umt import UMTModel, UMTProcessor
-from panda_hf.training.selector import SelectorExample, frame_vectors, learned_targets
-
-FORGIVENESS = 0.05
-"""Temperature over fact scores: a candidate 0.05 below the best gets 0.37 of its share."""
+from panda_hf.training.selector import SelectorExample, video_tokens
 
 
 class Clips:
-    """Scenes with their frames, uint8 (8, 72, 72, 3) each, or with what a vision tower made of them.
+    """Scenes with their frames, uint8 (8, 72, 72, 3) each, or with the tokens that a vision tower made of them.
 
     Args:
         scenes: the truth.
@@ -68,17 +64,16 @@ def validation_clips(count: int) -> Clips:
     return Clips([scene for scene, _ in drawn], lambda index: drawn[index][1])
 
 
-class LikelyCandidates(Dataset[SelectorExample]):
-    """Each clip with candidates as teachers of different senses would write them, right and wrong, ever new ones.
+class TruePairs(Dataset[SelectorExample]):
+    """Generic pairs: each clip with one true caption, at every visit in other words, of what moves or of one frame.
 
     Args:
         clips: what is shown.
-        candidates: captions per clip.
         seed: of all captions.
     """
 
-    def __init__(self, clips: Clips, candidates: int, seed: int) -> None:
-        self.clips, self.candidates, self.seed, self.visits = clips, candidates, seed, 0
+    def __init__(self, clips: Clips, seed: int) -> None:
+        self.clips, self.seed, self.visits = clips, seed, 0
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -86,10 +81,9 @@ class LikelyCandidates(Dataset[SelectorExample]):
     def __getitem__(self, index: int) -> SelectorExample:
         self.visits += 1
         rng = np.random.default_rng([self.seed, index, self.visits])
-        scene = self.clips.scenes[index]
-        captions = [likely_candidate(scene, rng) for _ in range(self.candidates - 1)]
-        captions.append(paraphrases(scene, rng, 1, "text" if rng.random() < 0.5 else "video")[0])
-        return scored_example(self.clips.frames(index), captions, scene, FORGIVENESS)
+        senses: Modality = "video" if rng.random() < 0.75 else "image"
+        caption = paraphrases(only_seen(self.clips.scenes[index]), rng, 1, senses)[0]
+        return SelectorExample(self.clips.frames(index), (caption,), (1.0,))
 
 
 class NearMisses(Dataset[SelectorExample]):
@@ -109,37 +103,18 @@ class NearMisses(Dataset[SelectorExample]):
         return SelectorExample(self.clips.frames(index), captions, (1.0, *[0.0] * self.misses))
 
 
-def scored_example(frames: np.ndarray, captions: list[str], scene: Scene, forgiveness: float) -> SelectorExample:
-    """An example whose targets follow the captions' fact scores."""
-    scores = [score_caption(caption, scene).f1 for caption in captions]
-    return SelectorExample(frames, tuple(captions), learned_targets(scores, forgiveness))
-
-
-def likely_candidate(scene: Scene, rng: np.random.Generator) -> str:
-    """What some teacher might write: blind to motion or deaf to text, and wrong in up to three visible facts."""
-    changes = int(rng.choice(4, p=(0.25, 0.4, 0.25, 0.1)))
-    told, _ = corrupt_scene(only_seen(scene), rng, changes)
-    told = dataclasses.replace(told, name=scene.name, place=scene.place)
-    senses = cast(Modality, pick(rng, ("image", "video", "video", "text")))
-    style = rng.random()
-    if style < 0.5:
-        return canonical_caption(told, senses)
-    return told_caption(told, None) if style < 0.65 else paraphrases(told, rng, 1, senses)[0]
-
-
 def only_seen(scene: Scene) -> Scene:
     """The scene without name and place, which no frame shows."""
     return dataclasses.replace(scene, name=None, place=None)
 
 
-def encoded(clips: Clips, count: int, model: UMTModel, processor: UMTProcessor) -> Clips:
-    """The first ``count`` clips with frame vectors in place of frames."""
-    kept = min(count, len(clips))
-    vectors: list[np.ndarray] = []
-    for start in range(0, kept, 256):  # never all frames in memory
-        frames = [clips.frames(i) for i in range(start, min(kept, start + 256))]
-        vectors += frame_vectors(model, processor, frames)
-    return Clips(clips.scenes[:kept], vectors.__getitem__)
+def encoded(clips: Clips, model: UMTModel, processor: UMTProcessor) -> Clips:
+    """The clips with tokens of the vision tower in place of frames."""
+    tokens: list[np.ndarray] = []
+    for start in range(0, len(clips), 256):  # never all frames in memory
+        frames = [clips.frames(i) for i in range(start, min(len(clips), start + 256))]
+        tokens += video_tokens(model, processor, frames)
+    return Clips(clips.scenes, tokens.__getitem__)
 
 
 def mirrored(scene: Scene) -> Scene | None:

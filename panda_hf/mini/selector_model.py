@@ -9,10 +9,10 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import PreTrainedTokenizerFast
 
 from panda_hf.mini.wording import VOCABULARY
-from panda_hf.models.umt import UMTConfig, UMTModel, UMTProcessor
+from panda_hf.models.umt import UMTConfig, UMTForVideoTextRetrieval, UMTProcessor
 
 SPECIAL = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
-FRAMES, IMAGE_SIZE, PATCH_SIZE, MAX_WORDS = 4, 72, 9, 40
+FRAMES, IMAGE_SIZE, PATCH_SIZE, MAX_WORDS = 8, 72, 18, 40
 
 
 def selector_tokenizer() -> PreTrainedTokenizerFast:
@@ -27,20 +27,21 @@ def selector_tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=core, model_max_length=MAX_WORDS, **SPECIAL)
 
 
-def selector(seed: int = 0) -> tuple[UMTModel, UMTProcessor]:
+def selector(seed: int = 0) -> tuple[UMTForVideoTextRetrieval, UMTProcessor]:
     """A model with random weights, and its processor."""
     tokenizer = selector_tokenizer()
-    vision = {"image_size": IMAGE_SIZE, "patch_size": PATCH_SIZE, "num_frames": FRAMES, **_sizes(160, 480, layers=4)}
+    vision = {"image_size": IMAGE_SIZE, "patch_size": PATCH_SIZE, "num_frames": FRAMES, **_sizes(128, 384, layers=4)}
     text = {"vocab_size": len(tokenizer), "max_position_embeddings": MAX_WORDS, **_sizes(128, 512, layers=2)}
     dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     config = UMTConfig(
         vision_config=vision,
         text_config={**text, **dropout, "pad_token_id": tokenizer.pad_token_id},
         projection_dim=128,
+        fusion_layers=1,
     )
     torch.manual_seed(seed)
     processor = UMTProcessor(tokenizer, image_size=IMAGE_SIZE, num_frames=FRAMES, max_length=MAX_WORDS)
-    return UMTModel(config), processor
+    return UMTForVideoTextRetrieval(config), processor
 
 
 def _sizes(width: int, inner: int, *, layers: int) -> dict[str, int]:

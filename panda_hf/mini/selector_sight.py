@@ -66,13 +66,11 @@ class FactReader(nn.Module):
 
     Args:
         umt: whose tower learns.
-        frames: how many random frames of each clip are shown in training, the others being masked; two cost a quarter
-            of eight and tell all but the motion.
     """
 
-    def __init__(self, umt: UMTModel, frames: int) -> None:
+    def __init__(self, umt: UMTModel) -> None:
         super().__init__()
-        self.vision_model, self.pool_norm, self.frames = umt.vision_model, umt.pool_norm, frames
+        self.vision_model, self.pool_norm = umt.vision_model, umt.pool_norm
         vision = umt.config.vision_config
         self.patches = (vision.image_size // vision.patch_size) ** 2
         self.heads = nn.ModuleDict(
@@ -81,20 +79,12 @@ class FactReader(nn.Module):
 
     def forward(self, pixel_values: Tensor, labels: Tensor) -> dict[str, Any]:
         """Sum of the cross-entropies over all kinds; ``labels`` (videos, kinds)."""
-        masked = self._masked(*pixel_values.shape[:2]) if self.training else None
-        tokens = self.vision_model(pixel_values=pixel_values, bool_masked_pos=masked).last_hidden_state
+        tokens = self.vision_model(pixel_values=pixel_values).last_hidden_state
         seen = self.pool_norm(tokens.unflatten(1, (-1, self.patches)).mean(dim=2)).mean(dim=1)
         logits = [head(seen).float() for head in self.heads.values()]
         losses = [F.cross_entropy(logit, labels[:, i], ignore_index=UNKNOWN) for i, logit in enumerate(logits)]
         guesses = torch.stack([logit.argmax(dim=1) for logit in logits], dim=1)
         return {"loss": torch.stack(losses).sum(), "logits": guesses}
-
-    def _masked(self, videos: int, available: int) -> Tensor | None:
-        """True for every patch of the frames that are not shown: (videos, available * patches)."""
-        if self.frames >= available:
-            return None
-        hidden = torch.rand(videos, available).argsort(dim=1) >= self.frames
-        return hidden.repeat_interleave(self.patches, dim=1).to(self.pool_norm.weight.device)
 
 
 class SeenFacts(Dataset[tuple[np.ndarray, list[int]]]):
@@ -120,10 +110,9 @@ def learn_to_see(
     unseen: Clips,
     arguments: TrainingArguments,
     *,
-    frames: int,
     resume: bool = True,
 ) -> dict[str, float]:
-    """Train the vision tower of ``model`` in place, showing ``frames`` of each clip at a time.
+    """Train the vision tower of ``model`` in place.
 
     Returns:
         The share of right guesses on ``unseen``, per kind of fact, as ``eval_<kind>``.
@@ -135,7 +124,7 @@ def learn_to_see(
 
     arguments.remove_unused_columns = False
     trainer = Trainer(
-        model=FactReader(model, frames),
+        model=FactReader(model),
         args=arguments,
         train_dataset=SeenFacts(clips, varied=True),
         eval_dataset=SeenFacts(unseen, varied=False),

@@ -1,30 +1,31 @@
-"""What the miniature's teachers really write about clips, judged by the truth: the selector's last lessons."""
+"""What the miniature's teachers really write about clips, and the truth about these: what simulated people judge."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Sequence
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
-from torch.utils.data import Dataset
 
 from panda_hf.captioning import Caption
-from panda_hf.captioning.registry import card_of
+from panda_hf.captioning.registry import card_of, teachers_of
 from panda_hf.mini.render import render_scene_frames
 from panda_hf.mini.speech import scene_text
-from panda_hf.mini.truth import score_caption
+from panda_hf.mini.teacher_data import saved
+from panda_hf.mini.truth import FactScore, score_caption
 from panda_hf.mini.world import Scene, Split, generator, pick, random_scene
 from panda_hf.models.checkpoints import resolve
 from panda_hf.models.umt.processing_umt import resize_frames
 from panda_hf.schema import caption_column
-from panda_hf.stage import Batch
-from panda_hf.training.selector import SelectorExample, learned_targets
+from panda_hf.stage import Batch, Row
 from panda_hf.video import pack_frames
 
-TEACHERS = ("mini_image", "mini_video", "mini_text")
+TEACHERS = teachers_of("mini")
 SIZES = ((180, 320), (180, 320), (180, 320), (144, 256), (224, 398), (224, 298))
 """Heights and widths of frames as ``SampleFrames`` gives them for the films of this world."""
 BATCH = 50
@@ -32,85 +33,111 @@ BATCH = 50
 
 @dataclasses.dataclass(frozen=True)
 class Judged:
-    """A clip with one candidate of each teacher and its fact score."""
+    """A clip with one candidate of each teacher, and the truth.
 
+    Attributes:
+        clip_id: ``<split>.<index>``.
+        frames: uint8 (8, size, size, 3).
+        captions: of the teachers, in their order; empty where one wrote none.
+        scene: the truth.
+        title, description, subtitle: what the text teachers read; ``None``: there is none.
+    """
+
+    clip_id: str
     frames: np.ndarray
     captions: tuple[str, ...]
-    scores: tuple[float, ...]
+    scene: Scene
+    title: str | None
+    description: str | None
+    subtitle: str | None
+
+    @cached_property
+    def scores(self) -> tuple[FactScore, ...]:
+        """How true each caption is."""
+        return tuple(score_caption(caption, self.scene) for caption in self.captions)
 
 
 def judged_clips(
     split: Split, count: int, folder: Path, size: int, teachers: Sequence[str] = TEACHERS
 ) -> list[Judged]:
-    """Draw clips, let every teacher caption them, score what they wrote; kept in ``folder``, batch by batch.
+    """Draw clips and let every teacher caption them; kept in ``folder``, batch by batch and teacher by teacher.
 
     Args:
         split: of the film world.
-        count: clips, rounded up to whole batches.
-        folder: a later call goes on with what the same teachers wrote there.
+        count: clips.
+        folder: a later call goes on with what the same weights wrote there.
         size: of the kept frames, which are square.
         teachers: who captions.
     """
-    folder = folder / fingerprint(teachers)
-    folder.mkdir(parents=True, exist_ok=True)
     found: list[Judged] = []
     for number in range(-(-count // BATCH)):
-        path = folder / f"{split}-{number:04d}"
-        if not path.with_suffix(".json").exists():
-            _judge(split, number, path, size, teachers)
-        frames = np.load(path.with_suffix(".npy"))
-        rows = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        found += [Judged(f, tuple(row["captions"]), tuple(row["scores"])) for f, row in zip(frames, rows, strict=True)]
-    return found
+        frames = folder / f"frames-{size}" / f"{split}-{number:04d}.npy"
+        notes = {teacher: _note(folder, teacher, split, number) for teacher in teachers}
+        missing = [teacher for teacher, note in notes.items() if not note.exists()]
+        if missing or not frames.exists():
+            _make(split, number, frames, {teacher: notes[teacher] for teacher in missing}, size)
+        written = zip(*(json.loads(note.read_text(encoding="utf-8")) for note in notes.values()), strict=True)
+        shown = np.load(frames, mmap_mode="r")
+        found += [_judged(split, number * BATCH + i, shown[i], captions) for i, captions in enumerate(written)]
+    return found[:count]
 
 
-def fingerprint(teachers: Sequence[str] = TEACHERS) -> str:
-    """A name for the present weights of these shipped teachers: others would write other captions."""
-    digest = hashlib.sha256()
-    for teacher in teachers:
-        digest.update((Path(resolve(card_of(teacher).checkpoint)) / "model.safetensors").read_bytes())
+@cache
+def fingerprint(teacher: str) -> str:
+    """A name for the present weights of a teacher: others would write other captions."""
+    card, digest = card_of(teacher), hashlib.sha256()
+    for checkpoint in (card.checkpoint, *(part for _, part in card.parts)):
+        digest.update((Path(resolve(checkpoint)) / "model.safetensors").read_bytes())
     return digest.hexdigest()[:12]
 
 
-def _judge(split: Split, number: int, path: Path, size: int, teachers: Sequence[str]) -> None:
-    scenes, batch = zip(*(_clip(split, number * BATCH + i) for i in range(BATCH)), strict=True)
+def _note(folder: Path, teacher: str, split: Split, number: int) -> Path:
+    return folder / f"{teacher}-{fingerprint(teacher)}" / f"{split}-{number:04d}.json"
+
+
+def _make(split: Split, number: int, frames: Path, notes: dict[str, Path], size: int) -> None:
+    """Draw a batch of clips, keep small frames, and what each of the teachers of ``notes`` writes."""
+    batch = [_clip(split, number * BATCH + i) for i in range(BATCH)]
     rows: Batch = {column: [row[column] for row in batch] for column in batch[0]}
-    written = [Caption(teacher=teacher)(rows)[caption_column(teacher)] for teacher in teachers]
-    judged = [
-        {"captions": [c or "" for c in captions], "scores": [score_caption(c, scene).f1 for c in captions]}
-        for scene, captions in zip(scenes, zip(*written, strict=True), strict=True)
-    ]
-    np.save(path.with_suffix(".npy"), np.stack([resize_frames(row["raw"], size) for row in batch]))
-    path.with_suffix(".json").write_text(json.dumps(judged), encoding="utf-8")
+    for path in (frames, *notes.values()):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    if not frames.exists():
+        saved(frames, np.stack([resize_frames(row["raw"], size) for row in batch]))
+    for teacher, path in notes.items():
+        captions = [caption or "" for caption in Caption(teacher=teacher)(rows)[caption_column(teacher)]]
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        unfinished.write_text(json.dumps(captions), encoding="utf-8")
+        os.replace(unfinished, path)
 
 
-def _clip(split: Split, index: int) -> tuple[Scene, dict]:
-    """A scene, and the columns that captioning reads of a clip cut from it."""
+def _drawn(split: Split, index: int) -> tuple[Scene, np.random.Generator]:
     rng = generator(index, split, "selection")
-    scene = random_scene(rng, split)
+    return random_scene(rng, split), rng
+
+
+def _clip(split: Split, index: int) -> Row:
+    """The columns that captioning reads of a clip cut from a scene, and ``raw``, its frames."""
+    scene, rng = _drawn(split, index)
+    times, size = _times_and_size(scene, rng)
+    frames = render_scene_frames(scene, times.tolist(), size)
+    row = {"clip_id": f"{split}.{index}", "frames": pack_frames(frames, times.tolist()), "raw": frames}
+    return {**row, **scene_text(scene, rng)._asdict()}
+
+
+def _judged(split: Split, index: int, frames: np.ndarray, captions: Sequence[str]) -> Judged:
+    scene, rng = _drawn(split, index)
+    _times_and_size(scene, rng)  # the text is drawn after them
+    text = scene_text(scene, rng)
+    return Judged(f"{split}.{index}", frames, tuple(captions), scene, text.title, text.description, text.subtitle)
+
+
+def _times_and_size(scene: Scene, rng: np.random.Generator) -> tuple[np.ndarray, tuple[int, int]]:
     first, last = rng.uniform(0.0, 0.12), rng.uniform(0.88, 1.0)
     times = scene.duration * (first + (last - first) * (np.arange(8) + 0.5) / 8)
-    frames = render_scene_frames(scene, times.tolist(), pick(rng, SIZES))
-    text = scene_text(scene, rng)
-    row = {"clip_id": f"{split}.{index}", "frames": pack_frames(frames, times.tolist()), "raw": frames}
-    return scene, {**row, **text._asdict()}
+    return times, pick(rng, SIZES)
 
 
-class JudgedCandidates(Dataset[SelectorExample]):
-    """Judged clips as examples: all to the best candidate, as an annotator would, or forgiving near misses."""
-
-    def __init__(self, clips: Sequence[Judged], forgiveness: float = 0.0) -> None:
-        self.clips, self.forgiveness = clips, forgiveness
-
-    def __len__(self) -> int:
-        return len(self.clips)
-
-    def __getitem__(self, index: int) -> SelectorExample:
-        clip = self.clips[index]
-        return SelectorExample(clip.frames, clip.captions, learned_targets(clip.scores, self.forgiveness))
-
-
-def mean_scores(clips: Sequence[Judged]) -> dict[str, float]:
+def mean_scores(clips: Sequence[Judged], teachers: Sequence[str] = TEACHERS) -> dict[str, float]:
     """Mean fact score of each teacher, and of a choice that always takes the best: the room a selector has."""
-    scores = np.array([clip.scores for clip in clips])
-    return {**dict(zip(TEACHERS, scores.mean(axis=0).tolist(), strict=True)), "best": float(scores.max(axis=1).mean())}
+    scores = np.array([[score.f1 for score in clip.scores] for clip in clips])
+    return {**dict(zip(teachers, scores.mean(axis=0).tolist(), strict=True)), "best": float(scores.max(axis=1).mean())}

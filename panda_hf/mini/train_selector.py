@@ -1,32 +1,39 @@
-"""Train the miniature's selector: to see, to compare pictures with words, to choose among its teachers' captions."""
+"""Train the miniature's selector: to see, on generic pairs, and on what simulated annotators picked."""
 
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import logging
-import math
-from dataclasses import asdict, dataclass, replace
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal
 
+import numpy as np
 import torch
+from torch.utils.data import Dataset
 from transformers import TrainingArguments
 
-from panda_hf.mini.selector_data import Clips, LikelyCandidates, NearMisses, encoded, training_clips, validation_clips
+from panda_hf.mini.selector_data import Clips, NearMisses, TruePairs, encoded, training_clips, validation_clips
 from panda_hf.mini.selector_eyes import take_eyes
 from panda_hf.mini.selector_model import IMAGE_SIZE, selector
+from panda_hf.mini.selector_people import answered
 from panda_hf.mini.selector_sight import learn_to_see
-from panda_hf.mini.selector_teachers import Judged, JudgedCandidates, fingerprint, judged_clips, mean_scores
+from panda_hf.mini.selector_teachers import Judged, judged_clips
 from panda_hf.mini.train_teachers import SCENES, fast_bf16, work_folder
-from panda_hf.mini.world import Split
-from panda_hf.models.umt import UMTModel, UMTProcessor
-from panda_hf.training.selector import SelectorLoss, frame_vectors, train_on_candidates
+from panda_hf.models.umt import UMTForVideoTextRetrieval, UMTProcessor
+from panda_hf.selection.answers import AnsweredClip
+from panda_hf.training.pairs import PAIRS_LOSS, PairsTrainer
+from panda_hf.training.selector import SelectorExample, train_on_candidates, video_tokens
 
 log = logging.getLogger(__name__)
 
-Lesson = Literal["glance", "watch", "compare", "choose"]
+Lesson = Literal["see", "pairs", "answers"]
 
 
 @dataclass(frozen=True)
@@ -39,16 +46,156 @@ class Recipe:
 
 
 RECIPES: dict[Lesson, Recipe] = {
-    "glance": Recipe(steps=900, batch=64, learning_rate=7e-4),
-    "watch": Recipe(steps=500, batch=32, learning_rate=5e-4),
-    "compare": Recipe(steps=1000, batch=32, learning_rate=1e-3),
-    "choose": Recipe(steps=300, batch=32, learning_rate=2e-4),
+    "see": Recipe(steps=1600, batch=32, learning_rate=1.2e-3),
+    "pairs": Recipe(steps=600, batch=64, learning_rate=1e-3),
+    "answers": Recipe(steps=300, batch=32, learning_rate=5e-4),
 }
-JUDGED, JUDGED_UNSEEN, COMPARED, UNSEEN, CANDIDATES = 3_000, 300, 8_000, 400, 10
-"""Clips captioned by the teachers to learn from and to measure with; drawn clips to compare with words and to measure
-with; captions of each."""
-OTHER_CLIPS = 0.2
-"""Weight of other clips' captions while comparing: more than the paper's 0.01, since words are still new."""
+PAIRED, UNSEEN = 6_000, 200
+"""Drawn clips to pre-train on, and to measure that with."""
+ANNOTATED, HELD_ASIDE = 3_000, 300
+"""Clips that the teachers caption and people answer, to fine-tune on and to measure with."""
+
+
+@dataclass
+class School:
+    """A model on its way: :meth:`pretrain` once, then :meth:`fine_tune` copies of it.
+
+    Args:
+        work: where drawn scenes, the teachers' captions and unfinished lessons lie.
+        resume: go on where an interrupted run stopped; finished lessons are not repeated.
+        scale: multiplies steps and numbers of clips; small for a trial.
+        eyes: checkpoint of the teacher whose vision tower this one starts from; ``None``: random weights.
+    """
+
+    work: Path
+    resume: bool = True
+    scale: float = 1.0
+    eyes: str | None = "mini/video"
+
+    def __post_init__(self) -> None:
+        """Build the model with random weights, or with eyes that can see."""
+        self.model, self.processor = selector()
+        self.notes: dict[str, dict[str, float]] = {}
+        if self.eyes:
+            take_eyes(self.model.umt, self.processor, self.eyes)
+
+    def pretrain(self) -> None:
+        """The vision tower learns to see, then stays as it is; the rest learns from clips and true captions."""
+        unseen = validation_clips(self._count(UNSEEN))
+        self._see(unseen)
+        clips = training_clips(self.work / "scenes", self._count(PAIRED, 64))
+        train, held = (encoded(some, self.model.umt, self.processor) for some in (clips, unseen))
+        self._learn("pairs", self.model, TruePairs(train, seed=1), NearMisses(held), kind="pairs", seed=0)
+
+    def fine_tune(self, seed: int = 0, *, hard_negatives: bool = True) -> UMTForVideoTextRetrieval:
+        """A copy of the pre-trained model that learned from the simulated annotators of this seed.
+
+        Args:
+            seed: of people's moods, order and wrong pairs.
+            hard_negatives: whether a clip's own rejected captions stand against the picked one (paper, appendix C);
+                without, the picked captions of other clips do, as on generic pairs.
+        """
+        model, learned = copy.deepcopy(self.model), self.answers("train", seed)
+        examples: Any = Picked(learned, self.tokens, seed, alone=not hard_negatives)
+        asked = Picked(self.answers("validation", seed), self.tokens, seed, alone=not hard_negatives)
+        name = f"answers-{seed}" if hard_negatives else f"answers-{seed}-without"
+        self._learn(name, model, examples, asked, kind="answers" if hard_negatives else "pairs", seed=seed)
+        return model
+
+    def answers(self, split: Literal["train", "validation"], seed: int) -> list[AnsweredClip]:
+        """What the annotators answered of clips of which at least one of them picked a caption."""
+        return [clip for clip in answered(self.judged[split], seed) if clip.wanted]
+
+    def everybody(self, seed: int) -> list[AnsweredClip]:
+        """All answers of held-aside clips, those that found every caption bad too."""
+        return answered(self.judged["validation"], seed)
+
+    @cached_property
+    def judged(self) -> dict[str, list[Judged]]:
+        """Clips with the teachers' captions, by split."""
+        folder = self.work / "selector" / "judged"
+        return {
+            "train": judged_clips("train", self._count(ANNOTATED, 50), folder, IMAGE_SIZE),
+            "validation": judged_clips("validation", self._count(HELD_ASIDE, 50), folder, IMAGE_SIZE),
+        }
+
+    @cached_property
+    def tokens(self) -> dict[str, np.ndarray]:
+        """What the vision tower makes of these clips, by clip id."""
+        clips = [clip for split in self.judged.values() for clip in split]
+        seen = video_tokens(self.model.umt, self.processor, [clip.frames for clip in clips])
+        return dict(zip((clip.clip_id for clip in clips), seen, strict=True))
+
+    def _see(self, unseen: Clips) -> None:
+        clips = training_clips(self.work / "scenes", self._count(SCENES, 500))
+        with self._noted("see", self.model) as (arguments, found):
+            found |= learn_to_see(self.model.umt, self.processor, clips, unseen, arguments, resume=self.resume)
+
+    def _learn(
+        self,
+        name: str,
+        model: UMTForVideoTextRetrieval,
+        train: Dataset[SelectorExample],
+        validation: Dataset[SelectorExample],
+        *,
+        kind: Literal["pairs", "answers"],
+        seed: int,
+    ) -> None:
+        more: dict[str, Any] = {"kind": PairsTrainer, "loss": PAIRS_LOSS} if kind == "pairs" else {}
+        with self._noted(name, model, seed) as (arguments, found):
+            found |= train_on_candidates(
+                model, self.processor, train, validation, arguments, resume=self.resume, **more
+            )
+
+    @contextmanager
+    def _noted(
+        self, name: str, model: UMTForVideoTextRetrieval, seed: int = 0
+    ) -> Iterator[tuple[TrainingArguments, dict[str, float]]]:
+        """The settings of a lesson, and where its figures go; its seconds are noted with them.
+
+        Its states lie under a name of the weights that it begins with: after another lesson it is begun anew.
+        """
+        lesson: Any = name.partition("-")[0]
+        folder = self.work / "selector" / f"{name}-{_name_of(model)}"
+        found: dict[str, float] = {}
+        torch.manual_seed(seed)
+        started = time.monotonic()
+        yield _arguments(folder, RECIPES[lesson], self.scale, seed), found
+        found["seconds"] = time.monotonic() - started
+        kept = {key.removeprefix("eval_"): round(value, 4) for key, value in found.items() if "per_second" not in key}
+        self.notes[name] = {**asdict(RECIPES[lesson]), **kept}
+        log.warning("%s: %s", name, self.notes[name])
+
+    def _count(self, full: int, least: int = 32) -> int:
+        return max(least, round(full * min(1.0, self.scale)))
+
+
+class Picked(Dataset[SelectorExample]):
+    """Answered clips to learn from.
+
+    Args:
+        clips: with at least one answer that is a caption.
+        tokens: of the vision tower, by clip id.
+        seed: of which pick is shown.
+        alone: show one picked caption, drawn anew at each visit, without the rejected ones.
+    """
+
+    def __init__(
+        self, clips: Sequence[AnsweredClip], tokens: dict[str, np.ndarray], seed: int, *, alone: bool
+    ) -> None:
+        self.clips, self.tokens, self.alone = clips, tokens, alone
+        self.rng = np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, index: int) -> SelectorExample:
+        clip = self.clips[index]
+        seen, targets = self.tokens[clip.clip_id], clip.targets()
+        assert targets is not None
+        if not self.alone:
+            return SelectorExample(seen, clip.captions, targets)
+        return SelectorExample(seen, (clip.captions[int(self.rng.choice(len(targets), p=targets))],), (1.0,))
 
 
 def train_selector(
@@ -57,109 +204,37 @@ def train_selector(
     work: Path | None = None,
     resume: bool = True,
     steps_scale: float = 1.0,
-    eyes: str | None = "mini/image",
-    lessons: tuple[Lesson, ...] = ("glance", "watch", "compare", "choose"),
-) -> dict[str, float]:
-    """Train the selector from random weights and save it, weights as float16.
-
-    Args:
-        out: gets the finished checkpoint.
-        work: where drawn scenes, the teachers' captions and unfinished lessons lie; ``None``: ``work_folder()``.
-        resume: go on where an interrupted run stopped; finished lessons are not repeated.
-        steps_scale: multiplies steps and numbers of clips; small for a trial.
-        eyes: checkpoint of the teacher whose vision tower this one starts from; ``None``: random weights.
-        lessons: leave out ``choose`` where the teachers are not trained yet.
+    eyes: str | None = "mini/video",
+) -> School:
+    """Train the selector from the eyes of a teacher and save it, weights as float16; arguments as of :class:`School`.
 
     Returns:
-        The last lesson's validation figures. ``eval_picked``: how often the best candidate gets the highest score
-        (of the teachers' captions in ``choose``, against three near misses in ``compare``).
+        The school, for more models that start from the same pre-training.
     """
-    work = work or work_folder()
-    school = _School(work, resume, steps_scale, eyes)
-    figures: dict[str, dict[str, float]] = {}
-    for lesson in lessons:
-        figures[lesson] = {key: round(value, 4) for key, value in school.teach(lesson).items()}
-        log.warning("%s: %s", lesson, figures[lesson])
-    save(school.model, school.processor, Path(out))
-    _note(Path(out), eyes, steps_scale, figures)
-    return figures[lessons[-1]]
+    school = School(work or work_folder(), resume, steps_scale, eyes)
+    school.pretrain()
+    save(school.fine_tune(), school.processor, Path(out))
+    _note(Path(out), school)
+    return school
 
 
-class _School:
-    """The model on its way through the lessons."""
-
-    def __init__(self, work: Path, resume: bool, scale: float, eyes: str | None) -> None:
-        self.work, self.resume, self.scale = work, resume, scale
-        self.model, self.processor = selector()
-        if eyes:
-            take_eyes(self.model, self.processor, eyes)
-
-    def teach(self, lesson: Lesson) -> dict[str, float]:
-        folder = f"choose-{fingerprint()}" if lesson == "choose" else lesson  # other teachers, another lesson
-        arguments = _arguments(self.work / "selector" / folder, RECIPES[lesson], self.scale)
-        torch.manual_seed(0)
-        if lesson in ("glance", "watch"):
-            return self._see(arguments, frames=1 if lesson == "glance" else self.processor.num_frames)
-        return self._compare(arguments) if lesson == "compare" else self._choose(arguments)
-
-    def _see(self, arguments: TrainingArguments, frames: int) -> dict[str, float]:
-        clips = training_clips(self.work / "scenes", self._count(SCENES, 500))
-        return learn_to_see(
-            self.model, self.processor, clips, self.unseen, arguments, frames=frames, resume=self.resume
-        )
-
-    def _compare(self, arguments: TrainingArguments) -> dict[str, float]:
-        clips = training_clips(self.work / "scenes", self._count(SCENES, 500))
-        return train_on_candidates(
-            self.model,
-            self.processor,
-            LikelyCandidates(self._encoded(clips, self._count(COMPARED)), CANDIDATES, seed=1),
-            NearMisses(self._encoded(self.unseen, len(self.unseen))),
-            arguments,
-            loss=SelectorLoss(other_clips=OTHER_CLIPS),
-            resume=self.resume,
-        )
-
-    def _choose(self, arguments: TrainingArguments) -> dict[str, float]:
-        clips, unseen = self.judged("train", self._count(JUDGED, 50)), self.judged("validation", JUDGED_UNSEEN)
-        log.warning("mean fact scores of the candidates: %s", mean_scores(unseen))
-        return train_on_candidates(
-            self.model,
-            self.processor,
-            JudgedCandidates(clips),
-            JudgedCandidates(unseen),
-            arguments,
-            loss=SelectorLoss(),
-            resume=self.resume,
-        )
-
-    def judged(self, split: Split, count: int) -> list[Judged]:
-        """Clips with the teachers' captions and their scores, already encoded."""
-        clips = judged_clips(split, count, self.work / "selector" / "judged", IMAGE_SIZE)
-        vectors = frame_vectors(self.model, self.processor, [clip.frames for clip in clips])
-        return [replace(clip, frames=seen) for clip, seen in zip(clips, vectors, strict=True)]
-
-    def _encoded(self, clips: Clips, count: int) -> Clips:
-        return encoded(clips, count, self.model, self.processor)
-
-    @cached_property
-    def unseen(self) -> Clips:
-        """Clips of the validation split."""
-        return validation_clips(self._count(UNSEEN))
-
-    def _count(self, full: int, least: int = 32) -> int:
-        return max(least, round(full * min(1.0, self.scale)))
+def _name_of(model: UMTForVideoTextRetrieval) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        digest.update(name.encode() + tensor.numpy().tobytes())
+    return digest.hexdigest()[:12]
 
 
-def _arguments(folder: Path, recipe: Recipe, scale: float) -> TrainingArguments:
+def _arguments(folder: Path, recipe: Recipe, scale: float, seed: int) -> TrainingArguments:
     """Settings of ``Trainer``: AdamW with the paper's weight decay, a state saved every few minutes."""
     steps = max(2, round(recipe.steps * scale))
-    every = max(1, min(200, math.ceil(steps / 4)))
+    every = max(1, min(150, steps // 2))
     return TrainingArguments(
         output_dir=str(folder),
         max_steps=steps,
         per_device_train_batch_size=recipe.batch,
         per_device_eval_batch_size=50,
+        dataloader_drop_last=True,
         learning_rate=recipe.learning_rate,
         weight_decay=0.02,
         warmup_steps=max(1, steps // 10),
@@ -173,11 +248,11 @@ def _arguments(folder: Path, recipe: Recipe, scale: float) -> TrainingArguments:
         logging_steps=min(50, every),
         disable_tqdm=True,
         report_to=[],
-        seed=0,
+        seed=seed,
     )
 
 
-def save(model: UMTModel, processor: UMTProcessor, out: Path) -> None:
+def save(model: UMTForVideoTextRetrieval, processor: UMTProcessor, out: Path) -> None:
     """Write the checkpoint, weights as float16, under names that all releases of transformers read."""
     small = copy.deepcopy(model).half()
     vars(small.config).pop("use_cache", None)  # Trainer's
@@ -185,14 +260,13 @@ def save(model: UMTModel, processor: UMTProcessor, out: Path) -> None:
     processor.save_pretrained(out)
 
 
-def _note(folder: Path, eyes: str | None, scale: float, figures: dict[str, dict[str, float]]) -> None:
+def _note(folder: Path, school: School) -> None:
     """Write how the checkpoint was made, and what each lesson printed at its end, beside it."""
     made = {
-        "command": "panda-hf mini train",
-        "eyes_of": Path(eyes).name if eyes else None,
-        "steps_scale": scale,
-        "lessons": {lesson: {**asdict(RECIPES[cast(Lesson, lesson)]), **found} for lesson, found in figures.items()},
-        "clips_with_captions_of_teachers": JUDGED,
+        "command": "panda-hf mini train-umt",
+        "eyes_of": Path(school.eyes).name if school.eyes else None,
+        "steps_scale": school.scale,
+        "lessons": school.notes,
         "torch": torch.__version__,
     }
     (folder / "training.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")

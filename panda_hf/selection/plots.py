@@ -67,6 +67,29 @@ def plot_learning_curve(points: Sequence[Point], path: str | os.PathLike[str], h
     return _saved(figure, axis, path)
 
 
+def plot_recalls(
+    recalls: Mapping[str, Sequence[float]], path: str | os.PathLike[str], human: float, chance: float
+) -> Path:
+    """Recall at 1 of several models: a bar for the mean over seeds, a dot for each seed.
+
+    Args:
+        recalls: by model, one value per seed, in [0, 1].
+        path: of the PNG file.
+        human, chance: what an annotator and a random choice reach, as lines.
+    """
+    figure = _figure((1.7 * len(recalls) + 1.6, 3.8))
+    axis = figure.subplots()
+    for place, values in enumerate(recalls.values()):
+        axis.bar(place, 100 * sum(values) / len(values), 0.6, color=_COLOURS[0], alpha=0.85)
+        axis.plot([place] * len(values), [100 * value for value in values], ".", color=_INK, ms=5)
+    for value, label, colour in ((human, "one annotator", _COLOURS[1]), (chance, "chance", _PALE)):
+        axis.axhline(100 * value, color=colour, linestyle="--", linewidth=1.2, label=label)
+    axis.set_xticks(range(len(recalls)), [_plain(name).replace(" without", "\nwithout") for name in recalls])
+    axis.set_title("recall at 1 against one annotator, %", fontsize=10, color=_INK, loc="left")
+    figure.legend(fontsize=8, frameon=False, loc="outside right upper")
+    return _saved(figure, axis, path)
+
+
 def _figure(size: tuple[float, float]) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from transformers import EvalPrediction, Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
 
 from panda_hf.models.umt import UMTForVideoTextRetrieval, UMTModel, UMTProcessor
 from panda_hf.models.umt.modeling_umt import similarity
 from panda_hf.training.gathering import gathered
+from panda_hf.training.states import last_state
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,8 @@ class SelectorExample:
     """One clip with its candidates.
 
     Attributes:
-        frames: uint8 (n, height, width, 3); or floating (n, hidden), from :func:`frame_vectors`, where the vision
-            tower is not trained.
+        frames: uint8 (n, height, width, 3); or floating (n, patches, hidden), from :func:`video_tokens`, where the
+            vision tower is not trained.
         captions: the candidates, at least one.
         targets: what share of the choice each should get, sum 1: ``[0, 1, 0]`` where an annotator picked the second.
     """
@@ -95,8 +94,8 @@ class SelectorCollator:
         """Tensors for :class:`SelectorTrainer`.
 
         Returns:
-            ``pixel_values`` (b, t, 3, h, w) or ``frame_vectors`` (b, t, hidden); ``input_ids`` and ``attention_mask``
-            (b, k, tokens); ``present`` and ``targets`` (b, k).
+            ``pixel_values`` (b, t, 3, h, w) or ``video_tokens`` (b, t, patches, hidden); ``input_ids`` and
+            ``attention_mask`` (b, k, tokens); ``present`` and ``targets`` (b, k).
         """
         most = max(len(example.captions) for example in examples)
         texts = [caption for e in examples for caption in (*e.captions, *[""] * (most - len(e.captions)))]
@@ -111,8 +110,8 @@ class SelectorCollator:
         }
 
     def _seen(self, examples: Sequence[SelectorExample]) -> dict[str, Tensor]:
-        if examples[0].frames.ndim == 2:
-            return {"frame_vectors": torch.from_numpy(np.stack([e.frames for e in examples])).float()}
+        if examples[0].frames.ndim == 3:
+            return {"video_tokens": torch.from_numpy(np.stack([e.frames for e in examples])).float()}
         frames = [self.augment(e.frames) if self.augment else e.frames for e in examples]
         return {"pixel_values": self.processor(videos=frames)["pixel_values"]}
 
@@ -145,7 +144,7 @@ class SelectorTrainer(Trainer):
         """Every video is encoded once and compared with all candidates of the batch, those of other processes too."""
         clips, candidates = inputs["present"].shape
         core = self.accelerator.unwrap_model(model)
-        seen = {name: inputs[name] for name in ("pixel_values", "frame_vectors") if name in inputs}
+        seen = {name: inputs[name] for name in ("pixel_values", "video_tokens") if name in inputs}
         whole = isinstance(core, UMTForVideoTextRetrieval) and model.training and self.selector_loss.matching
         out = model(
             **seen,
@@ -252,19 +251,8 @@ def train_on_candidates(
     return trainer.evaluate()
 
 
-def last_state(folder: Path, resume: bool) -> str | None:
-    """The last state that ``Trainer`` saved in ``folder``; without ``resume`` all of them are removed."""
-    if not folder.is_dir():
-        return None
-    if resume:
-        return get_last_checkpoint(str(folder))
-    for state in folder.glob("checkpoint-*"):
-        shutil.rmtree(state)
-    return None
-
-
 @torch.inference_mode()
-def frame_vectors(model: UMTModel, processor: UMTProcessor, videos: Sequence[np.ndarray]) -> list[np.ndarray]:
+def video_tokens(model: UMTModel, processor: UMTProcessor, videos: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Encode videos once, for lessons in which the vision tower does not learn.
 
     Args:
@@ -273,13 +261,14 @@ def frame_vectors(model: UMTModel, processor: UMTProcessor, videos: Sequence[np.
         videos: each uint8 (n, height, width, 3).
 
     Returns:
-        Each video as float16 (frames, hidden).
+        Each video as float16 (frames, patches, hidden).
     """
     model.eval()
     found: list[np.ndarray] = []
     for start in range(0, len(videos), 32):
         pixels = processor(videos=videos[start : start + 32])["pixel_values"].to(model.device)
-        found += list(model.encode_video(pixels)[1].half().cpu().numpy())
+        tokens = model.encode_video(pixels)[0].unflatten(1, (pixels.shape[1], -1))
+        found += list(tokens.half().cpu().numpy())
     return found
 
 

@@ -11,8 +11,9 @@ import pytest
 from datasets import load_dataset
 from typer.testing import CliRunner, Result
 
-from panda_hf import explode_clips
-from panda_hf.cli import app
+from panda_hf import explode_clips, panda_70m
+from panda_hf.cli import app, curate_options
+from panda_hf.selection import Select
 from panda_hf.splitting import Split, SplitSettings
 from tests.cli.fakes import SplitByName
 
@@ -112,3 +113,19 @@ def test_steps_are_described_by_what_was_changed() -> None:
     assert curate_module.described(Split()) == "Split()"
     changed = Split(settings=SplitSettings(min_seconds=3.0), embedder="a/model")
     assert curate_module.described(changed) == ("Split(settings=SplitSettings(min_seconds=3.0), embedder='a/model')")
+
+
+def test_the_selector_is_settled_by_three_options() -> None:
+    chosen = curate_options.selection("a/umt", "3", 0.43)
+    assert chosen == {"selector": "a/umt", "rerank": 3, "min_score": 0.43}
+    assert curate_options.selection(None, "all", None) == {"rerank": "all"}
+    assert curate_options.selection(None, None, None) == {}
+    select = panda_70m(**chosen)[-1]
+    assert isinstance(select, Select) and (select.rerank, select.min_score, select.selector) == (3, 0.43, "a/umt")
+
+
+@pytest.mark.parametrize("wrong", ["0", "-1", "some", "1.5", ""])
+def test_a_wrong_rerank_is_a_wrong_usage(tmp_path: Path, wrong: str) -> None:
+    result = curated(folder_of(tmp_path, "a.mp4"), "--out", tmp_path / "out", f"--rerank={wrong}")
+    assert result.exit_code == 2 and "--rerank" in result.output
+    assert not (tmp_path / "out").exists()

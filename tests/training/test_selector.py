@@ -15,11 +15,10 @@ from panda_hf.training.selector import (
     SelectorCollator,
     SelectorExample,
     SelectorLoss,
-    frame_vectors,
-    last_state,
     learned_targets,
     selector_metrics,
     train_on_candidates,
+    video_tokens,
 )
 from tests.models.umt_sizes import tiny_model, tiny_processor
 
@@ -128,16 +127,6 @@ def test_the_collator_pads_candidates_and_marks_them():
     assert batch["targets"].tolist() == [[1, 0, 0], [1, 0, 0]]
 
 
-def test_starting_anew_removes_what_earlier_runs_saved(tmp_path):
-    state = tmp_path / "checkpoint-7"
-    state.mkdir()
-    (tmp_path / "notes.txt").write_text("mine")
-    assert last_state(tmp_path, resume=True) == str(state)
-    assert last_state(tmp_path, resume=False) is None
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-    assert last_state(tmp_path / "nowhere", resume=True) is None
-
-
 def test_augmentation_reaches_the_pixels():
     plain = SelectorCollator(tiny_processor())(_examples(1))["pixel_values"]
     dark = SelectorCollator(tiny_processor(), augment=lambda frames: frames // 2)(_examples(1))["pixel_values"]
@@ -163,9 +152,9 @@ def test_words_are_learned_over_videos_that_were_encoded_before(tmp_path):
     before = {name: tensor.clone() for name, tensor in model.vision_model.state_dict().items()}
     seen = []
     for examples in (_examples(30), _examples(12, seed=9)):
-        vectors = frame_vectors(model, processor, [example.frames for example in examples])
-        assert vectors[0].shape == (2, 12) and vectors[0].dtype == np.float16
-        seen.append([dataclasses.replace(e, frames=v) for e, v in zip(examples, vectors, strict=True)])
+        tokens = video_tokens(model, processor, [example.frames for example in examples])
+        assert tokens[0].shape == (2, 4, 12) and tokens[0].dtype == np.float16
+        seen.append([dataclasses.replace(e, frames=t) for e, t in zip(examples, tokens, strict=True)])
     found = train_on_candidates(model, processor, *seen, _arguments(tmp_path, 80, save_strategy="no"))
     assert found["eval_picked"] >= 0.9
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.vision_model.state_dict().items())

@@ -72,6 +72,9 @@ class UMTPreTrainedModel(PreTrainedModel):
 class UMTModel(UMTPreTrainedModel):
     """Video and text towers with their projections and temperature."""
 
+    _keys_to_ignore_on_load_unexpected = [r"^fusion\.", r"^itm_head\."]
+    """Of checkpoints of the whole model, of which these towers are a part."""
+
     def __init__(self, config: UMTConfig) -> None:
         super().__init__(config)
         self.vision_model = VideoMAEModel(config.vision_config)
@@ -95,8 +98,26 @@ class UMTModel(UMTPreTrainedModel):
             vectors (videos, frames, hidden), ``pool_norm`` over the mean of each frame's patches.
         """
         tokens = self.vision_model(pixel_values=pixel_values).last_hidden_state
-        per_frame = tokens.unflatten(1, (pixel_values.shape[1], -1))
-        return tokens, self.pool_norm(per_frame.mean(dim=2))
+        return tokens, self._frame_vectors(tokens.unflatten(1, (pixel_values.shape[1], -1)))
+
+    def seen(self, pixel_values: Tensor | None, video_tokens: Tensor | None) -> tuple[Tensor, Tensor]:
+        """What :meth:`encode_video` returns, of videos or of tokens that it gave before.
+
+        Args:
+            pixel_values: (videos, frames, 3, height, width), or ``None``.
+            video_tokens: its tokens as (videos, frames, patches, hidden), or ``None``.
+
+        Raises:
+            ValueError: unless one of the two is given.
+        """
+        if (pixel_values is None) == (video_tokens is None):
+            raise ValueError("a UMT model needs either pixel_values or video_tokens")
+        if video_tokens is None:
+            return self.encode_video(cast(Tensor, pixel_values))
+        return video_tokens.flatten(1, 2), self._frame_vectors(video_tokens)
+
+    def _frame_vectors(self, tokens: Tensor) -> Tensor:
+        return cast(Tensor, self.pool_norm(tokens.mean(dim=2)))
 
     def get_video_features(self, pixel_values: Tensor) -> Tensor:
         """Embeddings (videos, frames, projection_dim) of length 1 from frames (videos, frames, 3, height, width)."""
@@ -120,7 +141,7 @@ class UMTModel(UMTPreTrainedModel):
         pixel_values: Tensor | None = None,
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
-        frame_vectors: Tensor | None = None,
+        video_tokens: Tensor | None = None,
         video_ids: Tensor | None = None,
         return_loss: bool = False,
         **kwargs: Any,
@@ -128,19 +149,17 @@ class UMTModel(UMTPreTrainedModel):
         """Compare every video with every text.
 
         Args:
-            pixel_values: (videos, frames, 3, height, width); ``None`` where ``frame_vectors`` are given.
+            pixel_values: (videos, frames, 3, height, width); ``None`` where ``video_tokens`` are given.
             input_ids: (texts, tokens).
-            frame_vectors: (videos, frames, hidden) from ``encode_video``, for videos that were encoded before.
+            video_tokens: (videos, frames, patches, hidden), of videos that were encoded before.
             attention_mask: (texts, tokens), 1 for real tokens; ``None``: all are.
             video_ids: (videos,), equal where two rows show one video; only the loss uses it. ``None``: all differ.
             return_loss: also compute the contrastive loss; text ``i`` must then describe video ``i``.
             kwargs: taken and ignored, since ``Trainer`` passes its own.
         """
-        if input_ids is None or (pixel_values is None) == (frame_vectors is None):
-            raise ValueError("UMTModel needs input_ids, and either pixel_values or frame_vectors")
-        if frame_vectors is None:
-            frame_vectors = self.encode_video(cast(Tensor, pixel_values))[1]
-        video_embeds = self.project_video(frame_vectors)
+        if input_ids is None:
+            raise ValueError("UMTModel needs input_ids, and either pixel_values or video_tokens")
+        video_embeds = self.project_video(self.seen(pixel_values, video_tokens)[1])
         text_embeds = self.get_text_features(input_ids, attention_mask)
         scores = similarity(video_embeds, text_embeds)
         loss = contrastive_loss(scores / self.clamped_temperature(), video_ids) if return_loss else None

@@ -75,9 +75,10 @@ class UMTForVideoTextRetrieval(UMTPreTrainedModel):
 
     def forward(
         self,
-        pixel_values: Tensor,
-        input_ids: Tensor,
+        pixel_values: Tensor | None = None,
+        input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
+        video_tokens: Tensor | None = None,
         video_ids: Tensor | None = None,
         targets: Tensor | None = None,
         return_loss: bool = False,
@@ -91,16 +92,19 @@ class UMTForVideoTextRetrieval(UMTPreTrainedModel):
         candidates, the likelier the more similar (a reading of the Panda-70M paper, appendix C).
 
         Args:
-            pixel_values: (videos, frames, 3, height, width).
+            pixel_values: (videos, frames, 3, height, width); ``None`` where ``video_tokens`` are given.
             input_ids: (texts, tokens); with ``targets`` the candidates of the first video, then of the second.
             attention_mask: (texts, tokens), 1 for real tokens; ``None``: all are.
+            video_tokens: (videos, frames, patches, hidden), of videos that were encoded before.
             video_ids: (videos,), equal where two rows show one video; only the losses use it. ``None``: all differ.
             targets: (videos, candidates); the highest marks the right one, negative an absent one.
             return_loss: also compute both losses (OpenGVLab/UMT's VTC and VTM).
             generator: draws the negatives of the matching loss; ``None``: torch's own.
             kwargs: taken and ignored, since ``Trainer`` passes its own.
         """
-        tokens, frame_vectors = self.umt.encode_video(pixel_values)
+        if input_ids is None:
+            raise ValueError("the model needs input_ids, and either pixel_values or video_tokens")
+        tokens, frame_vectors = self.umt.seen(pixel_values, video_tokens)
         hidden = self.umt.encode_text(input_ids, attention_mask)
         video_embeds = self.umt.project_video(frame_vectors)
         text_embeds = F.normalize(self.umt.text_proj(hidden[:, 0]).float(), dim=-1)
