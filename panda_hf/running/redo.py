@@ -127,7 +127,7 @@ def extend(
             what={"kind": "extend", "changes": [stage.name for stage in changes], "where": where_in_words},
             chosen=lambda row: _may(row, names) and (where is None or where(row)),
             stages=stages,
-            every_shard=True,
+            every_shard=plan.clip_features != plan.clips_now,
         )
         return _go(work, num_workers, one_model_at_a_time, time_limit_seconds, progress)
 

@@ -271,6 +271,9 @@ class Rework:
             moves |= {path.relative_to(self.place).as_posix(): path.relative_to(root).as_posix() for path in files}
             gone += sorted(_names(old) - _names(new))
             records.append(new)
+        if not records:
+            shutil.rmtree(self.place.parent, ignore_errors=True)
+            return
         accounts.check([{**self.books.shards, **{r["shard"]: r for r in records}}[n] for n in self.books.shards], None)
         change = {"record": "change", "id": uuid.uuid4().hex, "finished": manifest.now(), **self.what}
         change |= {"steps": self.plan.describe(), "chosen": self.count, "as_before": self.kept_as_they_were.total()}

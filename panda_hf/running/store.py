@@ -40,7 +40,7 @@ class Store(ABC):
     def of(place: str | os.PathLike[str]) -> Store:
         """The store at a path, or at an address such as ``s3://bucket/folder``."""
         text = os.fspath(place)
-        return RemoteStore(text.rstrip("/")) if is_url(text) else LocalStore(text)
+        return RemoteStore(text.rstrip("/")) if is_url(text) else LocalStore(os.path.abspath(text))
 
     @abstractmethod
     def read(self, name: str) -> bytes | None:

@@ -118,7 +118,9 @@ def fill_the_disk(scene: Scene) -> None:
     scene.disk = scene.folder / "disk"
     scene.disk.mkdir()
     size = scene.chance.randrange(40, 160)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", str(scene.disk)], check=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", str(scene.disk)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no small disk can be mounted here")
     scene.start().join()
     scene.happened = "No space left" in scene.said()
     subprocess.run(["mount", "-o", "remount,size=64m", str(scene.disk)], check=True)
@@ -253,8 +255,6 @@ def test_many_disturbed_runs_end_as_an_undisturbed_one(
 
 
 def check(fault: str, seed: int, tmp_path: Path, undisturbed: Path, request: Any) -> None:
-    if fault == "the disk is full" and os.geteuid() != 0:
-        pytest.skip("only root may mount a small disk")
     folder = tmp_path / uuid.uuid4().hex
     write_source(folder)
     server = request.getfixturevalue("server") if fault == "the store stumbles" else None

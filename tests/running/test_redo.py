@@ -178,6 +178,8 @@ def test_only_matching_rows_are_captioned_again(videos: Path, tmp_path: Path) ->
     teachers = [Teacher(teacher=name, asked=str(tmp_path / "asked")) for name in ("x", "longer")]
     run(videos, tmp_path / "out", steps_of(*teachers))
     before = tables(tmp_path / "out")["train"]
+    untouched = tmp_path / "out" / "clips" / "train" / "000001.parquet"  # of c, whose only clip begins at 0
+    written = untouched.stat().st_mtime_ns
     asked(tmp_path)
     better = Teacher(teacher="longer", asked=str(tmp_path / "asked"), version=2)
     extend(tmp_path / "out", [better], where=lambda row: row["start"] == 1.0, steps=steps_of(*teachers), **QUICK)
@@ -185,6 +187,16 @@ def test_only_matching_rows_are_captioned_again(videos: Path, tmp_path: Path) ->
     after = tables(tmp_path / "out")["train"]
     changed = [new["clip_id"] for old, new in zip(before, after, strict=True) if old != new]
     assert changed == ["a.1", "e.1"] and after[1]["caption"] == "longer v2 of a.1"
+    assert untouched.stat().st_mtime_ns == written
+
+
+def test_where_nothing_is_to_be_done_nothing_is_written(tmp_path: Path) -> None:
+    run(write_videos(tmp_path / "videos", a=1), tmp_path / "out", fake_steps())
+    before = (tmp_path / "out" / "manifest.jsonl").read_bytes()
+    assert retry(tmp_path / "out", steps=fake_steps(), **QUICK).chosen == 0
+    assert extend(tmp_path / "out", [SetAside()], where=lambda row: False, steps=fake_steps(), **QUICK).chosen == 0
+    assert (tmp_path / "out" / "manifest.jsonl").read_bytes() == before
+    assert not (tmp_path / "out" / ".work").exists()
 
 
 def test_a_row_that_fails_now_stays_what_it_was(videos: Path, tmp_path: Path) -> None:
