@@ -23,9 +23,10 @@ MEMORY_BYTES = 6 * 2**30
 """Address space of a decoding process, where the system can bound it."""
 TICK_SECONDS = 0.1
 START_SECONDS = 120.0
+"""For a process to start and load what decodes; only then does the time of a call begin."""
 _BOOT = (
     "import pickle, sys; sys.path[:], where, key = pickle.load(sys.stdin.buffer); "
-    "from panda_hf.showing.apart import serve; serve(where, key)"
+    "import panda_hf.showing.decoding; from panda_hf.showing.apart import serve; serve(where, key)"
 )
 
 Say = Callable[[float], None]
@@ -109,6 +110,11 @@ class Helpers:
         self._lock = threading.Lock()
         for _ in range(count):
             self._idle.put(None)
+
+    def warm(self) -> None:
+        """Start one process before it is needed."""
+        with self._one():
+            pass
 
     def call(self, function: Callable[..., Any], *args: Any, seconds: float, say: Say | None = None) -> Any:
         """See :meth:`Helper.call`."""

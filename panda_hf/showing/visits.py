@@ -23,7 +23,7 @@ from panda_hf.showing.limits import Limits
 from panda_hf.video import VideoInfo
 
 SWEEP_SECONDS = 20.0
-LOOK_SECONDS = 30.0
+LOOK_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ element.addEventListener('click', event => {
   if (button) trigger('click', { index: Number(button.dataset.example) });
 });
 """
-STYLE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+STYLE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "api_name": "page"}
 
 
 def make_app(desk: Desk) -> gr.Blocks:
