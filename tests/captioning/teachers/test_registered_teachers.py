@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 import weakref
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +85,19 @@ def teacher_of(name: str, checkpoint) -> Teacher:
 LOADED = [name for name, card in cards().items() if not card.checkpoint.startswith("mini/")]
 
 
-@pytest.mark.parametrize("name", LOADED)
+def each(names: Iterable[str]) -> list:
+    """Every name; slow are those of the same class, input and decoding as one before: their tiny models are equal."""
+    params, known = [], set()
+    for name in names:
+        card = card_of(name)
+        decoding = dataclasses.replace(card.decoding, max_new_tokens=6)  # as all are tried
+        kind = (card.model_class, card.sees, card.prompt, card.num_frames, decoding)
+        params.append(pytest.param(name, marks=pytest.mark.slow if kind in known else ()))
+        known.add(kind)
+    return params
+
+
+@pytest.mark.parametrize("name", each(LOADED))
 def test_a_registered_teacher_captions_a_batch_as_it_captions_one_clip(name, checkpoint, clips):
     teacher = teacher_of(name, checkpoint)
     decoding = teacher.card.decoding
@@ -100,7 +113,7 @@ def test_every_class_that_the_registry_names_is_tried():
     assert named <= set(BUILDERS), sorted(named - set(BUILDERS))
 
 
-@pytest.mark.parametrize("name", LOADED)
+@pytest.mark.parametrize("name", each(LOADED))
 def test_a_registered_teacher_sees_the_pixels(name, checkpoint, clips):
     """Random weights say something else of nearly any other picture; a teacher that is blind never would."""
     teacher = teacher_of(name, checkpoint)
@@ -116,7 +129,7 @@ def noise(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return squares.repeat(-(-shape[1] // 4), 1).repeat(-(-shape[2] // 4), 2)[:, : shape[1], : shape[2]]
 
 
-@pytest.mark.parametrize("name", [name for name in LOADED if {"subtitle", "text"} & set(card_of(name).sees)])
+@pytest.mark.parametrize("name", each(name for name in LOADED if {"subtitle", "text"} & set(card_of(name).sees)))
 def test_a_registered_teacher_that_may_read_subtitles_is_told_them(name, checkpoint, clips):
     teacher = teacher_of(name, checkpoint)
     decoding = dataclasses.replace(teacher.card.decoding, max_new_tokens=6, num_beams=1)
