@@ -39,16 +39,16 @@ def train_student(
     steps_scale: Scale = 1.0,
     clips_scale: Clips = 1.0,
 ) -> None:
-    """Distil the miniature's student from the captions that its selector prefers among eight teachers'.
+    """Distil the miniature's student from the captions that its selector prefers among three teachers'.
 
-    3,000 clips to learn from and 300 to measure with are drawn and captioned first, where that has not been done.
+    6,000 clips to learn from and 300 to measure with are drawn and captioned first, where that has not been done.
     """
     from panda_hf.cli.select_options import no_bars
     from panda_hf.mini.train_student import train_student_mini
     from panda_hf.models.checkpoints import mini_folder
 
     no_bars()
-    picks = _prepared(work, clips_scale)
+    picks = _picks(work, clips_scale)
     if only_prepare:
         typer.echo(f"{len(picks.train.clips)} clips to learn from and {len(picks.held_aside.clips)} held aside")
         return
@@ -65,6 +65,9 @@ def table4(
     ),
     work: Work = None,
     processes: Annotated[int, typer.Option(min=1, help="Students that learn at the same time.")] = 2,
+    train: Annotated[
+        bool, typer.Option("--train/--measure", help="Or measure the students in OUT, whatever they learned from.")
+    ] = True,
     resume: Resume = True,
     steps_scale: Scale = 1.0,
     clips_scale: Clips = 1.0,
@@ -81,8 +84,11 @@ def table4(
     from panda_hf.mini.student_study import as_text, study
 
     no_bars()
-    picks = _prepared(work, clips_scale)
-    folders = _students(picks, out, seeds, processes, resume, steps_scale)
+    picks = _picks(work, clips_scale)
+    folders = [out / f"seed-{seed}" for seed in range(seeds)]
+    if train:
+        _ = picks.train  # made here, so that several processes only read it
+        _students(picks, folders, processes, resume, steps_scale)
     held = picks.held_aside.clips
     captions = _captions(picks, folders)
     found = study(captions, held, _metrics)
@@ -96,28 +102,32 @@ def table4(
     typer.echo(f"wrote {out / TABLE}, {out / RECORD}" + (f", {drawn}" if drawn else ""))
 
 
-def _prepared(work: Path | None, clips_scale: float) -> Picks:
+def _picks(work: Path | None, clips_scale: float) -> Picks:
     from panda_hf.mini.train_student import Picks
     from panda_hf.mini.train_teachers import work_folder
 
-    picks = Picks(work or work_folder(), clips_scale)
-    _ = picks.train, picks.monitored, picks.held_aside  # made here, so that several processes only read them
-    return picks
+    return Picks(work or work_folder(), clips_scale)
 
 
-def _students(picks: Picks, out: Path, seeds: int, processes: int, resume: bool, steps_scale: float) -> list[Path]:
+def _students(picks: Picks, folders: Sequence[Path], processes: int, resume: bool, steps_scale: float) -> None:
     """Train those that are not finished."""
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    folders = [out / f"seed-{seed}" for seed in range(seeds)]
-    missing = [seed for seed in range(seeds) if not (resume and (folders[seed] / "training.json").is_file())]
+    missing = [(seed, folder) for seed, folder in enumerate(folders) if not (resume and _is_finished(folder, picks))]
     with ProcessPoolExecutor(min(processes, max(1, len(missing))), mp_context=get_context("spawn")) as pool:
         told = (picks.work, picks.scale, resume, steps_scale)
-        waiting = [pool.submit(_train, folders[seed], seed, *told) for seed in missing]
+        waiting = [pool.submit(_train, folder, seed, *told) for seed, folder in missing]
         for one in waiting:
             one.result()
-    return folders
+
+
+def _is_finished(folder: Path, picks: Picks) -> bool:
+    """Whether a student lies there that learned from what the present teachers and selector say."""
+    import json
+
+    record = folder / "training.json"
+    return record.is_file() and json.loads(record.read_text(encoding="utf-8")).get("picks") == picks.name
 
 
 def _train(folder: Path, seed: int, work: Path, clips_scale: float, resume: bool, steps_scale: float) -> None:
@@ -134,11 +144,12 @@ def _train(folder: Path, seed: int, work: Path, clips_scale: float, resume: bool
 
 def _captions(picks: Picks, folders: Sequence[Path]) -> dict[str, list[list[str]]]:
     """By method, and for students by seed."""
+    from panda_hf.mini.selector_teachers import TEACHERS
     from panda_hf.mini.student_study import SELECTION, WITH, WITHOUT, selected
     from panda_hf.mini.train_student import load, write
 
     held = picks.held_aside.clips
-    captions = {name: [[clip.captions[k] for clip in held]] for k, name in enumerate(picks.teachers)}
+    captions = {name: [[clip.captions[k] for clip in held]] for k, name in enumerate(TEACHERS)}
     captions[SELECTION] = [selected(picks.held_aside)]
     students = [load(folder) for folder in folders]
     for name, text in ((WITHOUT, False), (WITH, True)):

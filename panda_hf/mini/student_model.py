@@ -56,6 +56,7 @@ def processor_of(words: Any, kind: type[PandaStudentProcessor]) -> PandaStudentP
         num_frames=words.num_frames,
         max_prompt_tokens=MAX_PROMPT_TOKENS,
         max_caption_tokens=MAX_CAPTION_TOKENS,
+        antialias=True,
         announce="",
         ask="",
         image_mean=MEAN,

@@ -45,18 +45,21 @@ def random_box(height: int, width: int, rng: np.random.Generator) -> tuple[int, 
     return 0, 0, height, width
 
 
-def resize_frames(frames: np.ndarray, size: int, overshoot: Overshoot = "clamp") -> np.ndarray:
-    """Frames uint8 (n, height, width, 3) as squares of ``size`` pixels, bicubic without antialiasing, again uint8.
+def resize_frames(
+    frames: np.ndarray, size: int, overshoot: Overshoot = "clamp", antialias: bool = False
+) -> np.ndarray:
+    """Frames uint8 (n, height, width, 3) as squares of ``size`` pixels, bicubic, again uint8.
 
     Args:
         frames: the aspect is not kept.
         size: pixels.
         overshoot: see :class:`PandaStudentProcessor`.
+        antialias: likewise.
     """
     if frames.shape[1:3] == (size, size):
         return np.ascontiguousarray(frames)
     pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float()
-    square = F.interpolate(pixels, size=(size, size), mode="bicubic", align_corners=False)
+    square = F.interpolate(pixels, size=(size, size), mode="bicubic", antialias=antialias, align_corners=False)
     whole = square.clamp(0, 255) if overshoot == "clamp" else square.trunc() % 256
     return whole.to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
 

@@ -40,6 +40,8 @@ class PandaStudentProcessor(ProcessorMixin):
         normalize_captions: write targets in lower case without most punctuation, as the paper's student learned them.
         overshoot: what becomes of colours that the resizing puts out of range: ``clamp`` them, or ``wrap`` them
             around as the official code does, which leaves coloured specks at hard edges.
+        antialias: smooth frames while they are made smaller. The official code does not; a student that sees frames
+            much smaller than the video, such as the miniature's, needs it.
         announce, spoken, described, ask: lines of the prompt; ``{subtitle}``, ``{title}`` and ``{description}`` are
             filled in. For an official checkpoint give the wording that it was trained with.
         without_text: the prompt of a video of which nothing is known; ``""``: it gets none, and no text tokens.
@@ -60,6 +62,7 @@ class PandaStudentProcessor(ProcessorMixin):
         max_caption_tokens: int = 48,
         normalize_captions: bool = True,
         overshoot: Overshoot = "clamp",
+        antialias: bool = False,
         announce: str = ANNOUNCE,
         spoken: str = SPOKEN,
         described: str = DESCRIBED,
@@ -76,6 +79,7 @@ class PandaStudentProcessor(ProcessorMixin):
         self.max_caption_tokens = max_caption_tokens
         self.normalize_captions = normalize_captions
         self.overshoot: Overshoot = overshoot
+        self.antialias = antialias
         self.announce = announce
         self.spoken = spoken
         self.described = described
@@ -146,7 +150,8 @@ class PandaStudentProcessor(ProcessorMixin):
         else:
             top, left, height, width = random_box(*frames.shape[1:3], rng)
             picked = frames[pick_random(len(frames), self.num_frames, rng), top : top + height, left : left + width]
-        pixels = torch.from_numpy(resize_frames(picked, self.image_size, self.overshoot)).permute(0, 3, 1, 2)
+        small = resize_frames(picked, self.image_size, self.overshoot, self.antialias)
+        pixels = torch.from_numpy(small).permute(0, 3, 1, 2)
         mean, std = torch.tensor(self.image_mean), torch.tensor(self.image_std)
         return (pixels / 255 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
 
