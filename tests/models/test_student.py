@@ -136,6 +136,23 @@ def test_the_gradient_passes_along_the_video():
     assert not [name for name in silent if "key.bias" not in name]
 
 
+def test_what_a_whole_pass_teaches_the_branch_that_sees_is_the_same_with_the_text_held_still():
+    found = []
+    for held in (False, True):
+        model = tiny_model()
+        if held:
+            read = model.get_text_features
+
+            def still(*given: Any, read=read) -> tuple[torch.Tensor, torch.Tensor]:
+                tokens, told = read(*given)
+                return tokens.detach(), told
+
+            model.get_text_features = still
+        model(**batch()).loss.backward()
+        found.append({n: p.grad for n, p in model.named_parameters() if n.startswith(SEEING)})
+    assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
+
+
 def test_the_loss_is_that_of_the_caption_alone_and_divides_by_what_it_is_told():
     model, inputs = tiny_model(), batch()
     out = model(**inputs)

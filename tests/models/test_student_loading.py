@@ -136,6 +136,8 @@ def test_half_precision_loads_the_large_parts_so_and_writes(repository):
     }
     frames = np.random.default_rng(0).integers(0, 256, (4, 28, 28, 3), np.uint8)
     inputs = tiny_processor()(videos=[frames], metadata=[("a ball", None)])
-    exact = PandaStudentForConditionalGeneration.from_pretrained(repository)
-    apart = (model(**inputs).logits.float() - exact(**inputs).logits).abs().max()
-    assert 0 < apart < 0.1
+    exact = PandaStudentForConditionalGeneration.from_pretrained(repository)(**inputs).logits
+    assert 0 < (model(**inputs).logits.float() - exact).abs().max() < 0.1
+    rough = PandaStudentForConditionalGeneration.from_pretrained(repository, dtype=torch.bfloat16)
+    assert rough.text_qformer.dtype == torch.bfloat16
+    assert 0 < (rough(**inputs).logits.float() - exact).abs().max() < 0.5

@@ -95,7 +95,7 @@ class PandaStudentForConditionalGeneration(PandaStudentPreTrainedModel, VideoBra
         self.text_position_embedding = nn.Embedding(config.max_prompt_tokens, config.text_width)
         self.text_qformer = Blip2QFormerModel(config.text_qformer_config)
         self.language_model = AutoModelForCausalLM.from_config(config.text_config)
-        self._no_split_modules = {*self._no_split_modules, *(self.language_model._no_split_modules or ())}
+        self._no_split_modules = sorted({*self._no_split_modules, *(self.language_model._no_split_modules or ())})
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:

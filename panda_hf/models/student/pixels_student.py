@@ -74,5 +74,6 @@ def load_frames(path: str | Path, count: int) -> np.ndarray:
     def indices(metadata: Any, **kwargs: Any) -> np.ndarray:
         return np.array(pick_from_start(metadata.total_num_frames, count))
 
-    frames, _ = load_video(str(path), backend="pyav", sample_indices_fn=indices)
+    source: Any = str(path)
+    frames, _ = load_video(source, backend="pyav", sample_indices_fn=indices)
     return np.asarray(frames)

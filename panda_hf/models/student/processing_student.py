@@ -148,7 +148,7 @@ class PandaStudentProcessor(ProcessorMixin):
         if rng is None:
             picked = frames[pick_from_start(len(frames), self.num_frames)]
         else:
-            top, left, height, width = random_box(*frames.shape[1:3], rng)
+            top, left, height, width = random_box(frames.shape[1], frames.shape[2], rng)
             picked = frames[pick_random(len(frames), self.num_frames, rng), top : top + height, left : left + width]
         small = resize_frames(picked, self.image_size, self.overshoot, self.antialias)
         pixels = torch.from_numpy(small).permute(0, 3, 1, 2)
