@@ -7,7 +7,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from panda_hf.errors import OutputError
@@ -117,6 +117,8 @@ def _bring(source: Store, target: Store, records: Sequence[dict[str, Any]]) -> N
             else:
                 _carry(source, there, target, name)
         log.info("shard %d of %d is in place", number + 1, len(records))
+    names = (name for record in records for name in (*record["files"], *record["thumbnails"], *record["media"]))
+    target.settle({parent.as_posix() for name in names for parent in PurePosixPath(name).parents})
 
 
 def _carry(source: Store, name: str, target: Store, new: str) -> None:

@@ -66,6 +66,10 @@ class Store(ABC):
     def rename(self, name: str, new: str) -> None:
         """Give a file another name; nothing happens when it has that already and no file has the old one."""
 
+    def settle(self, folders: set[str]) -> None:
+        """Return when the names in these folders last."""
+        return
+
     @abstractmethod
     def names(self, folder: str) -> list[str]:
         """All files below a folder, relative to the store, sorted; none when there is no such folder."""
@@ -125,6 +129,11 @@ class LocalStore(Store):
         except FileNotFoundError as error:
             if not self._path(new).exists():
                 raise OutputError(f"{self._path(name)} is missing; did something else delete it?") from error
+
+    def settle(self, folders: set[str]) -> None:
+        """See :class:`Store`."""
+        for folder in folders:
+            sync_folder(self._path(folder))
 
     def names(self, folder: str) -> list[str]:
         """See :class:`Store`."""
