@@ -200,7 +200,8 @@ def train_student(
     if held is None:
         arguments.eval_strategy = type(arguments.eval_strategy)("no")
         arguments.eval_on_start = False
-    state = last_state(out, resume)
+    with arguments.main_process_first(local=False):  # it alone takes old states away
+        state = last_state(out, resume)
     _check_same(out, settings, sum(clips.parts), state is not None, arguments.process_index == 0)
     trainer = StudentTrainer(
         model=model,

@@ -119,7 +119,8 @@ def test_gradients_of_several_batches_add_up_to_those_of_one(steady: Path, tmp_p
     whole, parts = found
     assert set(whole) == set(parts) and len(whole) > 20
     for name in whole:
-        torch.testing.assert_close(parts[name], whole[name], rtol=1e-3, atol=1e-6, msg=name)
+        noise = 1e-3 * float(whole[name].abs().max()) + 1e-6
+        torch.testing.assert_close(parts[name], whole[name], rtol=0.0, atol=noise, msg=name)
 
 
 def test_a_killed_run_goes_on_at_the_very_sample(start: Path, tmp_path: Path) -> None:
@@ -250,7 +251,7 @@ def test_captions_are_scored_as_an_evaluation_does() -> None:
 def test_two_processes_learn_what_one_learns(steady: Path, tmp_path: Path) -> None:
     path = write_clips(tmp_path / "clips.parquet", 16)
     common = ["-m", "panda_hf", "train", "student", path, "--from", steady, "--steps", 3, "--batch-size", 4]
-    common += ["--held-out", 0.2, "--num-frames", 4, "--learning-rate", 1e-2, "--metrics", "rouge_l"]
+    common += ["--held-out", 0.2, "--num-frames", 4, "--learning-rate", 1e-2, "--metrics", "none", "--save-every", 1]
     launch = ["-m", "torch.distributed.run", "--nproc_per_node", 2, "--master_port", 29631]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     for name, words in (("one", common), ("two", [*launch, *common])):
@@ -258,7 +259,12 @@ def test_two_processes_learn_what_one_learns(steady: Path, tmp_path: Path) -> No
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-3000:]
         assert done.stdout.count("wrote") == 1
-    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
-    # a bias of keys has no gradient but rounding, of which AdamW makes whole steps
-    for name in (name for name in one if not name.endswith("key.bias")):
-        torch.testing.assert_close(one[name], two[name], rtol=0.05, atol=5e-4, msg=name)
+    losses = [
+        [float(row["eval_text_loss"]) for row in csv.DictReader((tmp_path / name / "curves.csv").open())]
+        for name in ("one", "two")
+    ]
+    assert len(losses[0]) == 4 and losses[0] == pytest.approx(losses[1], rel=1e-3)
+    before, one, two = weights(steady), weights(tmp_path / "one"), weights(tmp_path / "two")
+    # single weights whose gradient is rounding go either way in AdamW; the whole step must not
+    steps = [torch.cat([(after[name] - before[name]).flatten() for name in before]) for after in (one, two)]
+    assert float(torch.cosine_similarity(*steps, dim=0)) > 0.98
