@@ -16,6 +16,7 @@ from panda_hf.cli import app
 from panda_hf.cli.push_model import command_of, measured
 from panda_hf.errors import OutputError, SourceError
 from panda_hf.evaluation.results import Benchmark, Evaluation, Score, write_results
+from panda_hf.models.checkpoints import shipped
 from panda_hf.publishing.card_parts import front_matter
 from panda_hf.publishing.hub.model_files import publishable
 from panda_hf.publishing.model_card import Told, count_parameters, render_model_card
@@ -218,3 +219,12 @@ def test_the_command_writes_a_card_and_publishes_nothing(student: Path, tmp_path
     assert "| `language model` | `llama2` |" in card and "Only &lt;b&gt;colours" in card
     result = CliRunner().invoke(app, [*words, "--part", "llama2"])
     assert result.exit_code == 1 and "PART=LICENSE" in result.stderr
+
+
+def test_each_card_in_the_repository_is_of_a_model_that_is_shipped() -> None:
+    cards = list((Path(__file__).parents[2] / "model_cards").glob("*.md"))
+    assert cards
+    for path in cards:
+        text = path.read_text(encoding="utf-8")
+        assert path.stem.replace("-", "/", 1) in shipped() and front_matter(text)["license"] == "apache-2.0"
+        assert f'from_pretrained("panda-hf/{path.stem}")' in text or f'checkpoint="panda-hf/{path.stem}"' in text
