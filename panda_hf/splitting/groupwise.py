@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from itertools import chain, islice, pairwise
 from typing import NamedTuple
 
@@ -115,8 +116,7 @@ class _GroupScan:
         next_key = None if following is None else self._key_of(following)
         doubt = self._rules.doubt(number)
         length = group.last - group.first
-        inside = self._frames_to_decode(number, length, next_key)
-        run = [self._key, *self._decoded(group, inside)]
+        run = self._run(group, self._frames_to_decode(number, length, next_key), doubt.nothing)
         whole = len(run) == length
         cuts = self._cuts_in([*run, next_key] if whole and next_key is not None else run)
         if self._is_end_of_a_flash(run, cuts):
@@ -139,8 +139,6 @@ class _GroupScan:
     def _frames_to_decode(self, number: int, length: int, next_key: _Look | None) -> int:
         """How many frames after the key frame are needed to know what happened in a group."""
         doubt, rest = self._rules.doubt(number), length - 1
-        if self._is_black(self._key) and not doubt.nothing:
-            return rest
         if next_key is None:
             return doubt.inside if self._rules.seeks_cuts else rest
         if self._apart(self._key, next_key) < DIFFERS:
@@ -204,9 +202,19 @@ class _GroupScan:
         if last is not None:
             self._pass(self._look(last), cut=False)
 
-    def _decoded(self, group: Group, count: int) -> Iterator[_Look]:
-        """The ``count`` frames after the key frame."""
-        return map(self._look, islice(self._reader.frames(group), 1, count + 1)) if count else iter(())
+    def _run(self, group: Group, count: int, nothing: bool) -> list[_Look]:
+        """The key frame and ``count`` frames after it; after black also those up to the end of the fade out of it."""
+        run = [self._key]
+        watch = copy(self._black)
+        fades = self._is_black(self._key) and not nothing
+        watch.feed(0, self._key.yuv)
+        if count or fades:
+            for frame in islice(self._reader.frames(group), 1, None):
+                run.append(self._look(frame))
+                fades = fades and not watch.feed(len(run), run[-1].yuv)
+                if len(run) > count and not fades:
+                    break
+        return run
 
     def _look(self, frame: Frame) -> _Look:
         return _Look(frame.index, frame.yuv(self._step))
