@@ -40,7 +40,7 @@ class PickedClips:
     def example(self, index: int, shares: Sequence[float]) -> StudentExample:
         """A clip; ``shares``, which differ at each visit, are also what mirror, noise and caption are drawn from."""
         clip, scores = self.clips[index], self.scores[index]
-        known = (clip.subtitle, clip.title, clip.description)
+        known: tuple[str | None, ...] = (clip.subtitle, clip.title, clip.description)
         if not self.varied:
             return StudentExample(np.array(clip.frames), best(clip, scores), *known, clip.clip_id)
         rng = np.random.default_rng([index, *(int(share * 2**32) for share in shares)])

@@ -92,7 +92,8 @@ def _config(older: Any) -> PandaStudentConfig:
 @torch.no_grad()
 def _hand_words_on(model: PandaStudentForConditionalGeneration) -> None:
     """Let the text branch begin by handing on the words that it looks at; where to look, it learns."""
-    for layer in model.text_qformer.encoder.layer:
+    layers: Any = model.text_qformer.encoder.layer
+    for layer in layers:
         cross = layer.crossattention
         nn.init.eye_(cross.attention.value.weight)
         nn.init.eye_(cross.output.dense.weight)
