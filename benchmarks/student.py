@@ -10,8 +10,8 @@ prepared while the model writes; batches of 32. A fourth side is the plain loop 
 use our decoder, and the same clips with the words around them.
 
 Every side runs in a process of its own, so that its peak memory is its own; sides take turns, and each is measured
-several times. Loading and a first batch are not counted. Memory is the largest resident set of the process, with
-Python and torch in it, and on a GPU what torch allocated there.
+several times. Loading and a first batch are not counted. CPU seconds are of all threads, less swayed by other load.
+Memory is the largest resident set of the process, with Python and torch in it, and on a GPU what torch allocated there.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def clips_of(folder: Path) -> list[Row]:
     """One clip per scene of films of the miniature world."""
     from panda_hf.mini.score import clip_rows_of
 
-    return [row for path in sorted(folder.glob("*.mp4")) for row, _ in clip_rows_of(path)]
+    films = sorted(path for path in folder.iterdir() if path.suffix in (".mp4", ".mkv", ".webm"))
+    return [row for path in films for row, _ in clip_rows_of(path)]
 
 
 def plain(rows: Sequence[Row], student: Any, tokens: int, batch: int, **settings: Any) -> list[str]:
@@ -92,12 +93,12 @@ def measure(side: str, checkpoint: str, films: Path, tokens: int) -> Row:
     rows, work = clips_of(films), work_of(side, checkpoint, tokens)
     warm, rows = rows[:2], rows[2:]
     work(warm)
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     written = work(rows)
-    seconds = time.perf_counter() - started
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     gpu = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None
-    return {"clips": len(rows), "seconds": seconds, "resident": resident, "gpu": gpu, "written": written}
+    return {"clips": len(rows), "seconds": seconds, "cpu": cpu, "resident": resident, "gpu": gpu, "written": written}
 
 
 def random_student(folder: Path) -> str:
@@ -134,13 +135,15 @@ def in_a_process(side: str, arguments: argparse.Namespace, films: Path, checkpoi
 
 
 def show(results: dict[str, list[Row]]) -> None:
-    print(f"{'':20}{'clips/s':>9}{'of each round':>24}{'resident MiB':>14}{'GPU MiB':>9}")
+    print(f"{'':20}{'clips/s':>9}{'of each round':>24}{'CPU s/clip':>12}{'resident MiB':>14}{'GPU MiB':>9}")
     speeds = {side: [run["clips"] / run["seconds"] for run in runs] for side, runs in results.items()}
     for side, runs in results.items():
         rounds = " ".join(f"{speed:.1f}" for speed in speeds[side])
         gpu = max((run["gpu"] for run in runs if run["gpu"]), default=None)
         shown = "none" if gpu is None else f"{gpu:.0f}"
-        print(f"{side:20}{median(speeds[side]):9.1f}{rounds:>24}{max(r['resident'] for r in runs):14.0f}{shown:>9}")
+        cpu = median(run["cpu"] / run["clips"] for run in runs)
+        resident = max(run["resident"] for run in runs)
+        print(f"{side:20}{median(speeds[side]):9.1f}{rounds:>24}{cpu:12.3f}{resident:14.0f}{shown:>9}")
     best = median(speeds[SIDES[-1]])
     for side in SIDES[:2]:
         print(f"ratio to the {side} clip(s) at once: {best / median(speeds[side]):.2f}")

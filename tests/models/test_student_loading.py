@@ -65,6 +65,7 @@ def repository(home) -> Path:
     return home / "student"
 
 
+@pytest.mark.timeout(900)  # another process has to import torch and transformers
 def test_a_repository_captions_a_film_without_the_package_for_whoever_trusts_its_code(repository, home):
     there = python(WITHOUT_PACKAGE, repository, home / "film.mp4", home=home)
     assert there.returncode == 0, there.stderr
@@ -75,6 +76,7 @@ def test_a_repository_captions_a_film_without_the_package_for_whoever_trusts_its
     assert there.stdout.splitlines()[-1].endswith(f"transformers_modules {written}")
 
 
+@pytest.mark.timeout(900)
 def test_importing_the_package_is_enough_for_the_auto_classes_and_loads_nothing_by_itself(repository, home):
     code = """
 import sys, panda_hf
