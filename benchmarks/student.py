@@ -11,7 +11,7 @@ use our decoder, and the same clips with the words around them.
 
 Every side runs in a process of its own, so that its peak memory is its own; sides take turns, and each is measured
 several times. Loading and a first batch are not counted. CPU seconds are of all threads, less swayed by other load.
-Memory is the largest resident set of the process, with Python and torch in it, and on a GPU what torch allocated there.
+Memory is the largest resident set of the process, with Python and torch in it, and what torch allocated on a GPU.
 """
 
 from __future__ import annotations
