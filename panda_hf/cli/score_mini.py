@@ -14,20 +14,35 @@ def score(
     selector: Annotated[str, typer.Option(help="Checkpoint of the selector; an empty text leaves it out.")] = (
         "mini/selector"
     ),
+    teacher: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A teacher, or mini for all eight; repeat it for several. Else those of the default.",
+            show_default=False,
+        ),
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
 ) -> None:
     """Caption films that no training saw, and print how true each teacher's and the selected captions are."""
     import json
     import tempfile
 
+    from panda_hf.captioning.registry import card_of, expanded
     from panda_hf.mini.films import write_films
     from panda_hf.mini.score import TEACHERS, as_dict, as_table, caption_films, score_captions
     from panda_hf.schema import caption_column
 
+    teachers = expanded(teacher or TEACHERS)
+    try:
+        for name in teachers:
+            card_of(name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--teacher") from error
     with tempfile.TemporaryDirectory() as folder:
         paths = write_films(folder, "test", films, first_seed)
-        clips, scenes = caption_films(paths, TEACHERS, selector or None)
-    captions = {teacher: list(clips[caption_column(teacher)]) for teacher in TEACHERS}
+        clips, scenes = caption_films(paths, teachers, selector or None)
+    captions = {name: list(clips[caption_column(name)]) for name in teachers}
     lines = score_captions(captions, scenes, list(clips["caption"]) if selector else None)
     typer.echo(as_table(lines, len(scenes)))
     if json_file:

@@ -12,7 +12,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from panda_hf.mini.teacher_data import draw_clip, draw_scenes, small_frames, training_scene
-from panda_hf.mini.truth import corrupt_scene, paraphrases
+from panda_hf.mini.truth import corrupt_scene, paraphrases, score_caption
 from panda_hf.mini.world import (
     Action,
     Camera,
@@ -65,15 +65,22 @@ def validation_clips(count: int) -> Clips:
 
 
 class TruePairs(Dataset[SelectorExample]):
-    """Generic pairs: each clip with one true caption, at every visit in other words, of what moves or of one frame.
+    """Generic pairs: each clip with one true caption, the first, in other words at every visit.
+
+    Beside it stand true captions of clips that look alike (same background, same colour of the subject) and are wrong
+    here: in a batch drawn at random the background alone would tell all captions apart.
 
     Args:
         clips: what is shown.
         seed: of all captions.
+        alike: how many captions of other clips at most.
     """
 
-    def __init__(self, clips: Clips, seed: int) -> None:
-        self.clips, self.seed, self.visits = clips, seed, 0
+    def __init__(self, clips: Clips, seed: int, alike: int = 7) -> None:
+        self.clips, self.seed, self.alike, self.visits = clips, seed, alike, 0
+        self.groups: dict[tuple[str, str], list[int]] = {}
+        for index, scene in enumerate(clips.scenes):
+            self.groups.setdefault(_look(scene), []).append(index)
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -81,9 +88,22 @@ class TruePairs(Dataset[SelectorExample]):
     def __getitem__(self, index: int) -> SelectorExample:
         self.visits += 1
         rng = np.random.default_rng([self.seed, index, self.visits])
-        senses: Modality = "video" if rng.random() < 0.75 else "image"
-        caption = paraphrases(only_seen(self.clips.scenes[index]), rng, 1, senses)[0]
-        return SelectorExample(self.clips.frames(index), (caption,), (1.0,))
+        scene = self.clips.scenes[index]
+        others = rng.permutation(self.groups[_look(scene)])[: self.alike + 1]
+        said = [_told(self.clips.scenes[k], rng) for k in others if k != index][: self.alike]
+        wrong = [caption for caption in said if score_caption(caption, scene).wrong]
+        captions = (_told(scene, rng), *wrong)
+        return SelectorExample(self.clips.frames(index), captions, (1.0, *[0.0] * len(wrong)))
+
+
+def _look(scene: Scene) -> tuple[str, str]:
+    return scene.background, scene.subject.colour
+
+
+def _told(scene: Scene, rng: np.random.Generator) -> str:
+    """A true caption of what moves, or of one frame alone."""
+    senses: Modality = "video" if rng.random() < 0.75 else "image"
+    return paraphrases(only_seen(scene), rng, 1, senses)[0]
 
 
 class NearMisses(Dataset[SelectorExample]):

@@ -29,7 +29,13 @@ from panda_hf.mini.train_teachers import SCENES, fast_bf16, work_folder
 from panda_hf.models.umt import UMTForVideoTextRetrieval, UMTProcessor
 from panda_hf.selection.answers import AnsweredClip
 from panda_hf.training.pairs import PAIRS_LOSS, PairsTrainer
-from panda_hf.training.selector import SelectorExample, train_on_candidates, video_tokens
+from panda_hf.training.selector import (
+    SelectorExample,
+    SelectorLoss,
+    SelectorTrainer,
+    train_on_candidates,
+    video_tokens,
+)
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +53,11 @@ class Recipe:
 
 RECIPES: dict[Lesson, Recipe] = {
     "see": Recipe(steps=1600, batch=32, learning_rate=1.2e-3),
-    "pairs": Recipe(steps=600, batch=64, learning_rate=1e-3),
+    "pairs": Recipe(steps=1000, batch=32, learning_rate=1e-3),
     "answers": Recipe(steps=300, batch=32, learning_rate=5e-4),
 }
+EQUAL = SelectorLoss(other_clips=1.0)
+"""Of pairs: captions of clips that look alike and of all other clips of the batch are equally wrong."""
 PAIRED, UNSEEN = 6_000, 200
 """Drawn clips to pre-train on, and to measure that with."""
 ANNOTATED, HELD_ASIDE = 3_000, 300
@@ -85,7 +93,7 @@ class School:
         self._see(unseen)
         clips = training_clips(self.work / "scenes", self._count(PAIRED, 64))
         train, held = (encoded(some, self.model.umt, self.processor) for some in (clips, unseen))
-        self._learn("pairs", self.model, TruePairs(train, seed=1), NearMisses(held), kind="pairs", seed=0)
+        self._learn("pairs", self.model, TruePairs(train, seed=1), NearMisses(held), SelectorTrainer, EQUAL, seed=0)
 
     def fine_tune(self, seed: int = 0, *, hard_negatives: bool = True) -> UMTForVideoTextRetrieval:
         """A copy of the pre-trained model that learned from the simulated annotators of this seed.
@@ -99,7 +107,10 @@ class School:
         examples: Any = Picked(learned, self.tokens, seed, alone=not hard_negatives)
         asked = Picked(self.answers("validation", seed), self.tokens, seed, alone=not hard_negatives)
         name = f"answers-{seed}" if hard_negatives else f"answers-{seed}-without"
-        self._learn(name, model, examples, asked, kind="answers" if hard_negatives else "pairs", seed=seed)
+        if hard_negatives:
+            self._learn(name, model, examples, asked, SelectorTrainer, SelectorLoss(), seed=seed)
+        else:
+            self._learn(name, model, examples, asked, PairsTrainer, PAIRS_LOSS, seed=seed)
         return model
 
     def answers(self, split: Literal["train", "validation"], seed: int) -> list[AnsweredClip]:
@@ -137,14 +148,14 @@ class School:
         model: UMTForVideoTextRetrieval,
         train: Dataset[SelectorExample],
         validation: Dataset[SelectorExample],
+        kind: type[SelectorTrainer],
+        loss: SelectorLoss,
         *,
-        kind: Literal["pairs", "answers"],
         seed: int,
     ) -> None:
-        more: dict[str, Any] = {"kind": PairsTrainer, "loss": PAIRS_LOSS} if kind == "pairs" else {}
         with self._noted(name, model, seed) as (arguments, found):
             found |= train_on_candidates(
-                model, self.processor, train, validation, arguments, resume=self.resume, **more
+                model, self.processor, train, validation, arguments, loss=loss, kind=kind, resume=self.resume
             )
 
     @contextmanager
@@ -153,10 +164,10 @@ class School:
     ) -> Iterator[tuple[TrainingArguments, dict[str, float]]]:
         """The settings of a lesson, and where its figures go; its seconds are noted with them.
 
-        Its states lie under a name of the weights that it begins with: after another lesson it is begun anew.
+        Its states lie under a name of the recipe and of the weights that it begins with: what changed is begun anew.
         """
         lesson: Any = name.partition("-")[0]
-        folder = self.work / "selector" / f"{name}-{_name_of(model)}"
+        folder = self.work / "selector" / f"{name}-{_name_of(model, RECIPES[lesson])}"
         found: dict[str, float] = {}
         torch.manual_seed(seed)
         started = time.monotonic()
@@ -218,8 +229,8 @@ def train_selector(
     return school
 
 
-def _name_of(model: UMTForVideoTextRetrieval) -> str:
-    digest = hashlib.sha256()
+def _name_of(model: UMTForVideoTextRetrieval, recipe: Recipe) -> str:
+    digest = hashlib.sha256(repr(recipe).encode())
     for name, tensor in model.state_dict().items():
         digest.update(name.encode() + tensor.numpy().tobytes())
     return digest.hexdigest()[:12]

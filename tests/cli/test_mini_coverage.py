@@ -1,4 +1,4 @@
-"""Which teachers `panda-hf mini coverage` asks."""
+"""Which teachers `panda-hf mini coverage` and `panda-hf mini score` ask."""
 
 from __future__ import annotations
 
@@ -24,6 +24,23 @@ def test_a_set_stands_for_its_teachers(given, monkeypatch) -> None:
     assert "enough" in result.stderr and asked == list(teachers_of("mini"))
 
 
-def test_an_unknown_teacher_is_wrong_usage() -> None:
-    result = CliRunner().invoke(app, ["mini", "coverage", "--teacher", "nobody"])
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [((), score.TEACHERS), (("--teacher", "mini"), teachers_of("mini")), (("--teacher", "mini_text"),) * 2],
+)
+def test_scores_are_of_the_default_or_of_those_that_are_named(given, names, monkeypatch) -> None:
+    asked = []
+
+    def caption_films(films, names, selector):
+        asked.append((tuple(names), selector))
+        raise SourceError("enough")
+
+    monkeypatch.setattr(score, "caption_films", caption_films)
+    result = CliRunner().invoke(app, ["mini", "score", "--films", "1", "--selector", "", *given])
+    assert "enough" in result.stderr and asked == [(tuple(name for name in names if name != "--teacher"), None)]
+
+
+@pytest.mark.parametrize("command", ["coverage", "score"])
+def test_an_unknown_teacher_is_wrong_usage(command) -> None:
+    result = CliRunner().invoke(app, ["mini", command, "--teacher", "nobody"])
     assert result.exit_code == 2 and "'nobody'" in result.stderr
