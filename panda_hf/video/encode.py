@@ -9,6 +9,7 @@ from itertools import chain
 import av
 import numpy as np
 from av.audio.stream import AudioStream
+from av.container import OutputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -20,6 +21,48 @@ from panda_hf.video.orientation import Orientation
 _TICKS = 120_000  # per second; exact for 24, 25, 30, 50, 60 and their 1000/1001 relatives
 _AUDIO_BITS_PER_SECOND = 128_000
 _FULL_RANGE, _LIMITED_RANGE = 2, 1
+
+
+class SoundTrack:
+    """The sound of a clip as a track of AAC, written a little ahead of the pictures.
+
+    Attributes:
+        has_audio: whether there is any.
+    """
+
+    def __init__(self, sound: Sound) -> None:
+        chunks = sound.chunks()
+        first = next(chunks, None)
+        self.has_audio = first is not None
+        self._sound = sound
+        self._chunks: Iterator[NDArray[np.float32]] = iter(()) if first is None else chain([first], chunks)
+        self._next_chunk: NDArray[np.float32] | None = next(self._chunks, None)
+        self._samples = 0
+        self._stream: AudioStream | None = None
+
+    def open(self, container: OutputContainer) -> None:
+        """Add the track to a file, after its pictures."""
+        if self.has_audio:
+            layout = "mono" if self._sound.channels == 1 else "stereo"
+            self._stream = container.add_stream("aac", rate=self._sound.rate, layout=layout)
+            self._stream.bit_rate = _AUDIO_BITS_PER_SECOND
+            self._container = container
+
+    def write(self, until: float) -> None:
+        """Write what is heard up to so many seconds."""
+        while self._stream is not None and self._next_chunk is not None and self._samples <= until * self._sound.rate:
+            chunk = np.ascontiguousarray(self._next_chunk)
+            frame = av.AudioFrame.from_ndarray(chunk, format="fltp", layout=self._stream.layout.name)
+            frame.rate, frame.pts, frame.time_base = self._sound.rate, self._samples, Fraction(1, self._sound.rate)
+            self._container.mux(self._stream.encode(frame))
+            self._samples += chunk.shape[1]
+            self._next_chunk = next(self._chunks, None)
+
+    def finish(self) -> None:
+        """Write the rest."""
+        self.write(until=float("inf"))
+        if self._stream is not None:
+            self._container.mux(self._stream.encode(None))
 
 
 class ClipWriter:
@@ -42,17 +85,11 @@ class ClipWriter:
         self._threads = threads
         self._last_tick = -1
         self._durations: dict[int | None, int] = {}  # of frames inside the encoder, in ticks, by timestamp
-        self._sound = sound
-        self._samples = 0
-        chunks = sound.chunks()
-        first = next(chunks, None)
-        self.has_audio = first is not None
-        self._chunks: Iterator[NDArray[np.float32]] = iter(()) if first is None else chain([first], chunks)
-        self._next_chunk: NDArray[np.float32] | None = next(self._chunks, None)
+        self._sound = SoundTrack(sound)
+        self.has_audio = self._sound.has_audio
         options = {"movflags": "+faststart", "fflags": "+bitexact"}
         self._container = av.open(f"file:{path}", "w", format="mp4", options=options)
         self._video: VideoStream | None = None
-        self._audio: AudioStream | None = None
 
     def write(self, picture: VideoFrame, appears: float, goes: float) -> None:
         """Show ``picture`` (from :func:`encodable`) from ``appears`` to ``goes`` seconds."""
@@ -63,17 +100,15 @@ class ClipWriter:
         picture.pts, picture.time_base, picture.pict_type = tick, Fraction(1, _TICKS), 0
         self._last_tick = tick
         self._durations[tick] = max(1, round(goes * _TICKS) - tick)
-        self._write_sound(until=appears)
+        self._sound.write(until=appears)
         self._write_packets(self._video.encode(picture))
         self.frames, self.seconds = self.frames + 1, goes
 
     def finish(self) -> None:
         """Write what is still held back, and the index."""
-        self._write_sound(until=float("inf"))
         if self._video is not None:
             self._write_packets(self._video.encode(None))
-        if self._audio is not None:
-            self._container.mux(self._audio.encode(None))
+        self._sound.finish()
         self._container.close()
 
     def close(self) -> None:
@@ -94,19 +129,7 @@ class ClipWriter:
         context.colorspace, context.color_range = picture.colorspace, picture.color_range
         context.color_primaries, context.color_trc = picture.color_primaries, picture.color_trc
         self._video = video
-        if self.has_audio:
-            layout = "mono" if self._sound.channels == 1 else "stereo"
-            self._audio = self._container.add_stream("aac", rate=self._sound.rate, layout=layout)
-            self._audio.bit_rate = _AUDIO_BITS_PER_SECOND
-
-    def _write_sound(self, until: float) -> None:
-        while self._audio is not None and self._next_chunk is not None and self._samples <= until * self._sound.rate:
-            chunk = np.ascontiguousarray(self._next_chunk)
-            frame = av.AudioFrame.from_ndarray(chunk, format="fltp", layout=self._audio.layout.name)
-            frame.rate, frame.pts, frame.time_base = self._sound.rate, self._samples, Fraction(1, self._sound.rate)
-            self._container.mux(self._audio.encode(frame))
-            self._samples += chunk.shape[1]
-            self._next_chunk = next(self._chunks, None)
+        self._sound.open(self._container)
 
 
 def encodable(frame: VideoFrame, shape: tuple[int, int], orientation: Orientation) -> VideoFrame:
