@@ -38,17 +38,20 @@ class _Known(dict[str, Any]):
 
 def _announce_configurations(module: ModuleType) -> None:
     mapping = module.CONFIG_MAPPING
-    mapping._extra_content = _Known(mapping._extra_content)
+    if isinstance(getattr(mapping, "_extra_content", None), dict):
+        mapping._extra_content = _Known(mapping._extra_content)
+    else:  # a release of transformers that keeps them elsewhere
+        _register_all(module)
 
 
-def _register_processors(module: ModuleType) -> None:
+def _register_all(module: ModuleType) -> None:
     for package in _MODELS.values():
         importlib.import_module(package)
 
 
 _WHEN_IMPORTED: dict[str, Callable[[ModuleType], None]] = {
     "transformers.models.auto.configuration_auto": _announce_configurations,
-    "transformers.models.auto.processing_auto": _register_processors,
+    "transformers.models.auto.processing_auto": _register_all,
 }
 
 
