@@ -1,0 +1,193 @@
+"""The Space `panda-captioner`: what it serves and refuses, what a program gets; slow: a browser, ten visitors."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from panda_hf.mini.film import make_film
+from panda_hf.mini.films import write_film as write_mini_film
+from panda_hf.showing.cast import Choices
+from panda_hf.showing.desk import Desk
+from panda_hf.showing.limits import Limits
+from panda_hf.video import probe
+from tests.annotation.curated import curated
+from tests.video.films import write_film
+
+pytest.importorskip("gradio", minversion="6")
+
+ROOT = Path(__file__).parents[2]
+SPACE = ROOT / "spaces" / "panda-captioner"
+README = (SPACE / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def app() -> Any:
+    from panda_hf.cli.space_module import space_module
+
+    return space_module("panda-captioner")
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(curated(tmp_path_factory.mktemp("curated"), 3))
+
+
+@pytest.fixture(scope="module")
+def served(app: Any, dataset: str) -> Iterator[tuple[Desk, str]]:
+    choices = Choices.from_environment({"PANDA_TEACHERS": "mini_text", "PANDA_STUDENT": "none"})
+    desk = Desk.open(choices, Limits(max_megabytes=3), datasets=[dataset], examples=SPACE / "examples")
+    _, address, _ = app.launch(desk, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+    yield desk, address
+    desk.visits.close()
+
+
+def upload(address: str, name: str, data: bytes, **headers: str) -> httpx.Response:
+    return httpx.post(f"{address}gradio_api/upload", files={"files": (name, data)}, headers=headers, timeout=60)
+
+
+def test_the_card_is_one_of_a_space() -> None:
+    front = yaml.safe_load(README.split("---")[1])
+    assert front["sdk"] == "gradio" and int(front["sdk_version"].split(".")[0]) >= 6
+    assert (SPACE / front["app_file"]).is_file() and len(front["short_description"]) <= 60
+
+
+def test_a_visitor_s_file_is_served_to_who_knows_its_name_and_other_files_are_not(served: tuple[Desk, str]) -> None:
+    desk, address = served
+    film = desk.visits.of("somebody").new_path(".mp4")
+    film.write_bytes(b"0" * 100)
+    listing = f"{address}gradio_api/file={film.parent}"
+    status = {
+        f: httpx.get(f"{address}gradio_api/file={f}").status_code for f in (film, "/etc/passwd", SPACE / "app.py")
+    }
+    assert list(status.values()) == [200, 403, 403] and httpx.get(listing).status_code == 403
+    desk.leave("somebody")
+    assert httpx.get(f"{address}gradio_api/file={film}").status_code == 403
+
+
+def test_two_gigabytes_are_refused_when_they_are_declared_and_when_they_come(served: tuple[Desk, str]) -> None:
+    address = served[1]
+    host, port = httpx.URL(address).host, httpx.URL(address).port
+    import socket
+
+    with socket.create_connection((host, port), timeout=20) as line:
+        line.sendall(
+            f"POST /gradio_api/upload HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 2147483648\r\n"
+            "Content-Type: multipart/form-data; boundary=x\r\n\r\n".encode()
+        )
+        assert line.recv(100).startswith(b"HTTP/1.1 413")
+    assert upload(address, "a.mp4", bytes(3_500_000)).status_code == 413
+
+
+def test_a_visitor_cannot_name_a_file_of_the_server_or_of_another_visitor(served: tuple[Desk, str]) -> None:
+    desk, address = served
+    other = desk.visits.of("other").new_path(".mp4")
+    write_film(other, 10, fps=10)
+    for path in (str(other), "/etc/passwd", str(SPACE / "examples" / "clips_0094.mp4")):
+        given = {"path": path, "meta": {"_type": "gradio.FileData"}}
+        call = f"{address}gradio_api/call/caption"
+        event = httpx.post(call, json={"data": [given, "", "", ""]}, timeout=60).json()["event_id"]
+        answer = httpx.get(f"{call}/{event}", timeout=120).text
+        assert "event: error" in answer and "event: complete" not in answer
+    desk.leave("other")
+
+
+def test_runs_are_not_recorded_and_the_push_cannot_be_called_by_a_program(served: tuple[Desk, str]) -> None:
+    config = httpx.get(f"{served[1]}config").json()
+    assert config["run_history"] is False
+    named = httpx.get(f"{served[1]}gradio_api/info").json()["named_endpoints"]
+    assert set(named) == {"/caption", "/split", "/explore"}
+
+
+def test_the_page_never_makes_html_of_text() -> None:
+    scripts = (SPACE / "page.js").read_text(encoding="utf-8") + (SPACE / "app.py").read_text(encoding="utf-8")
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", scripts)
+    templates = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "panda_hf" / "showing").glob("*.j2"))
+    assert not re.search(r"\|\s*safe|autoescape|<script", templates)
+
+
+def example(address: str, dataset: str) -> str:
+    """The program in the README, with addresses of this machine."""
+    code = README.split("## From a program")[1].split("## Manners")[0]
+    lines = [line[4:] for line in code.splitlines() if line.startswith("    ")]
+    text = "\n".join(lines).replace("http://127.0.0.1:7860", address).replace("user/name", dataset)
+    return text.replace('"red ball"', '""').replace("0.5, None", "None, None")
+
+
+def test_the_program_of_the_readme_works_from_another_process(
+    served: tuple[Desk, str], dataset: str, tmp_path: Path
+) -> None:
+    import shutil
+
+    shutil.copyfile(SPACE / "examples" / "clips_0094.mp4", tmp_path / "clip.mp4")
+    shutil.copyfile(SPACE / "examples" / "films_0012.mp4", tmp_path / "film.mp4")
+    more = "\nimport json; print(json.dumps([clip, video, found]))"
+    done = subprocess.run(
+        [sys.executable, "-c", example(served[1], dataset) + more],
+        cwd=tmp_path, capture_output=True, text=True, timeout=280, env={**os.environ, "HF_HUB_OFFLINE": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    clip, video, found = json.loads(done.stdout.splitlines()[-1])
+    assert clip["caption_teacher"] == "mini_text" and clip["readings"][0]["name"] == "mini_text"
+    assert len(video["clips"]) >= 3 and all(one["caption"] for one in video["clips"])
+    assert {part["reason"] for part in video["dropped"]} >= {"trimmed"}
+    assert found["found"] == found["rows_in_split"] == 3 and "video" not in found["rows"][0]
+    assert str(served[0].visits.root) not in json.dumps([clip, video, found])
+
+
+def test_what_cannot_be_done_is_told_to_the_program(served: tuple[Desk, str], tmp_path: Path) -> None:
+    from gradio_client import Client, handle_file
+    from gradio_client.exceptions import AppError
+
+    path = tmp_path / "list.mp4"
+    path.write_text("#EXTM3U\n#EXTINF:9,\n/etc/passwd\n")
+    client = Client(served[1], verbose=False)
+    with pytest.raises(AppError, match="names other files"):
+        client.predict(handle_file(str(path)), "", "", "", api_name="/caption")
+    with pytest.raises(AppError, match="detector_threshold"):
+        film = handle_file(str(SPACE / "examples" / "clips_0094.mp4"))
+        client.predict(film, "", "", {"detector_threshold": 1}, api_name="/split")
+    with pytest.raises(AppError, match="no id of the Hub"):
+        client.predict(str(tmp_path), "", "", None, None, None, None, 20, api_name="/explore")
+
+
+def one_visitor(address: str, film: Path) -> dict[str, Any]:
+    """Split a film of one's own, as a program does."""
+    from gradio_client import Client, handle_file
+
+    client = Client(address, verbose=False)
+    rows, path = client.predict(handle_file(str(film)), film.stem, "", None, api_name="/split")
+    with zipfile.ZipFile(path) as archive:
+        return {"rows": rows, "names": archive.namelist(), "ids": {clip["video_id"] for clip in rows["clips"]}}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1700)
+def test_ten_visitors_at_once_are_all_answered_each_with_their_own(served: tuple[Desk, str], tmp_path: Path) -> None:
+    import resource
+
+    desk, address = served
+    films = [write_mini_film(make_film(20 + i, "test", 2), tmp_path / str(i)) for i in range(10)]
+    one_visitor(address, films[0])  # the models are loaded
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with ThreadPoolExecutor(10) as pool:
+        found = list(pool.map(lambda film: one_visitor(address, film), films))
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10
+    for film, answer in zip(films, found, strict=True):
+        assert answer["rows"]["duration"] == pytest.approx(probe(str(film)).duration, abs=0.2)
+        assert answer["ids"] <= {film.stem} and any(name.endswith(".parquet") for name in answer["names"])
+        others = {other.stem for other in films} - {film.stem}
+        assert not others & {Path(name).stem.rpartition(".")[0] for name in answer["names"]}
+    assert grown < 1024, f"{grown:.0f} MB more"
