@@ -32,6 +32,9 @@ MAX_GROUP_SECONDS, MAX_GROUP_BYTES = 30.0, 2**26
 DIFFERS = 0.25
 """Descriptors of the two key frames around a group that are farther apart show two shots, or much movement."""
 
+ALIKE = 0.15
+"""Where key frames lie at fixed distances, a group is skipped only if its key frames are nearer than this."""
+
 FLASH_FRAMES = 6
 """Two cuts no farther apart, after which the picture is as before, are a flash."""
 
@@ -141,7 +144,7 @@ class _GroupScan:
         doubt, rest = self._rules.doubt(number), length - 1
         if next_key is None:
             return doubt.inside if self._rules.seeks_cuts else rest
-        if self._apart(self._key, next_key) < DIFFERS:
+        if self._apart(self._key, next_key) < (DIFFERS if self._rules.seeks_cuts else ALIKE):
             return doubt.inside
         if not doubt.irregular:
             explained = self._rules.seeks_cuts and not doubt.thrifty and not self._is_black(next_key)
