@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,16 +40,32 @@ class PickedClips:
     def example(self, index: int, shares: Sequence[float]) -> StudentExample:
         """A clip; ``shares``, which differ at each visit, are also what mirror, noise and caption are drawn from."""
         clip, scores = self.clips[index], self.scores[index]
-        known: tuple[str | None, ...] = (clip.subtitle, clip.title, clip.description)
+        plain = StudentExample(
+            np.array(clip.frames), best(clip, scores), clip.subtitle, clip.title, clip.description, clip.clip_id
+        )
         if not self.varied:
-            return StudentExample(np.array(clip.frames), best(clip, scores), *known, clip.clip_id)
+            return plain
         rng = np.random.default_rng([index, *(int(share * 2**32) for share in shares)])
         caption = clip.captions[int(rng.choice(len(scores), p=chances(scores)))]
-        frames = shaken(np.array(clip.frames), rng)
-        if rng.random() < 0.5 and mirrored(clip.scene) is not None:  # some would show what is held aside
-            frames = np.ascontiguousarray(frames[:, :, ::-1])
-            caption, known = in_mirror(caption), tuple(text and in_mirror(text) for text in known)
-        return StudentExample(frames, caption, *known, clip.clip_id)
+        shown = replace(plain, frames=shaken(plain.frames, rng), caption=caption)
+        # some would show in a mirror what is held aside
+        return _mirrored(shown) if rng.random() < 0.5 and mirrored(clip.scene) is not None else shown
+
+
+def _mirrored(example: StudentExample) -> StudentExample:
+    """The pictures the other way round, and all words with them."""
+
+    def turned(text: str | None) -> str | None:
+        return None if text is None else in_mirror(text)
+
+    return replace(
+        example,
+        frames=np.ascontiguousarray(example.frames[:, :, ::-1]),
+        caption=in_mirror(example.caption),
+        subtitle=turned(example.subtitle),
+        title=turned(example.title),
+        description=turned(example.description),
+    )
 
 
 def best(clip: Judged, scores: Sequence[float | None]) -> str:

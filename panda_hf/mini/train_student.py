@@ -39,7 +39,7 @@ LEARNED_FROM = ("mini_image", "mini_video", "mini_text")
 MONITORED = 100
 """Clips of the training split that nothing is learned from: the loss on them is noted while training."""
 SETTINGS = StudentSettings(
-    steps=1100,
+    steps=700,
     batch_size=32,
     learning_rate=8e-4,
     first_rate=1e-5,
