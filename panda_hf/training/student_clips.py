@@ -111,8 +111,8 @@ class ShardClips:
             frames = clip_frames(self._found(row, name), shares, threads=self.threads)
         except (PandaError, ValueError) as error:
             return Unread(name, str(error))
-        words = [row.get(column) for column in self.names.words]
-        return StudentExample(frames, str(words[0]), *words[1:], clip_id=name)
+        caption, subtitle, title, description = (row.get(column) for column in self.names.words)
+        return StudentExample(frames, str(caption), subtitle, title, description, clip_id=name)
 
     def row(self, number: int, row: int) -> dict[str, Any]:
         """Words and media references of one row of a file."""

@@ -55,9 +55,10 @@ def load_student(
     folder = resolve(checkpoint)
     check_folder(folder)
     try:
-        model, info = PandaStudentForConditionalGeneration.from_pretrained(
+        loaded: Any = PandaStudentForConditionalGeneration.from_pretrained(
             folder, revision=revision, dtype="float32", use_safetensors=True, output_loading_info=True
         )
+        model, info = loaded
         processor = PandaStudentProcessor.from_pretrained(folder, revision=revision)
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(f"the student {checkpoint!r} cannot be loaded: {error}") from error
