@@ -20,7 +20,9 @@ from panda_hf.video import cut_clip, playable_suffix, probe
 class HasMedia(Protocol):
     """Clips whose pictures are wanted: :class:`~panda_hf.annotation.Tasks`, or others of a dataset."""
 
-    tables: Tables
+    @property
+    def tables(self) -> Tables:
+        """Where the clips stand."""
 
     def media(self, clip_id: str) -> dict[str, Any]:
         """The columns ``tasks.MEDIA`` of one clip; ``KeyError`` when there is none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -88,6 +88,10 @@ def clip_batch(film: Film, seconds: float, words: Words) -> Batch:
     }
 
 
+Told = Generator[Captioned, None, Captioned]
+"""Tells of every step; returns the last."""
+
+
 def caption_clip(film: Film, words: Words, cast: Cast, helpers: Helpers, limits: Limits) -> Iterator[Captioned]:
     """Caption a file as one clip, telling of every step.
 
@@ -109,7 +113,7 @@ def caption_clip(film: Film, words: Words, cast: Cast, helpers: Helpers, limits:
     yield replace(state, doing="")
 
 
-def _student(state: Captioned, checkpoint: str, frames: Any, words: Words) -> Iterator[Captioned]:
+def _student(state: Captioned, checkpoint: str, frames: Any, words: Words) -> Told:
     """The student's caption as it is written, then the one from the pictures alone."""
     text = ""
     for piece in stream_caption(checkpoint, frames, words):
@@ -123,7 +127,7 @@ def _student(state: Captioned, checkpoint: str, frames: Any, words: Words) -> It
     return state
 
 
-def _teachers(state: Captioned, batch: Batch, cast: Cast) -> Iterator[Captioned]:
+def _teachers(state: Captioned, batch: Batch, cast: Cast) -> Told:
     stages = cast.captions()
     found = {stage.teacher: Candidate(stage.teacher) for stage in stages}
     for number, stage in enumerate(stages, 1):
@@ -138,7 +142,7 @@ def _teachers(state: Captioned, batch: Batch, cast: Cast) -> Iterator[Captioned]
     return with_choice(state, row_of(chosen, 0))
 
 
-def _untold(state: Captioned, batch: Batch, cast: Cast) -> Iterator[Captioned]:
+def _untold(state: Captioned, batch: Batch, cast: Cast) -> Told:
     """What the teachers that read say when they are told nothing."""
     told = {one.teacher: one.caption for one in state.candidates}
     for stage in cast.readers():

@@ -101,7 +101,8 @@ def settings_of(base: SplitSettings, values: Mapping[str, float]) -> SplitSettin
     unknown = sorted(set(values) - set(SLIDERS))
     if unknown:
         raise ValueError(f"{unknown} cannot be changed after the looking; there are {list(SLIDERS)}")
-    return dataclasses.replace(base, **values)
+    changes: dict[str, Any] = dict(values)
+    return dataclasses.replace(base, **changes)
 
 
 def scan_film(film: Film, split: Split, helpers: Helpers, limits: Limits) -> Iterator[float | Long]:

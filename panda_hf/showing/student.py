@@ -124,9 +124,10 @@ def _load(checkpoint: str, device: str) -> Student:
     try:
         from panda_hf.models.student import PandaStudentForConditionalGeneration, PandaStudentProcessor
 
-        model, info = PandaStudentForConditionalGeneration.from_pretrained(
+        loaded: Any = PandaStudentForConditionalGeneration.from_pretrained(
             where, use_safetensors=True, output_loading_info=True
         )
+        model, info = loaded
         processor = PandaStudentProcessor.from_pretrained(where)
     except Exception as error:  # readers of foreign files raise what they like
         said = f"{type(error).__name__}: {error}"
