@@ -41,7 +41,8 @@ def subclasses(cls: type) -> set[type]:
 
 
 def test_no_stage_of_the_project_is_left_out(cases: dict[str, Case]) -> None:
-    own = {cls.__name__ for cls in subclasses(Stage) - {Stage} if cls.__module__.startswith("panda_hf.")}
+    known = {cls for cls in subclasses(Stage) - {Stage} if cls.__module__.startswith("panda_hf.")}
+    own = {cls.__name__ for cls in known if not cls.__module__.startswith("panda_hf.showing.")}  # stand-ins of these
     assert own == set(cases) == set(NAMES)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,8 +98,17 @@ def summary(out: Path | str, shards: Sequence[dict[str, Any]], seconds: float, r
         shards=len(shards),
         resumed_shards=resumed,
         seconds=seconds,
-        stage_seconds=dict(sum((Counter(shard["stage_seconds"]) for shard in shards), Counter[str]())),
+        stage_seconds=added(shard["stage_seconds"] for shard in shards),
     )
+
+
+def added(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Sums by name; what adds up to nothing is kept as 0."""
+    sums: dict[str, float] = {}
+    for part in parts:
+        for name, value in part.items():
+            sums[name] = sums.get(name, 0.0) + value
+    return sums
 
 
 def check(shards: Iterable[dict[str, Any]], videos_in: int | None) -> None:

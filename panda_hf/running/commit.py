@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from panda_hf.errors import OutputError
-from panda_hf.running.accounts import Counts
+from panda_hf.running.accounts import Counts, added
 from panda_hf.running.manifest import Manifest, now
 from panda_hf.running.plan import STATUSES
 from panda_hf.running.spool import Done, read_rows, shard_name
@@ -148,10 +148,7 @@ def _with_status(table: pa.Table, status: str) -> pa.Table:
 def record_of(shard: int, files: dict[str, Any], names: list[str], done: list[Done]) -> dict[str, Any]:
     """The record of a shard, from its tables, the names of its pictures and clips, and the accounts of its videos."""
     statuses = [known.status for known in done]
-    seconds: dict[str, float] = {}
-    for known in done:
-        for stage, spent in known.stage_seconds.items():
-            seconds[stage] = round(seconds.get(stage, 0.0) + spent, 3)
+    seconds = added(known.stage_seconds for known in done)
     return {
         "record": "shard",
         "shard": shard,
@@ -163,7 +160,7 @@ def record_of(shard: int, files: dict[str, Any], names: list[str], done: list[Do
         "files": files,
         "thumbnails": [name for name in names if name.startswith("thumbnails/")],
         "media": [name for name in names if name.startswith("media/")],
-        "stage_seconds": seconds,
+        "stage_seconds": {stage: round(spent, 3) for stage, spent in seconds.items()},
         "committed": now(),
     }
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from panda_hf.errors import OutputError
 from panda_hf.running import accounts, manifest, spool
-from panda_hf.running.accounts import Counts, RunSummary
+from panda_hf.running.accounts import Counts, RunSummary, added
 from panda_hf.running.again import undone
 from panda_hf.running.commit import check_files, record_of, write_tables
 from panda_hf.running.folder import clear_unfinished
@@ -191,7 +191,7 @@ class Rework:
         files = write_tables(staging, number, [folder for folder, _ in parts])
         names = self._side_files(shard, staging, number, parts)
         record = record_of(number, files, names, [done for _, done in parts])
-        seconds = Counter(shard.record["stage_seconds"]) + Counter(record["stage_seconds"])
+        seconds = added([shard.record["stage_seconds"], record["stage_seconds"]])
         record["stage_seconds"] = {stage: round(spent, 3) for stage, spent in seconds.items()}
         made = {"record": record, "chosen": _chosen(shard), "kept": dict(kept)}
         (staging / _RECORD).write_text(json.dumps(made), encoding="utf-8")

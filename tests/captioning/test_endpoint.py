@@ -8,6 +8,7 @@ import io
 import logging
 import os
 import pickle
+import re
 import signal
 import socket
 import subprocess
@@ -474,8 +475,9 @@ def test_while_a_server_stays_away_clips_fail_fast_with_the_cause_and_none_is_lo
     port = free_port()
     stage = stage_of(f"http://127.0.0.1:{port}/v1", endpoint={"patience_seconds": 0.4})
     done = apply(rows_of(30), stage, batch_size=10)
-    # One patience for the first ten; the others find that the server has been away for longer than that.
-    assert all(notes[0]["message"].endswith("tried 1 time") for notes in done["caption_errors"][10:])
+    # One patience in all: the first ten use it up, or leave the next ten a last moment of it.
+    tries = [int(re.search(r"tried (\d+) time", notes[0]["message"])[1]) for notes in done["caption_errors"]]
+    assert sum(tries[20:]) <= sum(tries[:10]) / 2 and min(tries[20:]) == 1
     assert done["caption_served"][:] == [None] * 30 and done["error"][:] == [None] * 30
     assert all("does not answer" in notes[0]["message"] for notes in done["caption_errors"])
     with chat_server.running(port=port):

@@ -250,10 +250,10 @@ def test_table_3_of_the_miniature_is_one_command(tmp_path: Path, monkeypatch: py
     result = runner.invoke(app, command)
     assert result.exit_code == 0, result.output
     rows = [line.split("|")[1].strip() for line in result.stdout.splitlines() if line.startswith("| ")]
-    assert {"mini_image", "mini_video", "selector's choice"} < set(rows)
+    assert {"mini_image", "mini_video", "selector's choice", "mini/student"} < set(rows)
     assert "BERTScore is left out: no encoder" in result.stdout
     kept = {path.name for path in (tmp_path / "t3" / "predictions").iterdir()}
-    assert len(kept) == 3
+    assert len(kept) == 4
     again = runner.invoke(app, command)
     assert again.exit_code == 0 and "cutting" in result.stdout and "cutting" not in again.stdout
     table = [line for line in result.stdout.splitlines() if line.startswith("|")]
