@@ -1,6 +1,6 @@
 """Clips per second of selection among eight candidates beside a bare forward pass of the same towers.
 
-    python benchmarks/selection.py                       mini/selector, and random weights of a larger size
+    python benchmarks/selection.py                       mini/selector, and random weights of two larger sizes
     python benchmarks/selection.py --selector FOLDER     another checkpoint; on a GPU where there is one
 
 Ours is ``Select`` over rows with frame packs, as ``curate`` calls it: frames out of their packs, resized and
@@ -40,16 +40,16 @@ def rows_of(clips: int, height: int, width: int) -> dict[str, list[Any]]:
     return {"frames": [pack_frames(one, times) for one in frames], CAPTION_ERRORS: [None] * clips, **captions}
 
 
-def larger(folder: Path, frames: int) -> str:
-    """A random UMT with towers of the width of ViT-S and a BERT of the same, 224 pixels."""
+def larger(folder: Path, frames: int, width: int, text_layers: int) -> str:
+    """A random UMT with a vision tower of twelve layers and a BERT of the same width, 224 pixels."""
     from panda_hf.mini.selector_model import selector_tokenizer
     from panda_hf.models.umt import UMTConfig, UMTForVideoTextRetrieval, UMTProcessor
 
     tokenizer = selector_tokenizer()
-    tower = {"hidden_size": 384, "intermediate_size": 1536, "num_attention_heads": 6}
+    tower = {"hidden_size": width, "intermediate_size": 4 * width, "num_attention_heads": width // 64}
     config = UMTConfig(
         vision_config={**tower, "num_hidden_layers": 12, "num_frames": frames},
-        text_config={**tower, "num_hidden_layers": 6, "vocab_size": len(tokenizer), "pad_token_id": 0},
+        text_config={**tower, "num_hidden_layers": text_layers, "vocab_size": len(tokenizer), "pad_token_id": 0},
         projection_dim=256,
         fusion_layers=2,
     )
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--selector", help="a checkpoint instead of the two")
     parser.add_argument("--clips", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--frames", type=int, default=4, help="of the larger random model; the paper's looks at 12")
+    parser.add_argument("--frames", type=int, default=4, help="of the larger random models; the paper's looks at 12")
     parser.add_argument("--size", type=int, nargs=2, default=(336, 597), help="height and width of the frames")
     arguments = parser.parse_args()
 
@@ -149,8 +149,10 @@ def main() -> None:
             compare(arguments.selector, arguments.selector, arguments.clips, size, arguments.rounds)
             return
         compare("mini/selector", "mini/selector", arguments.clips, size, arguments.rounds)
-        made = larger(Path(folder) / "umt", arguments.frames)
+        made = larger(Path(folder) / "small", arguments.frames, 384, 6)
         compare("random weights, ViT-S at 224 pixels", made, max(4, arguments.clips // 8), size, arguments.rounds)
+        made = larger(Path(folder) / "base", arguments.frames, 768, 9)
+        compare("random weights, UMT-B at 224 pixels", made, 2, size, min(2, arguments.rounds))
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
-from panda_hf.models.umt.processing_umt import clean_text, pick_frames
+from panda_hf.models.umt.processing_umt import clean_text, pick_frames, resize_frames
 from tests.models.umt_sizes import tiny_processor
 
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
@@ -51,6 +52,31 @@ def test_resizing_is_bicubic_and_ignores_the_aspect():
 def test_videos_of_different_sizes_make_one_batch():
     videos = [np.zeros((3, 20, 40, 3), np.uint8), np.full((1, 16, 16, 3), 255, np.uint8)]
     assert tiny_processor()(videos=videos)["pixel_values"].shape == (2, 2, 3, 16, 16)
+
+
+def test_what_is_prepared_together_is_what_is_prepared_alone():
+    rng = np.random.default_rng(3)
+    videos = [
+        rng.integers(0, 256, shape, dtype=np.uint8) for shape in ((5, 33, 47, 3), (1, 90, 20, 3), (2, 16, 16, 3))
+    ]
+    captions = ["a red ball", "The ball rolls to the left.", "the box " * 20, ""]
+    processor = tiny_processor()
+    together = processor(videos=videos, text=captions)
+    alone = [processor(videos=[video])["pixel_values"] for video in videos]
+    assert torch.equal(together["pixel_values"], torch.cat(alone))
+    words = [processor(text=[caption]) for caption in captions]
+    for name in ("input_ids", "attention_mask"):
+        assert torch.equal(together[name], torch.cat([one[name] for one in words]))
+
+
+def test_resizing_one_frame_at_a_time_is_resizing_them_at_once():
+    frames = np.random.default_rng(4).integers(0, 256, (3, 40, 56, 3), dtype=np.uint8)
+    pixels = torch.from_numpy(frames).permute(0, 3, 1, 2).float()
+    at_once = F.interpolate(pixels, size=(16, 16), mode="bicubic", antialias=True).round().clamp(0, 255)
+    mean, std = torch.tensor(MEAN).float().view(3, 1, 1), torch.tensor(STD).float().view(3, 1, 1)
+    frames.flags.writeable = False  # as frames out of a pack are
+    assert np.array_equal(resize_frames(frames, 16), at_once.byte().permute(0, 2, 3, 1).numpy())
+    assert torch.equal(tiny_processor(num_frames=3).prepare_video(frames), (at_once / 255 - mean) / std)
 
 
 def test_captions_are_padded_to_the_full_length_and_long_ones_cut():

@@ -85,10 +85,9 @@ class UMTProcessor(ProcessorMixin):
             raise ValueError(
                 f"frames must be uint8 of shape (n > 0, height, width, 3), got {frames.dtype} of shape {frames.shape}"
             )
-        picked = frames[pick_frames(len(frames), self.num_frames)]
-        pixels = torch.from_numpy(resize_frames(picked, self.image_size)).permute(0, 3, 1, 2)
+        pixels = _squares([frames[i] for i in pick_frames(len(frames), self.num_frames)], self.image_size)
         mean, std = torch.tensor(self.image_mean), torch.tensor(self.image_std)
-        return (pixels / 255 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+        return pixels.div_(255).sub_(mean.view(3, 1, 1)).div_(std.view(3, 1, 1))
 
     def prepare_text(self, text: Sequence[str]) -> dict[str, torch.Tensor]:
         """Captions to ``input_ids`` and ``attention_mask`` (texts, max_length); padding is always to the full
@@ -98,9 +97,9 @@ class UMTProcessor(ProcessorMixin):
             padding="max_length",
             truncation=True,
             max_length=self.max_length,
-            return_tensors="pt",
-        )
-        return {"input_ids": tokens["input_ids"], "attention_mask": tokens["attention_mask"]}
+            return_token_type_ids=False,
+        )  # lists are of one length here, and faster made into tensors than by the tokenizer
+        return {name: torch.tensor(tokens[name]) for name in ("input_ids", "attention_mask")}
 
     @property
     def model_input_names(self) -> list[str]:
@@ -112,9 +111,22 @@ def resize_frames(frames: np.ndarray, size: int) -> np.ndarray:
     """Frames uint8 (n, height, width, 3) as squares of ``size`` pixels, bicubic, the aspect not kept, again uint8."""
     if frames.shape[1:3] == (size, size):
         return np.ascontiguousarray(frames)
-    pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float()
-    square = F.interpolate(pixels, size=(size, size), mode="bicubic", antialias=True, align_corners=False)
-    return square.round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
+    return _squares(frames, size).byte().permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def _squares(frames: Sequence[np.ndarray] | np.ndarray, size: int) -> torch.Tensor:
+    """Frames uint8 (height, width, 3) resized, float32 (n, 3, size, size) of whole numbers in [0, 255].
+
+    One at a time: a frame as float32 then stays in the CPU's cache until it is resized.
+    """
+    squares = torch.empty(len(frames), 3, size, size)
+    for square, frame in zip(squares, frames, strict=True):
+        pixels = torch.from_numpy(frame.astype(np.float32, order="C")).permute(2, 0, 1)
+        if pixels.shape[1:] != square.shape[1:]:
+            resized = F.interpolate(pixels[None], (size, size), mode="bicubic", antialias=True)
+            pixels = resized[0].round_().clamp_(0, 255)
+        square.copy_(pixels)
+    return squares
 
 
 def pick_frames(available: int, wanted: int) -> list[int]:
