@@ -74,9 +74,10 @@ def stream_caption(checkpoint: str, frames: np.ndarray, words: Words) -> Iterato
     Raises:
         CheckpointError: when the student cannot be loaded.
     """
-    from transformers import TextIteratorStreamer
-
     with MODELS.turn():
+        # Two threads that import from transformers at once break its lazy modules.
+        from transformers import TextIteratorStreamer
+
         student = load_student(checkpoint)
     streamer = TextIteratorStreamer(student.processor.tokenizer, timeout=WORD_SECONDS, skip_special_tokens=True)
     broken: list[Exception] = []
