@@ -2,6 +2,7 @@
 
     python benchmarks/selection.py                       mini/selector, and random weights of two larger sizes
     python benchmarks/selection.py --selector FOLDER     another checkpoint; on a GPU where there is one
+    python benchmarks/selection.py --models mini base    some of the three
 
 Ours is ``Select`` over rows with frame packs, as ``curate`` calls it: frames out of their packs, resized and
 normalised, captions cut into tokens, towers, choice, rows. The bare pass is the two towers and the cosine over tensors
@@ -16,13 +17,14 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 GOAL, CANDIDATES = 0.8, 8
+MODELS = ("mini", "small", "base")
 WORDS = "a large striped red ball slides to the left on green field above blue cube while camera pans".split()
 
 
@@ -111,7 +113,7 @@ def measured(parts: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list
     return found
 
 
-def report(name: str, clips: int, found: dict[str, Sequence[tuple[float, float]]]) -> None:
+def report(name: str, clips: int, found: dict[str, list[tuple[float, float]]]) -> None:
     """Medians over the rounds, and the ratio."""
     medians = {part: np.median(np.array(seconds), axis=0) for part, seconds in found.items()}
     print(f"\n{name}, {clips} clips, {CANDIDATES} candidates each")
@@ -127,7 +129,8 @@ def report(name: str, clips: int, found: dict[str, Sequence[tuple[float, float]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--selector", help="a checkpoint instead of the two")
+    parser.add_argument("--selector", help="a checkpoint instead of the three")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS, help="which of the three")
     parser.add_argument("--clips", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--frames", type=int, default=4, help="of the larger random models; the paper's looks at 12")
@@ -148,11 +151,14 @@ def main() -> None:
         if arguments.selector:
             compare(arguments.selector, arguments.selector, arguments.clips, size, arguments.rounds)
             return
-        compare("mini/selector", "mini/selector", arguments.clips, size, arguments.rounds)
-        made = larger(Path(folder) / "small", arguments.frames, 384, 6)
-        compare("random weights, ViT-S at 224 pixels", made, max(4, arguments.clips // 8), size, arguments.rounds)
-        made = larger(Path(folder) / "base", arguments.frames, 768, 9)
-        compare("random weights, UMT-B at 224 pixels", made, 2, size, min(2, arguments.rounds))
+        if "mini" in arguments.models:
+            compare("mini/selector", "mini/selector", arguments.clips, size, arguments.rounds)
+        if "small" in arguments.models:
+            made = larger(Path(folder) / "small", arguments.frames, 384, 6)
+            compare("random weights, ViT-S at 224 pixels", made, max(4, arguments.clips // 8), size, arguments.rounds)
+        if "base" in arguments.models:
+            made = larger(Path(folder) / "base", arguments.frames, 768, 9)
+            compare("random weights, UMT-B at 224 pixels", made, 2, size, min(2, arguments.rounds))
 
 
 if __name__ == "__main__":
