@@ -1,4 +1,10 @@
-"""One pass for all clips of a video beside one cut after the other: `python benchmarks/cut.py VIDEO`."""
+"""What exporting the clips of a video costs, in CPU seconds: one after the other, in one pass, as copies.
+
+    python benchmarks/cut.py VIDEO      a video of yours
+    python benchmarks/cut.py FOLDER     the film of 570 s that benchmarks/split.py makes of the videos in a folder
+
+User and system time of this process, after its imports; the clips lie at even distances.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +12,16 @@ import argparse
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+from split import long_film
+
 from panda_hf.video import CutClip, cut_clip, cut_clips, probe
+from panda_hf.video.copy import copy_clips
+from panda_hf.video.cut_many import Task
+
+WAYS = ("one by one", "one pass", "copy")
 
 
 def spans(duration: float, clips: int, share: float) -> list[tuple[float, float]]:
@@ -17,31 +30,42 @@ def spans(duration: float, clips: int, share: float) -> list[tuple[float, float]
     return [(i * step, i * step + share * step) for i in range(clips)]
 
 
+def export(way: str, video: Path, tasks: Sequence[Task], threads: int) -> Sequence[object]:
+    """Write the clips; what was made of each."""
+    if way == "one by one":
+        return [cut_clip(video, start, end, path, threads=threads) for start, end, path in tasks]
+    return (copy_clips if way == "copy" else cut_clips)(video, tasks, threads=threads)
+
+
+def measure(way: str, video: Path, times: Sequence[tuple[float, float]], threads: int) -> tuple[float, int]:
+    """CPU seconds, and how many of the clips are copies."""
+    with tempfile.TemporaryDirectory() as scratch:
+        tasks = [(*span, Path(scratch) / f"{i}.mp4") for i, span in enumerate(times)]
+        began = time.process_time()
+        made = export(way, video, tasks, threads)
+        cpu = time.process_time() - began
+    done = [one for one in made if isinstance(one, CutClip)]
+    if len(done) < len(tasks):
+        raise SystemExit(f"{len(tasks) - len(done)} of {len(tasks)} clips were not written: {made}")
+    return cpu, sum(one.way == "copy" for one in done)
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", type=Path)
     parser.add_argument("--clips", type=int, nargs="+", default=[3, 8, 18])
     parser.add_argument("--share", type=float, default=0.6)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     arguments = parser.parse_args()
-    duration = probe(arguments.video).duration or 0.0
-    print(f"{arguments.video.name}: {duration:.1f} s, {arguments.threads} thread(s), {os.cpu_count()} cores")
-    print(f"{'clips':>6} {'one by one s':>13} {'one pass s':>11} {'ratio':>6}")
+    video = long_film(str(arguments.video)) if arguments.video.is_dir() else arguments.video
+    duration = probe(video).duration or 0.0
+    print(f"{video.name}: {duration:.1f} s, {arguments.threads} thread(s), {os.cpu_count()} cores")
+    print(f"{'clips':>6} {'way':>11} {'CPU s':>8} {'copied':>7}")
     for clips in arguments.clips:
-        with tempfile.TemporaryDirectory() as scratch:
-            tasks = [
-                (start, end, Path(scratch) / f"many-{i}.mp4")
-                for i, (start, end) in enumerate(spans(duration, clips, arguments.share))
-            ]
-            began = time.perf_counter()
-            for i, (start, end, _) in enumerate(tasks):
-                cut_clip(arguments.video, start, end, Path(scratch) / f"one-{i}.mp4", threads=arguments.threads)
-            alone = time.perf_counter() - began
-            began = time.perf_counter()
-            made = cut_clips(arguments.video, tasks, threads=arguments.threads)
-            together = time.perf_counter() - began
-            assert all(isinstance(one, CutClip) for one in made)
-            print(f"{clips:6} {alone:13.2f} {together:11.2f} {alone / together:6.2f}")
+        for way in arguments.ways:
+            cpu, copied = measure(way, video, spans(duration, clips, arguments.share), arguments.threads)
+            print(f"{clips:6} {way:>11} {cpu:8.2f} {copied:7}", flush=True)
 
 
 if __name__ == "__main__":

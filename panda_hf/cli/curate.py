@@ -23,6 +23,7 @@ def curate(
     videos: options.Videos,
     out: options.Out,
     export_clips: options.ExportClips = False,
+    export_way: options.ExportWay = "encode",
     license: options.License = None,
     opt_out: options.OptOut = None,
     redact: options.Redact = None,
@@ -56,6 +57,7 @@ def curate(
     """
     from panda_hf.rights import OptOut
 
+    export = options.export(export_clips, export_way)
     options.refuse_workers(workers, one_model_at_a_time)
     teachers = teachers_of(teacher, checkpoint, teacher_config)
     selection = options.selection(selector, rerank, min_score)
@@ -72,7 +74,7 @@ def curate(
         videos_per_shard=videos_per_shard,
         batch_size=batch_size,
         time_limit_seconds=time_limit,
-        export_clips=export_clips,
+        export_clips=export,
         license=license,
         opt_out=OptOut.read(opt_out),
         log_file=log_file,

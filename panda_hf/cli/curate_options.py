@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -30,6 +30,13 @@ Out = Annotated[
     ),
 ]
 ExportClips = Annotated[bool, typer.Option("--export-clips", help="Also write each kept clip as mp4.")]
+ExportWay = Annotated[
+    Literal["encode", "copy"],
+    typer.Option(
+        help="With --export-clips: encode pictures again, or copy them where the video allows it. Copying is far "
+        "cheaper; players that ignore edit lists show more than such a clip.",
+    ),
+]
 License = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Licence of the footage, for the card, as the Hub spells it: cc-by-4.0."),
@@ -164,3 +171,10 @@ def refuse_workers(workers: int | None, one_model_at_a_time: bool) -> None:
             f"{workers} with --one-model-at-a-time, which runs in this process; leave one of them out",
             param_hint="--workers",
         )
+
+
+def export(clips: bool, way: Literal["encode", "copy"]) -> bool | Literal["copy"]:
+    """Whether to write clips as files, and how, as an argument of ``curate``."""
+    if way == "copy" and not clips:
+        raise typer.BadParameter("copy says how to write clips; add --export-clips", param_hint="--export-way")
+    return "copy" if way == "copy" else clips

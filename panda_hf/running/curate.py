@@ -25,6 +25,7 @@ from panda_hf.running.progress import RunProgress
 from panda_hf.running.run import Run
 from panda_hf.running.staged import OneModelAtATime
 from panda_hf.running.videos import Videos
+from panda_hf.video.cut import Way
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ def curate(
     videos_per_shard: int = 32,
     batch_size: int = 32,
     time_limit_seconds: float | None = 600.0,
-    export_clips: bool = False,
+    export_clips: bool | Way = False,
     thumbnails: bool = True,
     license: str | None = None,
     opt_out: OptOut | None = None,
@@ -76,7 +77,8 @@ def curate(
         batch_size: clips handed to a stage at once; a teacher's model sees ``Caption.model_batch_size`` of them.
         time_limit_seconds: a video that takes longer becomes an error row; ``None``: it may take forever. For the
             first video of a worker this includes loading the models.
-        export_clips: also write each kept clip as mp4, column ``clip_path``.
+        export_clips: also write each kept clip as mp4, column ``clip_path``. ``True`` encodes; ``"copy"`` copies the
+            video's packets where it can (column ``clip_way``), see :class:`panda_hf.running.Cut`.
         thumbnails: write small pictures of each clip for the report.
         license: of the footage, for the card, as the Hub spells it; ``None``: not stated.
         opt_out: videos and channels that are left out: nothing of them is opened, and of their rows only the id and

@@ -14,6 +14,7 @@ from panda_hf import schema
 from panda_hf.clips import clip_features, explode_clips
 from panda_hf.running.cut import Cut
 from panda_hf.stage import Row, Stage
+from panda_hf.video.cut import Way
 
 Step = Stage | Callable[[Any], Any]
 """A stage, or ``explode_clips``."""
@@ -44,7 +45,8 @@ class Plan:
     renamed: dict[str, str]
     """Columns of the source that bear the name of a result: source name to name in the run."""
     batch_size: int = 32
-    export_clips: bool = False
+    export_clips: bool | Way = False
+    """Whether to write clips as files, and how; ``True`` says ``encode``."""
     thumbnails: bool = True
     redone: tuple[Stage, ...] | None = None
     """The clip stages that run on clips which are there already; ``None``: all."""
@@ -63,8 +65,8 @@ class Plan:
             MissingColumnError: when a stage reads a column that no step before it makes.
         """
         video_stages, clip_stages = _halves(steps)
-        if options.get("export_clips"):
-            clip_stages += (Cut(folder="media"),)
+        if export := options.get("export_clips"):
+            clip_stages += (Cut(folder="media", way="copy" if export == "copy" else "encode"),)
         renamed = _clashes(features, [*video_stages, *clip_stages])
         features = Features({renamed.get(name, name): kind for name, kind in features.items()})
         plan = cls(video_stages, clip_stages, features, renamed, **options)

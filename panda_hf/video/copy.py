@@ -61,23 +61,27 @@ def copy_clips(
     if index is None:
         return cut_clips(source, clips, threads=threads)
     with Decoder(source, 1) as decoder:
-        return [_copy_or_say_why(decoder, index, task, threads) for task in clips]
+        made = [_copy_or_say_why(decoder, index, task) for task in clips]
+    left = [i for i, clip in enumerate(made) if clip is None]
+    encoded = iter(cut_clips(source, [clips[i] for i in left], threads=threads) if left else ())
+    return [next(encoded) if clip is None else clip for clip in made]
 
 
 class _CannotBeCopied(Exception):
     """These packets make no clip of their own; it must be encoded."""
 
 
-def _copy_or_say_why(decoder: Decoder, index: PacketIndex, task: Task, threads: int | None) -> CutClip | VideoError:
+def _copy_or_say_why(decoder: Decoder, index: PacketIndex, task: Task) -> CutClip | VideoError | None:
+    """``None``: it must be encoded."""
     start, end, path = task[0], task[1], Path(task[2])
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
         clip = _copy(decoder, index, start, end, new)
         os.replace(new, path)
-        return CutClip(str(path), *clip)
+        return CutClip(str(path), *clip, way="copy")
     except _CannotBeCopied:
-        return cut_clips(decoder.source, [task], threads=threads)[0]
+        return None
     except VideoError as error:
         return error
     except (av.FFmpegError, OSError) as error:

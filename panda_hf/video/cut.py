@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from panda_hf.errors import VideoError
 from panda_hf.video.audio import Sound
@@ -21,6 +21,9 @@ from panda_hf.video.source import Source, VideoLike
 
 SLACK_SECONDS = 0.0006  # a bound rounded to milliseconds still means its frame
 
+Way: TypeAlias = Literal["encode", "copy"]
+"""How a clip's pictures come into its file: encoded again, or as the packets of the video, with an edit list."""
+
 
 @dataclass(frozen=True)
 class CutClip:
@@ -31,6 +34,7 @@ class CutClip:
     frames: int
     has_audio: bool
     note: str | None  # e.g. why the audio is missing
+    way: Way = "encode"  # how its pictures came into the file
 
 
 def cut_clip(

@@ -129,3 +129,10 @@ def test_a_wrong_rerank_is_a_wrong_usage(tmp_path: Path, wrong: str) -> None:
     result = curated(folder_of(tmp_path, "a.mp4"), "--out", tmp_path / "out", f"--rerank={wrong}")
     assert result.exit_code == 2 and "--rerank" in result.output
     assert not (tmp_path / "out").exists()
+
+
+def test_copying_clips_is_refused_where_none_are_written(tmp_path: Path) -> None:
+    result = curated(tmp_path, "--out", tmp_path / "out", "--export-way", "copy")
+    assert result.exit_code == 2 and "--export-way" in result.output
+    assert curate_options.export(True, "copy") == "copy"
+    assert curate_options.export(True, "encode") is True

@@ -19,6 +19,7 @@ from panda_hf.errors import CheckpointError, MissingColumnError, OutputError, So
 from panda_hf.running import accounts, curate
 from panda_hf.running.accounts import AccountsError, Counts
 from panda_hf.running.folder import locked
+from panda_hf.video.cut import Way
 from tests.running.fakes import FakeCaption, FakeFrames, FakeSplit, OneClip, SetAside, fake_steps, write_videos
 from tests.stages import write_film
 
@@ -257,11 +258,12 @@ def test_lost_rows_are_noticed(videos: Path, tmp_path: Path) -> None:
         accounts.check([shard], 5)
 
 
-def test_exported_clips_play_and_last_as_long_as_their_rows(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", [True, "copy"])
+def test_exported_clips_play_and_last_as_long_as_their_rows(tmp_path: Path, way: bool | Way) -> None:
     (tmp_path / "v").mkdir()
     write_film(tmp_path / "v" / "-a film.mp4")
     steps = [OneClip(start=0.5, end=2.25), explode_clips, SetAside()]
-    run(tmp_path / "v", tmp_path / "out", steps=steps, export_clips=True)
+    run(tmp_path / "v", tmp_path / "out", steps=steps, export_clips=way)
     row = load_dataset(str(tmp_path / "out"), split="train")[0]
     assert row["clip_path"] == "media/000000/-a film.0.mp4"
     with av.open(str(tmp_path / "out" / row["clip_path"])) as clip:
