@@ -14,7 +14,7 @@ _STUDENT = """import panda_hf.models.student  # registers its classes
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 processor = AutoProcessor.from_pretrained("{repo_id}")
-model = AutoModelForImageTextToText.from_pretrained("{repo_id}")
+model = AutoModelForImageTextToText.from_pretrained("{repo_id}", dtype="float32")
 inputs = processor(videos=["clip.mp4"], metadata=[("A title, where one is known", None)])
 written = model.generate(**inputs, max_new_tokens=48)
 print(processor.batch_decode(written, skip_special_tokens=True)[0])
@@ -24,7 +24,7 @@ from panda_hf.video import sample_frames
 from transformers import AutoModel, AutoProcessor
 
 processor = AutoProcessor.from_pretrained("{repo_id}")
-model = AutoModel.from_pretrained("{repo_id}").eval()
+model = AutoModel.from_pretrained("{repo_id}", dtype="float32").eval()
 frames = sample_frames("clip.mp4", [0.0, 0.5, 1.0, 1.5])
 inputs = processor(videos=[frames], text=["a red ball rolls away", "an empty street at night"])
 print(model(**inputs).similarity)  # the higher, the better the caption fits
@@ -32,7 +32,7 @@ print(model(**inputs).similarity)  # the higher, the better the caption fits
 _TEACHER = """from panda_hf import apply, video_rows
 from panda_hf.captioning import Caption, SampleFrames
 
-clips = video_rows("clip.mp4").add_column("start", [0.0]).add_column("end", [2.0])
+clips = video_rows("clip.mp4").add_column("clip_id", ["clip"]).add_column("start", [0.0]).add_column("end", [2.0])
 clips = apply(clips, SampleFrames())
 clips = apply(clips, Caption(teacher="own", family="{family}", checkpoint="{repo_id}"))
 print(clips[0]["caption_own"] or clips[0]["error"])

@@ -113,17 +113,18 @@ def test_a_pushed_student_runs_without_the_package(hub: Hub, student: Path, tmp_
     write_film(tmp_path / "clip.mp4", count=30)
     example = example_of(hub.read(REPO, "README.md").decode())
     alone = example.replace("import panda_hf.models.student  # registers its classes\n", "")
-    alone = alone.replace(f'from_pretrained("{REPO}")', f'from_pretrained("{REPO}", trust_remote_code=True)')
+    alone = alone.replace(f'from_pretrained("{REPO}"', f'from_pretrained("{REPO}", trust_remote_code=True')
     there = ran(hub, tmp_path / "fresh", f"import os; os.chdir({str(tmp_path)!r})\n{example}")
-    check = "import sys; assert not any(name.startswith('panda_hf') for name in sys.modules)\n"
-    bare = ran(hub, tmp_path / "bare", f"import os; os.chdir({str(tmp_path)!r})\n{alone}{check}")
+    hidden = "import sys; sys.modules['torchvision'] = None  # the package lets a build of another torch import\n"
+    check = "assert not any(name.startswith('panda_hf') for name in sys.modules)\n"
+    bare = ran(hub, tmp_path / "bare", f"{hidden}import os; os.chdir({str(tmp_path)!r})\n{alone}{check}")
     assert bare == there
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mini/selector", "mini/image"])
 def test_a_selector_and_a_teacher_are_pushed_and_run_from_their_id(hub: Hub, name: str, tmp_path: Path) -> None:
-    ran(hub, tmp_path, f"{PUSH}\npushed(resolve({name!r}))")
+    ran(hub, tmp_path, f"from panda_hf.models.checkpoints import resolve\n{PUSH}\npushed(resolve({name!r}))")
     card = hub.read(REPO, "README.md").decode()
     write_film(tmp_path / "clip.mp4", count=60)
     said = ran(hub, tmp_path / "fresh", f"import os; os.chdir({str(tmp_path)!r})\n" + example_of(card))[-1]
