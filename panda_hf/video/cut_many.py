@@ -142,6 +142,7 @@ def _pass(decoder: Decoder, waiting: list[_Clip], results: dict[int, CutClip | V
     active: list[_Clip] = []
     frames: Iterator[Decoded] | None = None
     before: Decoded | None = None
+    sought: _Clip | None = None  # one jump a clip: the key frame found may still be far before its start
 
     def settle(clip: _Clip, last_step: float | None) -> None:
         try:
@@ -150,8 +151,10 @@ def _pass(decoder: Decoder, waiting: list[_Clip], results: dict[int, CutClip | V
             results[clip.index] = VideoError(f"{decoder.source.name}: {clip.path.name} cannot be written: {error}")
 
     while active or waiting:
-        if not active and (before is None or _worth_a_jump(decoder, before.time, waiting[0].start)):
-            frames, before = decoder.frames_from(waiting[0].start), None
+        if not active and waiting[0] is not sought:
+            sought = waiting[0]
+            if before is None or _worth_a_jump(decoder, before.time, sought.start):
+                frames, before = decoder.frames_from(sought.start), None
         assert frames is not None
         decoded = next(frames, None)
         if decoded is None:

@@ -76,6 +76,14 @@ def test_real_videos_are_cut_alike(shared: Path, tmp_path: Path, encoded: list[s
         assert together == sorted(encoded) and len(together) == 3, path.name
 
 
+@pytest.mark.timeout(60)
+def test_clips_far_behind_the_key_frame_that_a_jump_finds_are_cut(tmp_path: Path) -> None:
+    film = write_film(make_film(0, "test"), tmp_path)
+    assert film.suffix == ".webm"  # its index is not read before the jump
+    made = cut_clips(film, [(start, start + 1.0, tmp_path / f"{start}.mp4") for start in (9.0, 24.5, 44.0)])
+    assert [round(clip.duration, 1) for clip in made if isinstance(clip, CutClip)] == [1.0] * 3
+
+
 def test_a_clip_beyond_the_end_costs_the_others_nothing(film: Path, tmp_path: Path) -> None:
     end = probe(film).duration or 0.0
     tasks = [
