@@ -13,8 +13,6 @@ from panda_hf.cli import select_options as options
 from panda_hf.errors import OutputError, SourceError
 
 if TYPE_CHECKING:
-    from datasets import Dataset
-
     from panda_hf.training.selector import SelectorLoss
     from panda_hf.training.selector_examples import Lines
 
@@ -252,11 +250,6 @@ def _lines(data: list[str], clips: list[str] | None, split: str, lesson: LessonN
     frames = ClipFrames([*(load_rows(one, split) for one in clips or []), *tables])
     frames.require(line.clip_id for line in lines)
     return "pairs", lines, frames
-
-
-def _called_clip_id(table: Dataset) -> Dataset:
-    known = table.column_names
-    return table.rename_column("video_id", "clip_id") if "video_id" in known and "clip_id" not in known else table
 
 
 def _refuse_finished(out: Path, resume: bool) -> None:

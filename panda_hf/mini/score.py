@@ -66,22 +66,6 @@ def caption_films(
     return clips, [scene for _, scene in pairs]
 
 
-def score_films(
-    paths: Sequence[str | Path], teachers: Sequence[str] = TEACHERS, selector: str | None = SELECTOR
-) -> dict[str, Line]:
-    """Figures of each teacher, of the selector's choice, of a random and of the best possible choice.
-
-    Args:
-        paths: films with their truth beside them, such as ``write_films`` leaves.
-        teachers: whose captions.
-        selector: checkpoint of the selector; ``None`` leaves its line out.
-    """
-    clips, scenes = caption_films(paths, teachers, selector)
-    captions = {teacher: list(clips[schema.caption_column(teacher)]) for teacher in teachers}
-    chosen = list(clips["caption"]) if selector else None
-    return score_captions(captions, scenes, chosen)
-
-
 def score_captions(
     captions: Mapping[str, Sequence[str | None]], scenes: Sequence[Scene], chosen: Sequence[str | None] | None = None
 ) -> dict[str, Line]:

@@ -17,8 +17,7 @@ _GENERAL |= {"use_cache", "auto_map", "quantization_config"}
 SMALL_QFORMER = {"num_hidden_layers": 2, "cross_attention_frequency": 1, "intermediate_size": 3072}
 """The two small Q-Formers have two layers, both of which look at their keys (facts of the official key list)."""
 TEXT_HEADS = 16
-"""Of the text branch's Q-Former, which is as wide as the language model; where the width cannot be divided so, as
-many as that has."""
+"""Of the text branch's Q-Former, which is as wide as the language model."""
 
 
 class PandaStudentConfig(PreTrainedConfig):
@@ -64,19 +63,19 @@ class PandaStudentConfig(PreTrainedConfig):
     def __post_init__(self, **kwargs: Any) -> None:
         """Build the settings of the parts from dictionaries and look whether they fit together."""
         _refuse_unknown(kwargs)
-        self.vision_config = _built(self.vision_config, Blip2VisionConfig)
-        self.text_config = _language(self.text_config)
+        self.vision_config = built(self.vision_config, Blip2VisionConfig)
+        self.text_config = language_config(self.text_config)
         seen = self.vision_config.hidden_size
-        self.qformer_config = _built(self.qformer_config, Blip2QFormerConfig, {"encoder_hidden_size": seen})
+        self.qformer_config = built(self.qformer_config, Blip2QFormerConfig, {"encoder_hidden_size": seen})
         width = self.qformer_config.hidden_size
         like_frame = {"hidden_size": width, "num_attention_heads": self.qformer_config.num_attention_heads}
-        self.video_qformer_config = _built(
+        self.video_qformer_config = built(
             self.video_qformer_config,
             Blip2QFormerConfig,
             {**SMALL_QFORMER, **like_frame, "encoder_hidden_size": width},
         )
         wide = {"hidden_size": self.text_width, "encoder_hidden_size": self.text_width}
-        self.text_qformer_config = _built(
+        self.text_qformer_config = built(
             self.text_qformer_config, Blip2QFormerConfig, {**SMALL_QFORMER, **wide, "num_attention_heads": TEXT_HEADS}
         )
         if self.start_token_id is None:
@@ -123,20 +122,13 @@ def _refuse_unknown(given: dict[str, Any]) -> None:
         raise ValueError(f"PandaStudentConfig does not know {unknown}; its settings are {known}")
 
 
-def _built(given: Any, config: type[PreTrainedConfig], defaults: dict[str, Any] | None = None) -> PreTrainedConfig:
+def built(given: Any, config: type[PreTrainedConfig], defaults: dict[str, Any] | None = None) -> PreTrainedConfig:
+    """The settings of a part; from a dictionary, with ``defaults`` for what it leaves out."""
     return given if isinstance(given, PreTrainedConfig) else config(**{**(defaults or {}), **(given or {})})
 
 
-def _small(width: int, heads: int) -> dict[str, Any]:
-    return {**SMALL_QFORMER, "hidden_size": width, "encoder_hidden_size": width, "num_attention_heads": heads}
-
-
-def _text_heads(width: int, language: Any) -> int:
-    own = getattr(language, "num_attention_heads", 1)
-    return next((count for count in (TEXT_HEADS, own) if width % count == 0), 1)
-
-
-def _language(given: Any) -> PreTrainedConfig:
+def language_config(given: Any) -> PreTrainedConfig:
+    """The settings of a causal language model; from a dictionary, by its ``model_type``, or a Llama's."""
     if isinstance(given, PreTrainedConfig):
         return given
     settings = dict(given or {})

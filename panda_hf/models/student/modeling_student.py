@@ -17,7 +17,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, Blip2QFormerModel, GenerationMixin, PreTrainedModel
-from transformers import initialization as init
 from transformers.utils import ModelOutput
 
 from .configuration_student import PandaStudentConfig
@@ -57,7 +56,7 @@ class PandaStudentOutput(ModelOutput):
 
 
 class PandaStudentPreTrainedModel(PreTrainedModel):
-    """How the weights are initialised and loaded."""
+    """How the weights are loaded."""
 
     config_class = PandaStudentConfig
     base_model_prefix = "panda_student"
@@ -68,15 +67,8 @@ class PandaStudentPreTrainedModel(PreTrainedModel):
     _no_split_modules = ["Blip2EncoderLayer", "Blip2QFormerLayer"]
     _keep_in_fp32_modules = ["query_tokens", "qformer", "video_query_tokens", "video_qformer", "text_qformer"]
 
-    @torch.no_grad()
-    def _init_weights(self, module: nn.Module) -> None:
-        super()._init_weights(module)
-        if isinstance(module, PandaStudentForConditionalGeneration):
-            init.normal_(module.query_tokens, std=self.config.initializer_range)
-            init.normal_(module.video_query_tokens, std=self.config.initializer_range)
 
-
-class PandaStudentForConditionalGeneration(PandaStudentPreTrainedModel, VideoBranch, GenerationMixin):
+class PandaStudentForConditionalGeneration(VideoBranch, PandaStudentPreTrainedModel, GenerationMixin):
     """Videos, and where there is one a text about each, in; captions out.
 
     The language model reads its start token, the text's tokens, the video's tokens, and writes. A row without text
@@ -97,22 +89,6 @@ class PandaStudentForConditionalGeneration(PandaStudentPreTrainedModel, VideoBra
         self.language_model = AutoModelForCausalLM.from_config(config.text_config)
         self._no_split_modules = sorted({*self._no_split_modules, *(self.language_model._no_split_modules or ())})
         self.post_init()
-
-    def get_input_embeddings(self) -> nn.Module:
-        """The word embeddings of the language model."""
-        return self.language_model.get_input_embeddings()
-
-    def set_input_embeddings(self, value: nn.Module) -> None:
-        """Replace the word embeddings of the language model."""
-        self.language_model.set_input_embeddings(value)
-
-    def get_output_embeddings(self) -> nn.Module:
-        """The last layer of the language model."""
-        return self.language_model.get_output_embeddings()
-
-    def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
-        """Replace the last layer of the language model."""
-        self.language_model.set_output_embeddings(new_embeddings)
 
     # --- what is trained ----------------------------------------------------------------------------------------
 

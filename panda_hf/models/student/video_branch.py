@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import Blip2QFormerModel, Blip2VisionModel
+from transformers import initialization as init
 
 FRAME_NORM_EPS = 1e-5
 """Of the norm behind the vision tower: the original has a layer of its own there, with torch's default."""
@@ -28,11 +29,35 @@ class FrameNorm(nn.LayerNorm):
 class VideoBranch:
     """What a model adds to itself to see videos: a vision tower, a Q-Former per frame, one over the frames.
 
-    A part of a ``PreTrainedModel``: its configuration has ``vision_config``, ``qformer_config``,
-    ``video_qformer_config``, ``num_query_tokens`` and ``max_frames``.
+    Stands before a ``PreTrainedModel`` that keeps its words in ``language_model``; its configuration has
+    ``vision_config``, ``qformer_config``, ``video_qformer_config``, ``num_query_tokens`` and ``max_frames``.
     """
 
     config: Any
+    language_model: Any
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)  # type: ignore[misc]
+        if isinstance(module, VideoBranch):
+            init.normal_(module.query_tokens, std=self.config.initializer_range)
+            init.normal_(module.video_query_tokens, std=self.config.initializer_range)
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The word embeddings of the language model."""
+        return self.language_model.get_input_embeddings()
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        """Replace the word embeddings of the language model."""
+        self.language_model.set_input_embeddings(value)
+
+    def get_output_embeddings(self) -> nn.Module:
+        """The last layer of the language model."""
+        return self.language_model.get_output_embeddings()
+
+    def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
+        """Replace the last layer of the language model."""
+        self.language_model.set_output_embeddings(new_embeddings)
 
     def build_video_branch(self, num_video_tokens: int, width: int) -> None:
         """Make the parts; call it in ``__init__``.

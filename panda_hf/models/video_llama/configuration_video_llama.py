@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from transformers import AutoConfig, Blip2QFormerConfig, Blip2VisionConfig, LlamaConfig, PreTrainedConfig
+from transformers import AutoConfig, Blip2QFormerConfig, Blip2VisionConfig, PreTrainedConfig
+
+from panda_hf.models.student.configuration_student import built, language_config
 
 VIDEO_QFORMER_DEFAULTS = {"num_hidden_layers": 2, "cross_attention_frequency": 1, "encoder_hidden_size": 768}
 """What makes a ``Blip2QFormerModel`` the second Q-Former of Video-LLaMA: cross-attention to frames in both layers."""
@@ -41,19 +43,13 @@ class VideoLlamaConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs: Any) -> None:
         """Build the settings of the parts from dictionaries."""
-        self.vision_config = _built(self.vision_config, Blip2VisionConfig)
-        self.qformer_config = _built(self.qformer_config, Blip2QFormerConfig)
-        self.video_qformer_config = _built(self.video_qformer_config, Blip2QFormerConfig, VIDEO_QFORMER_DEFAULTS)
-        if not isinstance(self.text_config, PreTrainedConfig):
-            given = dict(self.text_config or {})
-            self.text_config = AutoConfig.for_model(given.pop("model_type", LlamaConfig.model_type), **given)
+        self.vision_config = built(self.vision_config, Blip2VisionConfig)
+        self.qformer_config = built(self.qformer_config, Blip2QFormerConfig)
+        self.video_qformer_config = built(self.video_qformer_config, Blip2QFormerConfig, VIDEO_QFORMER_DEFAULTS)
+        self.text_config = language_config(self.text_config)
         if self.video_qformer_config.encoder_hidden_size != self.qformer_config.hidden_size:
             raise ValueError(
                 f"video_qformer_config.encoder_hidden_size={self.video_qformer_config.encoder_hidden_size}: it reads "
                 f"what the first Q-Former writes, so it must be {self.qformer_config.hidden_size}"
             )
         super().__post_init__(**kwargs)
-
-
-def _built(given: Any, config: type[PreTrainedConfig], defaults: dict[str, Any] | None = None) -> PreTrainedConfig:
-    return given if isinstance(given, PreTrainedConfig) else config(**{**(defaults or {}), **(given or {})})

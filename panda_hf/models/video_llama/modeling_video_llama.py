@@ -10,9 +10,8 @@ import copy
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import AutoModelForCausalLM, GenerationMixin, PreTrainedModel
-from transformers import initialization as init
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from panda_hf.models.student.video_branch import VideoBranch
@@ -20,7 +19,7 @@ from panda_hf.models.video_llama.configuration_video_llama import VideoLlamaConf
 
 
 class VideoLlamaPreTrainedModel(PreTrainedModel):
-    """How the weights are initialised and loaded."""
+    """How the weights are loaded."""
 
     config_class = VideoLlamaConfig
     base_model_prefix = "video_llama"
@@ -31,15 +30,8 @@ class VideoLlamaPreTrainedModel(PreTrainedModel):
     _no_split_modules = ["Blip2EncoderLayer", "Blip2QFormerLayer", "LlamaDecoderLayer"]
     _keep_in_fp32_modules = ["query_tokens", "video_query_tokens", "qformer", "video_qformer"]
 
-    @torch.no_grad()
-    def _init_weights(self, module: nn.Module) -> None:
-        super()._init_weights(module)
-        if isinstance(module, VideoLlamaForConditionalGeneration):
-            init.normal_(module.query_tokens, std=self.config.initializer_range)
-            init.normal_(module.video_query_tokens, std=self.config.initializer_range)
 
-
-class VideoLlamaForConditionalGeneration(VideoLlamaPreTrainedModel, VideoBranch, GenerationMixin):
+class VideoLlamaForConditionalGeneration(VideoBranch, VideoLlamaPreTrainedModel, GenerationMixin):
     """A video and a prompt in, text out."""
 
     def __init__(self, config: VideoLlamaConfig) -> None:
@@ -47,18 +39,6 @@ class VideoLlamaForConditionalGeneration(VideoLlamaPreTrainedModel, VideoBranch,
         self.build_video_branch(config.num_video_query_tokens, config.text_config.hidden_size)
         self.language_model = AutoModelForCausalLM.from_config(config.text_config)
         self.post_init()
-
-    def get_input_embeddings(self) -> nn.Module:
-        """The word embeddings of the language model."""
-        return self.language_model.get_input_embeddings()
-
-    def set_input_embeddings(self, value: nn.Module) -> None:
-        """Replace the word embeddings of the language model."""
-        self.language_model.set_input_embeddings(value)
-
-    def get_output_embeddings(self) -> nn.Module:
-        """The last layer of the language model."""
-        return self.language_model.get_output_embeddings()
 
     def embed(self, input_ids: Tensor, pixel_values: Tensor | None = None) -> Tensor:
         """Word embeddings (texts, tokens, width) with the videos in the places of ``config.video_token_id``.
