@@ -24,6 +24,7 @@ def curate(
     out: options.Out,
     export_clips: options.ExportClips = False,
     export_way: options.ExportWay = "encode",
+    export_codec: options.ExportCodec = "h264",
     license: options.License = None,
     opt_out: options.OptOut = None,
     redact: options.Redact = None,
@@ -43,6 +44,9 @@ def curate(
     backend: options.Backend = "pyav",
     workers: options.Workers = None,
     one_model_at_a_time: options.OneModelAtATime = False,
+    executor: options.Executor = "local",
+    address: options.Address = None,
+    resources: options.ResourcesFile = None,
     time_limit: options.TimeLimit = 600.0,
     videos_per_shard: options.VideosPerShard = 32,
     batch_size: options.BatchSize = 32,
@@ -57,8 +61,9 @@ def curate(
     """
     from panda_hf.rights import OptOut
 
-    export = options.export(export_clips, export_way)
+    export = options.export(export_clips, export_way, export_codec)
     options.refuse_workers(workers, one_model_at_a_time)
+    cluster = options.on_ray(executor, workers, one_model_at_a_time, address, resources)
     teachers = teachers_of(teacher, checkpoint, teacher_config)
     selection = options.selection(selector, rerank, min_score)
     steps = steps_of(preset, split_preset, embedder, backend, teachers, selection, redact, mark_harmful)
@@ -74,10 +79,11 @@ def curate(
         videos_per_shard=videos_per_shard,
         batch_size=batch_size,
         time_limit_seconds=time_limit,
-        export_clips=export,
+        **export,
         license=license,
         opt_out=OptOut.read(opt_out),
         log_file=log_file,
+        **cluster,
     )
     if shard is not None or is_address(out):
         run_shared(videos, out, shard=part_of(shard), scratch=scratch, **told)

@@ -31,11 +31,15 @@ Out = Annotated[
 ]
 ExportClips = Annotated[bool, typer.Option("--export-clips", help="Also write each kept clip as mp4.")]
 ExportWay = Annotated[
-    Literal["encode", "copy"],
+    Literal["encode", "copy", "smart"],
     typer.Option(
-        help="With --export-clips: encode pictures again, or copy them where the video allows it. Copying is far "
-        "cheaper; players that ignore edit lists show more than such a clip.",
+        help="With --export-clips: encode pictures again; copy them where the video allows it, which is far cheaper, "
+        "but players that ignore edit lists show more than such a clip; or smart: encode only the frames at the ends "
+        "that cannot be copied exactly, and check each clip.",
     ),
+]
+ExportCodec = Annotated[
+    Literal["h264", "av1"], typer.Option(help="With --export-clips: what pictures that are encoded become.")
 ]
 License = Annotated[
     str | None,
@@ -130,6 +134,27 @@ OneModelAtATime = Annotated[
         **RUNNING,
     ),
 ]
+Executor = Annotated[
+    Literal["local", "ray"],
+    typer.Option(help="Who runs the videos: processes of this machine, or a Ray cluster (docs/cluster.md).", **RUNNING),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="With --executor ray: the cluster, such as auto. Else $RAY_ADDRESS, else one is started here.",
+        **RUNNING,
+    ),
+]
+ResourcesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--resources",
+        metavar="FILE",
+        help="With --executor ray: num_cpus, num_gpus, batch_size, actors and seat by stage, as YAML.",
+        **RUNNING,
+    ),
+]
 TimeLimit = Annotated[
     float, typer.Option(min=1, metavar="SECONDS", help="A video that takes longer fails.", **RUNNING)
 ]
@@ -173,8 +198,47 @@ def refuse_workers(workers: int | None, one_model_at_a_time: bool) -> None:
         )
 
 
-def export(clips: bool, way: Literal["encode", "copy"]) -> bool | Literal["copy"]:
-    """Whether to write clips as files, and how, as an argument of ``curate``."""
-    if way == "copy" and not clips:
-        raise typer.BadParameter("copy says how to write clips; add --export-clips", param_hint="--export-way")
-    return "copy" if way == "copy" else clips
+def on_ray(
+    executor: Literal["local", "ray"],
+    workers: int | None,
+    one_model_at_a_time: bool,
+    address: str | None,
+    resources: Path | None,
+) -> dict[str, Any]:
+    """Which executor is asked for, as arguments of ``curate``."""
+    if executor != "ray":
+        if address is not None or resources is not None:
+            raise typer.BadParameter(f"{executor} has neither --address nor --resources", param_hint="--executor")
+        return {}
+    if workers is not None or one_model_at_a_time:
+        raise typer.BadParameter(
+            "ray counts its workers itself, or by --resources; leave --workers and --one-model-at-a-time out",
+            param_hint="--executor",
+        )
+    return {"executor": "ray", "address": address, "resources": _read_resources(resources) if resources else None}
+
+
+def _read_resources(path: Path) -> Any:
+    import yaml
+
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise typer.BadParameter(f"{path} cannot be read: {error}", param_hint="--resources") from error
+    if not isinstance(found, dict):
+        raise typer.BadParameter(f"{path} holds {found!r}; expected a stage's name, then what it needs", param_hint="--resources")
+    return found
+
+
+def export(clips: bool, way: Literal["encode", "copy", "smart"], codec: Literal["h264", "av1"]) -> dict[str, Any]:
+    """Whether to write clips as files, and how, as arguments of ``curate`` and ``Plan``."""
+    if way != "encode" and not clips:
+        raise typer.BadParameter(f"{way} says how to write clips; add --export-clips", param_hint="--export-way")
+    if codec != "h264" and not clips:
+        raise typer.BadParameter(f"{codec} says how to write clips; add --export-clips", param_hint="--export-codec")
+    if codec != "h264" and way != "encode":
+        raise typer.BadParameter(
+            f"{codec} with --export-way {way}, which keeps the codec of the video; leave one of them out",
+            param_hint="--export-codec",
+        )
+    return {"export_clips": clips if way == "encode" else way, "export_codec": codec}

@@ -59,6 +59,7 @@ def plan(
     as_if: AsIf = None,
     export_clips: options.ExportClips = False,
     export_way: options.ExportWay = "encode",
+    export_codec: options.ExportCodec = "h264",
     opt_out: options.OptOut = None,
     redact: options.Redact = None,
     mark_harmful: options.MarkHarmful = False,
@@ -85,7 +86,7 @@ def plan(
     Prints the time of each stage, and the memory and disk space of a run. Nothing is written. The prediction holds for
     videos like those that were tried, on this machine with nothing else to do.
     """
-    export = options.export(export_clips, export_way)
+    export = options.export(export_clips, export_way, export_codec)
     options.refuse_workers(workers, one_model_at_a_time)
     count = as_a_worker(1 if one_model_at_a_time else workers)
 
@@ -103,7 +104,7 @@ def plan(
     selection = options.selection(selector, rerank, min_score)
     steps = steps_of(preset, split_preset, embedder, backend, teachers, selection, redact, mark_harmful)
     listed = list_videos(videos, split=split, streaming=streaming, limit=limit)
-    run = Plan.of(steps, listed.features, batch_size=batch_size, export_clips=export)
+    run = Plan.of(steps, listed.features, batch_size=batch_size, **export)
     run.check_models()
     extent, rows = look_over(listed, sample, limit=limit, opt_out=OptOut.read(opt_out))
     typer.echo("\n".join([f"plan {videos}", *(f"  {described(step)}" for step in steps)]))

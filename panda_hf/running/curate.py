@@ -8,9 +8,9 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
-from panda_hf.errors import SourceError
+from panda_hf.errors import PandaError, SourceError
 from panda_hf.rights import OptOut
 from panda_hf.running import manifest
 from panda_hf.running.accounts import RunSummary
@@ -23,11 +23,15 @@ from panda_hf.running.places import OwnFolder, Place, SharedPlace
 from panda_hf.running.plan import Plan, Step
 from panda_hf.running.progress import RunProgress
 from panda_hf.running.run import Run
+from panda_hf.running.seats import Asked
 from panda_hf.running.staged import OneModelAtATime
 from panda_hf.running.videos import Videos
 from panda_hf.video.cut import Way
+from panda_hf.video.encode import Codec
 
 log = logging.getLogger(__name__)
+
+ExecutorName = Literal["local", "ray"]
 
 
 def curate(
@@ -40,10 +44,14 @@ def curate(
     limit: int | None = None,
     num_workers: int | None = None,
     one_model_at_a_time: bool = False,
+    executor: ExecutorName = "local",
+    address: str | None = None,
+    resources: Asked | None = None,
     videos_per_shard: int = 32,
     batch_size: int = 32,
     time_limit_seconds: float | None = 600.0,
     export_clips: bool | Way = False,
+    export_codec: Codec = "h264",
     thumbnails: bool = True,
     license: str | None = None,
     opt_out: OptOut | None = None,
@@ -73,12 +81,19 @@ def curate(
         num_workers: worker processes; ``None`` for all cores; 0 works in this process, without time limit.
         one_model_at_a_time: for models that do not fit on the GPU side by side: the videos of a shard go through one
             step, then through the next, all in this process and without time limit. The result is the same.
+        executor: ``ray`` streams the videos through pools of actors on a Ray cluster (``pip install panda_hf[ray]``),
+            see :class:`panda_hf.running.on_ray.RayExecutor`. The result is the same, to the last bit.
+        address: of the cluster; ``None``: that of ``$RAY_ADDRESS``, else one is started on this machine.
+        resources: for ``ray``, by name of a stage, what it needs in place of what it declares (the fields of
+            :class:`panda_hf.stage.Resources`), and ``seat``: neighbours with the same one share a pool.
         videos_per_shard: videos whose clips share a Parquet file.
         batch_size: clips handed to a stage at once; a teacher's model sees ``Caption.model_batch_size`` of them.
         time_limit_seconds: a video that takes longer becomes an error row; ``None``: it may take forever. For the
             first video of a worker this includes loading the models.
-        export_clips: also write each kept clip as mp4, column ``clip_path``. ``True`` encodes; ``"copy"`` copies the
-            video's packets where it can (column ``clip_way``), see :class:`panda_hf.running.Cut`.
+        export_clips: also write each kept clip as mp4, column ``clip_path``. ``True`` encodes; ``"copy"`` and
+            ``"smart"`` copy the video's packets where they can (columns ``clip_way``, ``clip_way_reason``), see
+            :class:`panda_hf.running.Cut`.
+        export_codec: what the pictures of clips that are encoded become, ``h264`` or ``av1``.
         thumbnails: write small pictures of each clip for the report.
         license: of the footage, for the card, as the Hub spells it; ``None``: not stated.
         opt_out: videos and channels that are left out: nothing of them is opened, and of their rows only the id and
@@ -101,8 +116,7 @@ def curate(
         ValueError: an option is out of range.
     """
     _check_options(num_workers, videos_per_shard, batch_size, time_limit_seconds, limit)
-    if one_model_at_a_time and num_workers:
-        raise ValueError(f"num_workers={num_workers} with one_model_at_a_time: it runs in this process; leave it out")
+    _check_executor(executor, num_workers, one_model_at_a_time, address, resources)
     started = time.perf_counter()
     part = shard if isinstance(shard, Part) else Part.parse(shard) if shard is not None else None
     local = None if is_url(os.fspath(out)) else Path(out)
@@ -114,6 +128,7 @@ def curate(
         videos.features,
         batch_size=batch_size,
         export_clips=export_clips,
+        export_codec=export_codec,
         thumbnails=thumbnails,
     )
     plan.check_models()
@@ -124,15 +139,18 @@ def curate(
     with place.opened(head, resume) as books:
         run = Run(place.work, books, plan, videos, videos_per_shard, opt_out or OptOut(), part or Part())
         own = run.part.videos(videos.count, videos_per_shard)
-        executor: Executor = OneModelAtATime(plan, videos_per_shard)
-        if not one_model_at_a_time:
-            executor = executor_for(plan, num_workers, own, time_limit_seconds, place.work)
+        if executor == "ray":
+            runs = _ray_executor(plan, time_limit_seconds, address, resources)
+        elif one_model_at_a_time:
+            runs = OneModelAtATime(plan, videos_per_shard)
+        else:
+            runs = executor_for(plan, num_workers, own, time_limit_seconds, place.work)
         with (
             RunProgress(own, progress) as shown,
             closing(EventLog(Path(log_file) if log_file else None)) as run.events,
         ):
             run.events.write("run", source=describe_source(source), out=str(place.name), part=str(run.part))
-            run.go(executor, shown)
+            run.go(runs, shown)
             place.check(books)
             summary = run.finish(place.name, time.perf_counter() - started)
             place.close(license)
@@ -146,6 +164,14 @@ def _place(out: str | os.PathLike[str], part: Part | None, scratch: str | os.Pat
     return SharedPlace.of(out, part, scratch)
 
 
+def _ray_executor(plan: Plan, limit: float | None, address: str | None, resources: Asked | None) -> Executor:
+    try:
+        from panda_hf.running.on_ray import RayExecutor
+    except ImportError as error:
+        raise PandaError(f"executor='ray' needs Ray ({error}): pip install 'panda_hf[ray]'") from error
+    return RayExecutor(plan, limit, address, resources or {})
+
+
 def _default_steps() -> Sequence[Step]:
     from panda_hf.pipeline import panda_70m  # loads torch
 
@@ -157,6 +183,19 @@ def describe_source(source: Any) -> str:
     return os.path.abspath(source) if isinstance(source, str | os.PathLike) and os.path.exists(source) else (
         source if isinstance(source, str) else type(source).__name__
     )  # fmt: skip
+
+
+def _check_executor(
+    executor: str, workers: int | None, one_model_at_a_time: bool, address: str | None, resources: Asked | None
+) -> None:
+    if executor not in get_args(ExecutorName):
+        raise ValueError(f"executor={executor!r}: expected one of {get_args(ExecutorName)}")
+    if one_model_at_a_time and workers:
+        raise ValueError(f"num_workers={workers} with one_model_at_a_time: it runs in this process; leave it out")
+    if executor == "ray" and (workers is not None or one_model_at_a_time):
+        raise ValueError("executor='ray' with num_workers or one_model_at_a_time: give resources instead")
+    if executor != "ray" and (address is not None or resources is not None):
+        raise ValueError(f"address={address!r}, resources={resources!r} are for executor='ray'")
 
 
 def _check_options(
@@ -179,7 +218,7 @@ def _check_options(
 
 
 def _head(plan: Plan, videos: Videos, source: Source, settings: dict[str, Any]) -> dict[str, Any]:
-    options = {"batch_size": plan.batch_size, "export_clips": plan.export_clips, "thumbnails": plan.thumbnails}
+    options = {name: getattr(plan, name) for name in ("batch_size", "export_clips", "export_codec", "thumbnails")}
     return manifest.head_record(
         plan.describe(), {**settings, **options}, describe_source(source), videos.count, videos.digest
     )

@@ -15,6 +15,7 @@ from panda_hf.clips import clip_features, explode_clips
 from panda_hf.running.cut import Cut
 from panda_hf.stage import Row, Stage
 from panda_hf.video.cut import Way
+from panda_hf.video.encode import Codec
 
 Step = Stage | Callable[[Any], Any]
 """A stage, or ``explode_clips``."""
@@ -47,6 +48,8 @@ class Plan:
     batch_size: int = 32
     export_clips: bool | Way = False
     """Whether to write clips as files, and how; ``True`` says ``encode``."""
+    export_codec: Codec = "h264"
+    """What the pictures of clips that are encoded become."""
     thumbnails: bool = True
     redone: tuple[Stage, ...] | None = None
     """The clip stages that run on clips which are there already; ``None``: all."""
@@ -58,7 +61,7 @@ class Plan:
         Args:
             steps: stages with one ``explode_clips`` among them.
             features: columns of the incoming video rows.
-            options: ``batch_size``, ``export_clips``, ``thumbnails``.
+            options: ``batch_size``, ``export_clips``, ``export_codec``, ``thumbnails``.
 
         Raises:
             ValueError: when a step is neither, or ``explode_clips`` is not there exactly once.
@@ -66,7 +69,8 @@ class Plan:
         """
         video_stages, clip_stages = _halves(steps)
         if export := options.get("export_clips"):
-            clip_stages += (Cut(folder="media", way="copy" if export == "copy" else "encode"),)
+            codec = options.get("export_codec", "h264")
+            clip_stages += (Cut(folder="media", way="encode" if export is True else export, codec=codec),)
         renamed = _clashes(features, [*video_stages, *clip_stages])
         features = Features({renamed.get(name, name): kind for name, kind in features.items()})
         plan = cls(video_stages, clip_stages, features, renamed, **options)

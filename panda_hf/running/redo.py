@@ -195,6 +195,7 @@ def _entries(books: Manifest, source: Source | None, wanted: set[str]) -> dict[s
 def _plan(books: Manifest, steps: Sequence[Step], source: Source | None) -> Plan:
     settings = books.head["settings"]
     options = {name: settings[name] for name in ("batch_size", "export_clips", "thumbnails")}
+    options["export_codec"] = settings.get("export_codec", "h264")  # older runs knew no other
     own = [step for step in steps if getattr(step, "name", None) != "Cut"] if settings["export_clips"] else steps
     plan = Plan.of(own, _source(books, source).features, **options)
     plan.check_models()

@@ -21,8 +21,9 @@ from panda_hf.video.source import Source, VideoLike
 
 SLACK_SECONDS = 0.0006  # a bound rounded to milliseconds still means its frame
 
-Way: TypeAlias = Literal["encode", "copy"]
-"""How a clip's pictures come into its file: encoded again, or as the packets of the video, with an edit list."""
+Way: TypeAlias = Literal["encode", "copy", "smart"]
+"""How a clip's pictures come into its file: encoded again; as the packets of the video, with an edit list; or as those
+packets, with only the frames before the first and after the last usable key frame encoded again."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class CutClip:
     has_audio: bool
     note: str | None  # e.g. why the audio is missing
     way: Way = "encode"  # how its pictures came into the file
+    why: str | None = None  # why its pictures were encoded though another way was asked for
 
 
 def cut_clip(

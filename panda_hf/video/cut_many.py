@@ -16,7 +16,7 @@ from panda_hf.errors import VideoError
 from panda_hf.video.audio import Sound
 from panda_hf.video.cut import SLACK_SECONDS, CutClip, check_times
 from panda_hf.video.decoder import Decoded, Decoder
-from panda_hf.video.encode import ClipWriter, encodable
+from panda_hf.video.encode import ClipWriter, Codec, encodable, encoder_of
 from panda_hf.video.orientation import Orientation
 from panda_hf.video.probe import first_frame
 from panda_hf.video.source import Source, VideoLike
@@ -30,8 +30,9 @@ def cut_clips(
     clips: Sequence[Task],
     *,
     sound: VideoLike | Source | None = None,
-    crf: int = 20,
-    preset: str = "veryfast",
+    codec: Codec = "h264",
+    crf: int | None = None,
+    preset: str | None = None,
     threads: int | None = None,
 ) -> list[CutClip | VideoError]:
     """Write clips as mp4 files of their own, each just as :func:`cut_clip` would, in one pass over the video.
@@ -43,8 +44,9 @@ def cut_clips(
         video: what to cut from.
         clips: start, end and file of each.
         sound: where the sound is, when it is not in ``video``.
-        crf: x264's constant quality.
-        preset: x264's speed.
+        codec: what the pictures become.
+        crf: the encoder's constant quality; ``None``: 20 of x264, 30 of AV1.
+        preset: the encoder's speed; ``None``: ``veryfast`` of x264, 10 of SVT-AV1.
         threads: for decoding and encoding; ``None`` uses every core.
 
     Returns:
@@ -52,13 +54,15 @@ def cut_clips(
 
     Raises:
         VideoError: nothing of the video can be read.
+        OutputError: this PyAV cannot encode ``codec``.
         ValueError: a clip does not end after it starts.
     """
     for start, end, _ in clips:
         check_times(start, end)
     source = Source.of(video)
     heard = source if sound is None else Source.of(sound)
-    settings = _Settings(heard, crf, preset, threads)
+    encoder_of(codec)
+    settings = _Settings(heard, codec, crf, preset, threads)
     pending = [_Clip(i, start, end, Path(path), settings) for i, (start, end, path) in enumerate(clips)]
     results: dict[int, CutClip | VideoError] = {}
     with Decoder(source, threads) as decoder:
@@ -73,8 +77,9 @@ def cut_clips(
 @dataclass(frozen=True)
 class _Settings:
     sound: Source
-    crf: int
-    preset: str
+    codec: Codec
+    crf: int | None
+    preset: str | None
     threads: int | None
 
 
@@ -94,9 +99,10 @@ class _Clip:
         self._held, self._shape, self._orientation = before, shape, orientation
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._sound = Sound(self._settings.sound, self.start, self.end)
+        settings = self._settings
         self._writer = ClipWriter(
-            str(self._new), self._sound, crf=self._settings.crf, preset=self._settings.preset,
-            threads=self._settings.threads,
+            str(self._new), self._sound, codec=settings.codec, crf=settings.crf, preset=settings.preset,
+            threads=settings.threads,
         )  # fmt: skip
 
     def take(self, decoded: Decoded) -> bool:

@@ -1,10 +1,13 @@
-"""Writing an mp4: H.264 pictures with their own timestamps, and AAC sound interleaved with them."""
+"""Writing an mp4: H.264 or AV1 pictures with their own timestamps, and AAC sound interleaved with them."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
+from typing import Literal, TypeAlias
 
 import av
 import numpy as np
@@ -15,12 +18,49 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from panda_hf.errors import OutputError
 from panda_hf.video.audio import Sound
 from panda_hf.video.orientation import Orientation
 
 _TICKS = 120_000  # per second; exact for 24, 25, 30, 50, 60 and their 1000/1001 relatives
 _AUDIO_BITS_PER_SECOND = 128_000
 _FULL_RANGE, _LIMITED_RANGE = 2, 1
+
+Codec: TypeAlias = Literal["h264", "av1"]
+"""What pictures that are encoded become."""
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """An encoder of libav with what it does where nothing else is asked for."""
+
+    name: str
+    crf: int
+    preset: str
+    options: tuple[tuple[str, str], ...] = ()
+
+
+_ENCODERS: dict[Codec, tuple[Encoder, ...]] = {
+    "h264": (Encoder("libx264", 20, "veryfast", (("bf", "0"),)),),
+    # no B-frames: no edit list, and durations that every reader agrees on
+    "av1": (Encoder("libsvtav1", 30, "10"), Encoder("libaom-av1", 30, "8")),
+}
+
+
+def encoder_of(codec: Codec) -> Encoder:
+    """The encoder in use for a codec.
+
+    Raises:
+        OutputError: this PyAV has none.
+    """
+    for encoder in _ENCODERS[codec]:
+        if encoder.name in av.codecs_available:
+            return encoder
+    names = " or ".join(encoder.name for encoder in _ENCODERS[codec])
+    raise OutputError(
+        f"clips cannot be encoded as {codec}: PyAV {av.__version__} was built without {names}. Install its wheel "
+        f"(`pip install --force-reinstall av`) or ask for another codec."
+    )
 
 
 class SoundTrack:
@@ -74,14 +114,21 @@ class ClipWriter:
         has_audio: whether there is a sound track.
     """
 
-    def __init__(self, path: str, sound: Sound, *, crf: int, preset: str, threads: int | None) -> None:
+    def __init__(
+        self,
+        path: str,
+        sound: Sound,
+        *,
+        codec: Codec = "h264",
+        crf: int | None = None,
+        preset: str | None = None,
+        threads: int | None = None,
+    ) -> None:
         self.frames = 0
         self.seconds = 0.0
-        self._settings = {
-            "crf": str(crf),
-            "preset": preset,
-            "bf": "0",
-        }  # no B-frames: no edit list, and durations that every reader agrees on
+        self._encoder = encoder_of(codec)
+        self._quality = str(self._encoder.crf if crf is None else crf)
+        self._preset = preset or self._encoder.preset
         self._threads = threads
         self._last_tick = -1
         self._durations: dict[int | None, int] = {}  # of frames inside the encoder, in ticks, by timestamp
@@ -115,13 +162,22 @@ class ClipWriter:
         """Close the file; without :meth:`finish` it stays incomplete."""
         self._container.close()
 
+    def _settings(self) -> dict[str, str]:
+        speed = "cpu-used" if self._encoder.name == "libaom-av1" else "preset"
+        settings = {"crf": self._quality, speed: self._preset, **dict(self._encoder.options)}
+        if self._encoder.name == "libsvtav1":
+            os.environ.setdefault("SVT_LOG", "1")  # errors only; else it tells of itself on standard error
+            settings["svtav1-params"] = f"lp={self._threads or 0}"
+        return settings
+
     def _write_packets(self, packets: list[Packet]) -> None:
         for packet in packets:
-            packet.duration = self._durations.pop(packet.pts)  # x264 would give the nominal one
+            packet.duration = self._durations.pop(packet.pts)  # encoders would give the nominal one
             self._container.mux(packet)
 
     def _add_streams(self, picture: VideoFrame) -> None:
-        video = self._container.add_stream("libx264", rate=30, options=self._settings)
+        video = self._container.add_stream(self._encoder.name, rate=30, options=self._settings())
+        assert isinstance(video, VideoStream)
         video.width, video.height, video.pix_fmt = picture.width, picture.height, "yuv420p"
         context = video.codec_context
         context.time_base = Fraction(1, _TICKS)
@@ -146,7 +202,7 @@ def encodable(frame: VideoFrame, shape: tuple[int, int], orientation: Orientatio
     plain = frame.reformat(width, height, "yuv420p", src_color_range=ranges[0], dst_color_range=ranges[1])
     if orientation.is_upright and height % 2 == 0 and width % 2 == 0:
         return plain
-    turned = [orientation.apply(_pixels(plain, index)) for index in range(3)]
+    turned = [orientation.apply(pixels(plain, index)) for index in range(3)]
     turned[0] = np.pad(turned[0], [(0, length % 2) for length in turned[0].shape], mode="edge")
     flat = np.concatenate([plane.ravel() for plane in turned])
     even = VideoFrame.from_ndarray(flat.reshape(-1, turned[0].shape[1]), format="yuv420p")
@@ -155,6 +211,7 @@ def encodable(frame: VideoFrame, shape: tuple[int, int], orientation: Orientatio
     return even
 
 
-def _pixels(frame: VideoFrame, index: int) -> NDArray[np.uint8]:
+def pixels(frame: VideoFrame, index: int) -> NDArray[np.uint8]:
+    """A plane of a decoded frame of 8 bits, uint8 [h, w]; a view that lives as long as the frame."""
     plane = frame.planes[index]
     return np.ndarray((plane.height, plane.width), np.uint8, memoryview(plane), 0, (plane.line_size, 1))

@@ -134,5 +134,14 @@ def test_a_wrong_rerank_is_a_wrong_usage(tmp_path: Path, wrong: str) -> None:
 def test_copying_clips_is_refused_where_none_are_written(tmp_path: Path) -> None:
     result = curated(tmp_path, "--out", tmp_path / "out", "--export-way", "copy")
     assert result.exit_code == 2 and "--export-way" in result.output
-    assert curate_options.export(True, "copy") == "copy"
-    assert curate_options.export(True, "encode") is True
+    assert curate_options.export(True, "copy", "h264")["export_clips"] == "copy"
+    assert curate_options.export(True, "encode", "av1") == {"export_clips": True, "export_codec": "av1"}
+
+
+@pytest.mark.parametrize(
+    "options", [["--export-codec=av1"], ["--export-clips", "--export-way=smart", "--export-codec=av1"]]
+)
+def test_a_codec_is_refused_where_nothing_would_become_it(tmp_path: Path, options: list[str]) -> None:
+    result = curated(tmp_path, "--out", tmp_path / "out", *options)
+    assert result.exit_code == 2 and "--export-codec" in result.output
+    assert not (tmp_path / "out").exists()

@@ -258,7 +258,7 @@ def test_lost_rows_are_noticed(videos: Path, tmp_path: Path) -> None:
         accounts.check([shard], 5)
 
 
-@pytest.mark.parametrize("way", [True, "copy"])
+@pytest.mark.parametrize("way", [True, "copy", "smart"])
 def test_exported_clips_play_and_last_as_long_as_their_rows(tmp_path: Path, way: bool | Way) -> None:
     (tmp_path / "v").mkdir()
     write_film(tmp_path / "v" / "-a film.mp4")

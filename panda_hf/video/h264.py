@@ -1,0 +1,201 @@
+"""H.264 as mp4 stores it: the parameter sets beside the packets, and the units inside them, without decoding."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+IDR_SLICE, SEI, SEQUENCE_SET, PICTURE_SET, DELIMITER = 5, 6, 7, 8, 9
+_SLICES = range(1, 6)
+_WITH_CHROMA = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})  # 7.3.2.1.1 of the standard
+_START_CODE = re.compile(rb"\x00\x00\x00?\x01")
+
+
+@dataclass(frozen=True)
+class ParameterSets:
+    """The box ``avcC`` of an mp4, which Matroska keeps too."""
+
+    head: bytes
+    """Version, profile, compatibility, level."""
+    length_bytes: int
+    """Size of the number before each unit of a packet."""
+    sequence: tuple[bytes, ...]
+    picture: tuple[bytes, ...]
+    tail: bytes
+    """What stands behind the sets; of some profiles the format of the chroma."""
+
+    @classmethod
+    def parse(cls, box: bytes | None) -> ParameterSets:
+        """Read the box.
+
+        Raises:
+            ValueError: it is none; transport streams have start codes instead.
+        """
+        if not box or len(box) < 8 or box[0] != 1:
+            raise ValueError("its parameter sets are not stored as in mp4")
+        sequence, place = _sets(box, 5, box[5] & 31)
+        picture, place = _sets(box, place, box[place] if place < len(box) else 0)
+        if not sequence or not picture:
+            raise ValueError("its parameter sets are not stored beside its packets")
+        return cls(box[:4], (box[4] & 3) + 1, sequence, picture, box[place:])
+
+    def box(self) -> bytes:
+        """The sets as they are stored."""
+        parts = [self.head, bytes([0xFC | self.length_bytes - 1, 0xE0 | len(self.sequence)])]
+        parts += [struct.pack(">H", len(unit)) + unit for unit in self.sequence]
+        parts += [bytes([len(self.picture)])]
+        parts += [struct.pack(">H", len(unit)) + unit for unit in self.picture]
+        return b"".join([*parts, self.tail])
+
+    @property
+    def free_id(self) -> int:
+        """A number that none of the sets has, for sets that join them.
+
+        Raises:
+            ValueError: all are taken.
+        """
+        taken = {sequence_facts(unit).id for unit in self.sequence} | {picture_id(unit) for unit in self.picture}
+        free = next((number for number in range(1, 32) if number not in taken), None)
+        if free is None:
+            raise ValueError("it uses every number a parameter set can have")
+        return free
+
+
+@dataclass(frozen=True)
+class SequenceFacts:
+    """What a sequence parameter set says."""
+
+    id: int
+    profile: int
+    level: int
+    is_plain: bool
+    """4:2:0 in 8 bits."""
+    is_progressive: bool
+    """No picture consists of fields."""
+
+
+def sequence_facts(unit: bytes) -> SequenceFacts:
+    """Read a sequence parameter set (7.3.2.1.1 of the standard).
+
+    Raises:
+        ValueError: it ends too early.
+    """
+    bits = _Bits(unit)
+    bits.read(8)
+    profile, _, level, number = bits.read(8), bits.read(8), bits.read(8), bits.count()
+    chroma, depths = 1, (0, 0)
+    if profile in _WITH_CHROMA:
+        chroma = bits.count()
+        bits.read(int(chroma == 3))
+        depths = bits.count(), bits.count()
+        bits.read(1)
+        if bits.read(1):
+            _skip_scaling(bits, 12 if chroma == 3 else 8)
+    bits.count()
+    _skip_order(bits)
+    bits.count(), bits.read(1), bits.count(), bits.count()
+    return SequenceFacts(number, profile, level, chroma == 1 and depths == (0, 0), bool(bits.read(1)))
+
+
+def picture_id(unit: bytes) -> int:
+    """The number of a picture parameter set."""
+    bits = _Bits(unit)
+    bits.read(8)
+    return bits.count()
+
+
+def units(packet: bytes, length_bytes: int) -> Iterator[bytes]:
+    """The units of a packet as mp4 stores it.
+
+    Raises:
+        ValueError: the lengths do not add up.
+    """
+    place = 0
+    while place < len(packet):
+        size = int.from_bytes(packet[place : place + length_bytes], "big")
+        place += length_bytes
+        if not 0 < size <= len(packet) - place:
+            raise ValueError("a packet's units have wrong lengths")
+        yield packet[place : place + size]
+        place += size
+
+
+def starts_anew(packet: bytes, length_bytes: int) -> bool:
+    """Whether nothing from this packet on refers to what came before: an IDR picture.
+
+    Raises:
+        ValueError: the packet is damaged.
+    """
+    kinds = (unit[0] & 31 for unit in units(packet, length_bytes))
+    return next((kind for kind in kinds if kind in _SLICES), 0) == IDR_SLICE
+
+
+def units_between_start_codes(data: bytes) -> list[bytes]:
+    """The units of what an encoder gives."""
+    return [unit.rstrip(b"\0") for unit in _START_CODE.split(data) if unit]
+
+
+def joined(found: list[bytes], length_bytes: int) -> bytes:
+    """Units as a packet of mp4, less parameter sets and remarks."""
+    kept = [unit for unit in found if unit[0] & 31 not in (SEI, SEQUENCE_SET, PICTURE_SET, DELIMITER)]
+    return b"".join(len(unit).to_bytes(length_bytes, "big") + unit for unit in kept)
+
+
+def _sets(box: bytes, place: int, count: int) -> tuple[tuple[bytes, ...], int]:
+    place += 1
+    found = []
+    for _ in range(count):
+        size = int.from_bytes(box[place : place + 2], "big")
+        found.append(box[place + 2 : place + 2 + size])
+        if len(found[-1]) != size or not size:
+            raise ValueError("its parameter sets are cut short")
+        place += 2 + size
+    return tuple(found), place
+
+
+class _Bits:
+    """Reads numbers bit by bit from a unit, without the bytes that keep start codes out of it."""
+
+    def __init__(self, unit: bytes) -> None:
+        data = unit.replace(b"\0\0\3", b"\0\0")
+        self._bits, self._left = int.from_bytes(data, "big"), 8 * len(data)
+
+    def read(self, width: int) -> int:
+        if width > self._left:
+            raise ValueError("a parameter set is cut short")
+        self._left -= width
+        return self._bits >> self._left & (1 << width) - 1
+
+    def count(self) -> int:
+        """Exp-Golomb, unsigned."""
+        zeros = 0
+        while not self.read(1):
+            zeros += 1
+        return (1 << zeros | self.read(zeros)) - 1
+
+    def signed(self) -> int:
+        """Exp-Golomb, signed."""
+        number = self.count()
+        return (number + 1) // 2 * (1 if number % 2 else -1)
+
+
+def _skip_scaling(bits: _Bits, lists: int) -> None:
+    for number in range(lists):
+        last, following = 8, 8
+        for _ in range((16 if number < 6 else 64) if bits.read(1) else 0):
+            if following:
+                following = (last + bits.signed()) % 256
+            last = following or last
+
+
+def _skip_order(bits: _Bits) -> None:
+    """How the order of pictures is told."""
+    kind = bits.count()
+    if kind == 0:
+        bits.count()
+    elif kind == 1:
+        bits.read(1), bits.signed(), bits.signed()
+        for _ in range(bits.count()):
+            bits.signed()

@@ -1,0 +1,64 @@
+"""Parameter sets are read as the standard writes them."""
+
+from __future__ import annotations
+
+import av
+import pytest
+
+from panda_hf.video import h264
+from tests.video.films import B_FRAMES, X264
+
+# Set 2, 16 frame numbers, order of type 0 with 64 places, 1 reference, no gaps, 20x15 blocks, frames only, ... stop:
+# each field written out by hand after 7.3.2.1.1 of the standard.
+FIELDS = "011 1 1 011 010 0 000010100 0001111 1 1 0 0 1".replace(" ", "")
+BY_HAND = bytes([0x67, 66, 0xC0, 30, *(int(FIELDS.ljust(40, "0")[i : i + 8], 2) for i in range(0, 40, 8))])
+
+
+def extradata(path) -> bytes:
+    with av.open(str(path)) as container:
+        return container.streams.video[0].codec_context.extradata
+
+
+def test_a_set_written_by_hand_is_read(film):
+    facts = h264.sequence_facts(BY_HAND)
+    assert (facts.id, facts.profile, facts.level, facts.is_plain, facts.is_progressive) == (2, 66, 30, True, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "pixel_format", "profile", "plain", "progressive"),
+    [
+        (B_FRAMES, "yuv420p", 77, True, True),
+        ({**X264, "x264-params": "8x8dct=1:cqm=jvt"}, "yuv420p", 100, True, True),
+        ({**X264, "x264-params": "interlaced=1"}, "yuv420p", 77, True, False),
+        (X264, "yuv444p", 244, False, True),
+        (X264, "yuv420p10le", 110, False, True),
+    ],
+)
+def test_what_x264_writes_is_read(film, options, pixel_format: str, profile: int, plain: bool, progressive: bool):
+    sets = h264.ParameterSets.parse(extradata(film("film.mp4", count=5, options=options, pixel_format=pixel_format)))
+    (facts,) = [h264.sequence_facts(unit) for unit in sets.sequence]
+    assert (facts.profile, facts.is_plain, facts.is_progressive) == (profile, plain, progressive)
+    assert facts.id == h264.picture_id(sets.picture[0]) == 0 and sets.free_id == 1
+
+
+def test_a_box_is_written_as_it_was_read(film):
+    for options in (B_FRAMES, {**X264, "x264-params": "8x8dct=1"}):
+        box = extradata(film("film.mp4", count=5, options=options))
+        assert h264.ParameterSets.parse(box).box() == box
+
+
+def test_broken_sets_are_refused(film):
+    box = extradata(film("film.mp4", count=5, options=B_FRAMES))
+    for wrong in (None, b"", box[:12], b"\0\0\0\1\x67" + box[8:20], box[:5] + b"\xe0" + box[6:]):
+        with pytest.raises(ValueError, match="its parameter sets"):
+            h264.ParameterSets.parse(wrong)
+    for short in (BY_HAND[:4], BY_HAND[:6]):
+        with pytest.raises(ValueError, match="cut short"):
+            h264.sequence_facts(short)
+    with pytest.raises(ValueError, match="lengths"):
+        list(h264.units(b"\0\0\0\x09ab", 4))
+
+
+def test_start_codes_of_both_lengths_part_units():
+    assert h264.units_between_start_codes(b"\0\0\0\1gA\0\0\1hB\0\0\0\1eC\0") == [b"gA", b"hB", b"eC"]
+    assert h264.joined([b"\x67A", b"\x68B", b"\x06S", b"\x65C"], 4) == b"\0\0\0\2\x65C"
