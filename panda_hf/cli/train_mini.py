@@ -38,5 +38,4 @@ def train(
     out = out or mini_folder()
     train_teachers(out, work=work, resume=resume, only=kinds, steps_scale=steps_scale)
     if not only or "selector" in only:
-        eyes = str(out / "video") if (out / "video").is_dir() else "mini/video"
-        train_selector(out / "selector", work=work, resume=resume, steps_scale=steps_scale, eyes=eyes)
+        train_selector(out / "selector", work=work, resume=resume, steps_scale=steps_scale)

@@ -37,8 +37,7 @@ def train_umt(
     from panda_hf.selection.plots import plot_recalls
 
     out = out or mini_folder()
-    eyes = str(out / "video") if (out / "video").is_dir() else "mini/video"
-    school = train_selector(out / "selector", work=work, resume=resume, steps_scale=steps_scale, eyes=eyes)
+    school = train_selector(out / "selector", work=work, resume=resume, steps_scale=steps_scale)
     found = study(school, range(seeds))
     report.mkdir(parents=True, exist_ok=True)
     (report / TABLE).write_text(as_text(found) + "\n", encoding="utf-8")

@@ -1,67 +1,16 @@
-"""What the miniature selector is pre-trained on: drawn clips, and true captions of them."""
+"""What the miniature selector is pre-trained on: drawn clips with true captions of them."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import cast
 
 import numpy as np
 from torch.utils.data import Dataset
 
-from panda_hf.mini.teacher_data import draw_clip, draw_scenes, small_frames, training_scene
+from panda_hf.mini.selector_clips import Clips
 from panda_hf.mini.truth import corrupt_scene, paraphrases, score_caption
-from panda_hf.mini.world import (
-    Action,
-    Camera,
-    Modality,
-    Relation,
-    Scene,
-    combinations,
-    generator,
-    random_scene,
-)
-from panda_hf.models.umt import UMTModel, UMTProcessor
-from panda_hf.training.selector import SelectorExample, video_tokens
-
-
-class Clips:
-    """Scenes with their frames, uint8 (8, 72, 72, 3) each, or with the tokens that a vision tower made of them.
-
-    Args:
-        scenes: the truth.
-        frames: those of scene ``i``, by index.
-    """
-
-    def __init__(self, scenes: Sequence[Scene], frames: Callable[[int], np.ndarray]) -> None:
-        self.scenes, self.frames = scenes, frames
-
-    def __len__(self) -> int:
-        return len(self.scenes)
-
-    def either_way(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, Scene]:
-        """A training clip and its scene, half the time as in a mirror."""
-        frames, scene = self.frames(index), self.scenes[index]
-        other = mirrored(scene) if rng.random() < 0.5 else None
-        return (frames, scene) if other is None else (np.ascontiguousarray(frames[:, :, ::-1]), other)
-
-
-def training_clips(folder: Path, count: int, workers: int = 1) -> Clips:
-    """The scenes that the teachers learn from, drawn into ``folder`` where they are not there yet."""
-    draw_scenes(folder, count, workers=workers)
-    return Clips([training_scene(i)[0] for i in range(count)], functools.partial(small_frames, folder))
-
-
-def validation_clips(count: int) -> Clips:
-    """Scenes of the validation split, drawn into memory."""
-    drawn = []
-    for index in range(count):
-        rng = generator(index, "validation", "selector")
-        scene = random_scene(rng, "validation")
-        drawn.append((scene, draw_clip(scene, rng)[0]))
-    return Clips([scene for scene, _ in drawn], lambda index: drawn[index][1])
+from panda_hf.mini.world import Modality, Scene
+from panda_hf.training.selector import SelectorExample
 
 
 class TruePairs(Dataset[SelectorExample]):
@@ -126,41 +75,3 @@ class NearMisses(Dataset[SelectorExample]):
 def only_seen(scene: Scene) -> Scene:
     """The scene without name and place, which no frame shows."""
     return dataclasses.replace(scene, name=None, place=None)
-
-
-def encoded(clips: Clips, model: UMTModel, processor: UMTProcessor) -> Clips:
-    """The clips with tokens of the vision tower in place of frames."""
-    tokens: list[np.ndarray] = []
-    for start in range(0, len(clips), 256):  # never all frames in memory
-        frames = [clips.frames(i) for i in range(start, min(len(clips), start + 256))]
-        tokens += video_tokens(model, processor, frames)
-    return Clips(clips.scenes, tokens.__getitem__)
-
-
-def mirrored(scene: Scene) -> Scene | None:
-    """The scene as a mirror shows it; ``None`` where that belongs to another split than training."""
-    swap = {"left": "right", "right": "left"}
-
-    def turned(value: str) -> str:
-        return " ".join(swap.get(word, word) for word in value.split())
-
-    action = cast(Action, turned(scene.action))
-    if (scene.subject.shape, scene.subject.colour) not in combinations("train")[action]:
-        return None
-    relation = cast(Relation, turned(scene.relation)) if scene.relation else None
-    return dataclasses.replace(scene, action=action, relation=relation, camera=cast(Camera, turned(scene.camera)))
-
-
-def shaken(frames: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
-    """Augmentation: the picture a few pixels off, lighter or darker, with sensor noise; the motion is kept."""
-    rng = rng or np.random.default_rng()
-    reach = max(1, frames.shape[1] // 24)
-    down, right = (int(k) for k in rng.integers(0, 2 * reach + 1, 2))
-    padded = np.pad(frames, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="edge")
-    moved = padded[:, down : down + frames.shape[1], right : right + frames.shape[2]]
-    start = int(rng.integers(_NOISE.size - frames.size))
-    noise = _NOISE[start : start + frames.size].reshape(frames.shape) * np.float32(rng.uniform(0, 5))
-    return (moved * np.float32(rng.uniform(0.92, 1.08)) + noise).clip(0, 255).astype(np.uint8)
-
-
-_NOISE = np.random.default_rng(0).normal(size=2_000_000).astype(np.float32)

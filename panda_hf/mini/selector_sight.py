@@ -1,13 +1,13 @@
 """Teach the selector's vision tower to see, before it learns to compare: read each fact of a scene off the frames.
 
 The paper starts from a tower that was pre-trained on millions of videos. This is the miniature's stand-in: one linear
-head per kind of fact on the mean of the frame vectors, thrown away afterwards.
+head per kind of fact on the mean of the frame vectors, and heads on single patches as in the lessons before, all
+thrown away afterwards.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,17 @@ from torch.utils.data import Dataset
 from transformers import EvalPrediction, Trainer, TrainingArguments
 
 from panda_hf.mini import world
-from panda_hf.mini.selector_data import Clips, shaken
+from panda_hf.mini.places import Places
+from panda_hf.mini.selector_clips import Clips, Shake, mirrored
+from panda_hf.mini.selector_patches import PatchReader
 from panda_hf.mini.wording import ACTION_WORDS, action_parts
 from panda_hf.mini.world import Scene
 from panda_hf.models.umt import UMTModel, UMTProcessor
-from panda_hf.training.states import last_state
+from panda_hf.training.states import train
 
 UNKNOWN = -100
+PATCHES = 0.5
+"""Weight of the patches' losses beside those of the whole clip."""
 KINDS: dict[str, tuple[str, ...]] = {
     "shape": world.SHAPES,
     "colour": world.COLOURS,
@@ -62,7 +66,7 @@ def fact_labels(scene: Scene) -> list[int]:
 
 
 class FactReader(nn.Module):
-    """A UMT model's vision tower with one linear head per kind of fact.
+    """A UMT model's vision tower with one linear head per kind of fact, and heads on its patches.
 
     Args:
         umt: whose tower learns.
@@ -72,23 +76,33 @@ class FactReader(nn.Module):
         super().__init__()
         self.vision_model, self.pool_norm = umt.vision_model, umt.pool_norm
         vision = umt.config.vision_config
-        self.patches = (vision.image_size // vision.patch_size) ** 2
+        side = vision.image_size // vision.patch_size
+        self.count = side**2
+        self.patches = PatchReader(vision.hidden_size, side)
         self.heads = nn.ModuleDict(
             {kind: nn.Linear(vision.hidden_size, len(values)) for kind, values in KINDS.items()}
         )
 
-    def forward(self, pixel_values: Tensor, labels: Tensor) -> dict[str, Any]:
-        """Sum of the cross-entropies over all kinds; ``labels`` (videos, kinds)."""
-        tokens = self.vision_model(pixel_values=pixel_values).last_hidden_state
-        seen = self.pool_norm(tokens.unflatten(1, (-1, self.patches)).mean(dim=2)).mean(dim=1)
+    def forward(self, pixel_values: Tensor, where: Tensor, kinds: Tensor, labels: Tensor) -> dict[str, Any]:
+        """Sum of the cross-entropies over all kinds, and of the patches' losses.
+
+        Args:
+            pixel_values: (videos, frames, 3, height, width).
+            where: (videos, frames, 3, 5), as ``Places.where``.
+            kinds: (videos, 3, 3), as ``Places.kinds``.
+            labels: (videos, kinds of fact), as :func:`fact_labels`.
+        """
+        tokens = self.vision_model(pixel_values=pixel_values).last_hidden_state.unflatten(1, (-1, self.count))
+        seen = self.pool_norm(tokens.mean(dim=2)).mean(dim=1)
         logits = [head(seen).float() for head in self.heads.values()]
         losses = [F.cross_entropy(logit, labels[:, i], ignore_index=UNKNOWN) for i, logit in enumerate(logits)]
+        patches, _ = self.patches(tokens.float(), where, kinds)
         guesses = torch.stack([logit.argmax(dim=1) for logit in logits], dim=1)
-        return {"loss": torch.stack(losses).sum(), "logits": guesses}
+        return {"loss": torch.stack(losses).sum() + PATCHES * patches, "logits": guesses}
 
 
-class SeenFacts(Dataset[tuple[np.ndarray, list[int]]]):
-    """Frames and fact labels of drawn clips; with ``varied``, augmented anew at each visit."""
+class SeenFacts(Dataset[tuple[np.ndarray, Places, list[int]]]):
+    """Frames, places and fact labels of drawn clips; with ``varied``, augmented anew at each visit."""
 
     def __init__(self, clips: Clips, *, varied: bool) -> None:
         self.clips, self.varied, self.rng = clips, varied, np.random.default_rng(3)
@@ -96,11 +110,16 @@ class SeenFacts(Dataset[tuple[np.ndarray, list[int]]]):
     def __len__(self) -> int:
         return len(self.clips)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, list[int]]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, Places, list[int]]:
+        frames, scene, known = self.clips.frames(index), self.clips.scenes[index], self.clips.places(index)
         if not self.varied:
-            return self.clips.frames(index), fact_labels(self.clips.scenes[index])
-        frames, scene = self.clips.either_way(index, self.rng)
-        return shaken(frames, self.rng), fact_labels(scene)
+            return frames, known, fact_labels(scene)
+        other = mirrored(scene) if self.rng.random() < 0.5 else None
+        if other:
+            frames, scene, known = frames[:, :, ::-1], other, known.mirrored()
+        size = frames.shape[1]
+        shake = Shake.drawn(self.rng, frames.shape, size // 12)
+        return shake(frames), known.moved(shake.right / size, shake.down / size), fact_labels(scene)
 
 
 def learn_to_see(
@@ -118,9 +137,14 @@ def learn_to_see(
         The share of right guesses on ``unseen``, per kind of fact, as ``eval_<kind>``.
     """
 
-    def collate(examples: Sequence[tuple[np.ndarray, list[int]]]) -> dict[str, Tensor]:
-        pixels = processor(videos=[frames for frames, _ in examples])["pixel_values"]
-        return {"pixel_values": pixels, "labels": torch.tensor([labels for _, labels in examples])}
+    def collate(examples: Sequence[tuple[np.ndarray, Places, list[int]]]) -> dict[str, Tensor]:
+        frames, known, labels = zip(*examples, strict=True)
+        return {
+            "pixel_values": processor(videos=frames)["pixel_values"],
+            "where": torch.from_numpy(np.stack([one.where for one in known])),
+            "kinds": torch.from_numpy(np.stack([one.kinds for one in known])),
+            "labels": torch.tensor(labels),
+        }
 
     arguments.remove_unused_columns = False
     trainer = Trainer(
@@ -131,7 +155,7 @@ def learn_to_see(
         data_collator=collate,
         compute_metrics=_shares,
     )
-    trainer.train(resume_from_checkpoint=last_state(Path(str(arguments.output_dir)), resume))
+    train(trainer, resume)
     return trainer.evaluate()
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from panda_hf.mini.selector_data import mirrored, shaken
+from panda_hf.mini.selector_clips import mirrored, shaken
 from panda_hf.mini.selector_teachers import Judged
 from panda_hf.training.student_examples import StudentExample
 

@@ -1,8 +1,9 @@
-"""Train the miniature's selector: to see, on generic pairs, and on what simulated annotators picked."""
+"""Train the miniature's selector: to look, to see, on generic pairs, and on what simulated annotators picked."""
 
 from __future__ import annotations
 
 import copy
+import dataclasses
 import hashlib
 import json
 import logging
@@ -19,8 +20,9 @@ import torch
 from torch.utils.data import Dataset
 from transformers import TrainingArguments
 
-from panda_hf.mini.selector_data import Clips, NearMisses, TruePairs, encoded, training_clips, validation_clips
-from panda_hf.mini.selector_eyes import take_eyes
+from panda_hf.mini.selector_clips import Clips, encoded, training_clips, validation_clips
+from panda_hf.mini.selector_data import NearMisses, TruePairs
+from panda_hf.mini.selector_look import learn_to_look
 from panda_hf.mini.selector_model import IMAGE_SIZE, selector
 from panda_hf.mini.selector_people import answered
 from panda_hf.mini.selector_sight import learn_to_see
@@ -36,10 +38,11 @@ from panda_hf.training.selector import (
     train_on_candidates,
     video_tokens,
 )
+from panda_hf.training.states import last_complete_checkpoint
 
 log = logging.getLogger(__name__)
 
-Lesson = Literal["see", "pairs", "answers"]
+Lesson = Literal["where", "look", "see", "pairs", "answers"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,9 @@ class Recipe:
 
 
 RECIPES: dict[Lesson, Recipe] = {
-    "see": Recipe(steps=1600, batch=32, learning_rate=1.2e-3),
+    "where": Recipe(steps=600, batch=12, learning_rate=2e-3),
+    "look": Recipe(steps=1800, batch=48, learning_rate=1.5e-3),
+    "see": Recipe(steps=700, batch=24, learning_rate=8e-4),
     "pairs": Recipe(steps=1000, batch=32, learning_rate=1e-3),
     "answers": Recipe(steps=300, batch=32, learning_rate=5e-4),
 }
@@ -72,27 +77,24 @@ class School:
         work: where drawn scenes, the teachers' captions and unfinished lessons lie.
         resume: go on where an interrupted run stopped; finished lessons are not repeated.
         scale: multiplies steps and numbers of clips; small for a trial.
-        eyes: checkpoint of the teacher whose vision tower this one starts from; ``None``: random weights.
     """
 
     work: Path
     resume: bool = True
     scale: float = 1.0
-    eyes: str | None = "mini/video"
 
     def __post_init__(self) -> None:
-        """Build the model with random weights, or with eyes that can see."""
+        """Build the model with random weights."""
         self.model, self.processor = selector()
-        self.notes: dict[str, dict[str, float]] = {}
-        if self.eyes:
-            take_eyes(self.model.umt, self.processor, self.eyes)
+        self.notes: dict[str, dict[str, float | bool]] = {}
 
     def pretrain(self) -> None:
         """The vision tower learns to see, then stays as it is; the rest learns from clips and true captions."""
+        clips = training_clips(self.work / "clips", self._count(SCENES, 500), workers=2)
         unseen = validation_clips(self._count(UNSEEN))
-        self._see(unseen)
-        clips = training_clips(self.work / "scenes", self._count(PAIRED, 64))
-        train, held = (encoded(some, self.model.umt, self.processor) for some in (clips, unseen))
+        self._see(clips, unseen)
+        some = dataclasses.replace(clips, scenes=clips.scenes[: self._count(PAIRED, 64)])
+        train, held = (encoded(those, self.model.umt, self.processor) for those in (some, unseen))
         self._learn("pairs", self.model, TruePairs(train, seed=1), NearMisses(held), SelectorTrainer, EQUAL, seed=0)
 
     def fine_tune(self, seed: int = 0, *, hard_negatives: bool = True) -> UMTForVideoTextRetrieval:
@@ -137,10 +139,14 @@ class School:
         seen = video_tokens(self.model.umt, self.processor, [clip.frames for clip in clips])
         return dict(zip((clip.clip_id for clip in clips), seen, strict=True))
 
-    def _see(self, unseen: Clips) -> None:
-        clips = training_clips(self.work / "scenes", self._count(SCENES, 500))
+    def _see(self, clips: Clips, unseen: Clips) -> None:
+        """First where a patch is, then what stands there in two frames, then what whole clips show."""
+        umt, processor, resume = self.model.umt, self.processor, self.resume
+        for name, only_where in (("where", True), ("look", False)):
+            with self._noted(name, self.model) as (arguments, found):
+                found |= learn_to_look(umt, processor, clips, unseen, arguments, only_where=only_where, resume=resume)
         with self._noted("see", self.model) as (arguments, found):
-            found |= learn_to_see(self.model.umt, self.processor, clips, unseen, arguments, resume=self.resume)
+            found |= learn_to_see(umt, processor, clips, unseen, arguments, resume=resume)
 
     def _learn(
         self,
@@ -165,16 +171,18 @@ class School:
         """The settings of a lesson, and where its figures go; its seconds are noted with them.
 
         Its states lie under a name of the recipe and of the weights that it begins with: what changed is begun anew.
+        The seconds of a resumed lesson are those of its last part alone.
         """
         lesson: Any = name.partition("-")[0]
         folder = self.work / "selector" / f"{name}-{_name_of(model, RECIPES[lesson])}"
         found: dict[str, float] = {}
         torch.manual_seed(seed)
-        started = time.monotonic()
+        resumed = self.resume and last_complete_checkpoint(folder) is not None
+        started, worked = time.monotonic(), time.process_time()
         yield _arguments(folder, RECIPES[lesson], self.scale, seed), found
-        found["seconds"] = time.monotonic() - started
+        found["seconds"], found["cpu_seconds"] = time.monotonic() - started, time.process_time() - worked
         kept = {key.removeprefix("eval_"): round(value, 4) for key, value in found.items() if "per_second" not in key}
-        self.notes[name] = {**asdict(RECIPES[lesson]), **kept}
+        self.notes[name] = {**asdict(RECIPES[lesson]), **kept, "resumed": resumed}
         log.warning("%s: %s", name, self.notes[name])
 
     def _count(self, full: int, least: int = 32) -> int:
@@ -215,14 +223,13 @@ def train_selector(
     work: Path | None = None,
     resume: bool = True,
     steps_scale: float = 1.0,
-    eyes: str | None = "mini/video",
 ) -> School:
-    """Train the selector from the eyes of a teacher and save it, weights as float16; arguments as of :class:`School`.
+    """Train the selector and save it, weights as float16; arguments as of :class:`School`.
 
     Returns:
         The school, for more models that start from the same pre-training.
     """
-    school = School(work or work_folder(), resume, steps_scale, eyes)
+    school = School(work or work_folder(), resume, steps_scale)
     school.pretrain()
     save(school.fine_tune(), school.processor, Path(out))
     _note(Path(out), school)
@@ -248,6 +255,7 @@ def _arguments(folder: Path, recipe: Recipe, scale: float, seed: int) -> Trainin
         dataloader_drop_last=True,
         learning_rate=recipe.learning_rate,
         weight_decay=0.02,
+        adam_beta2=0.98,
         warmup_steps=max(1, steps // 10),
         lr_scheduler_type="cosine",
         bf16=fast_bf16(),
@@ -275,7 +283,6 @@ def _note(folder: Path, school: School) -> None:
     """Write how the checkpoint was made, and what each lesson printed at its end, beside it."""
     made = {
         "command": "panda-hf mini train-umt",
-        "eyes_of": Path(school.eyes).name if school.eyes else None,
         "steps_scale": school.scale,
         "lessons": school.notes,
         "torch": torch.__version__,

@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 import torch
 
-from panda_hf.mini.selector_model import IMAGE_SIZE
 from panda_hf.mini.selector_teachers import TEACHERS, Judged, fingerprint, judged_clips
 from panda_hf.mini.student_data import PickedClips
 from panda_hf.mini.student_model import START, WholePictures, processor_of, student
+from panda_hf.mini.teacher_data import VIDEO_SIDE
 from panda_hf.mini.train_selector import HELD_ASIDE
 from panda_hf.mini.world import Split
 from panda_hf.models.checkpoints import resolve
@@ -101,7 +101,7 @@ class Picks:
         return max(MONITORED + 50, round(full * self.scale))
 
     def _scored(self, split: Split, count: int, teachers: Sequence[str]) -> tuple[list[Judged], Scores]:
-        clips = judged_clips(split, count, self.work / "selector" / "judged", IMAGE_SIZE, teachers)
+        clips = judged_clips(split, count, self.work / "selector" / "judged", VIDEO_SIDE, teachers)
         return clips, self._scores(split, clips, teachers)
 
     def _scores(self, split: Split, clips: Sequence[Judged], teachers: Sequence[str]) -> Scores:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -15,8 +14,8 @@ from transformers import EvalPrediction, Trainer, TrainerCallback, TrainingArgum
 
 from panda_hf.models.umt import UMTForVideoTextRetrieval, UMTModel, UMTProcessor
 from panda_hf.models.umt.modeling_umt import similarity
+from panda_hf.training import states
 from panda_hf.training.gathering import gathered
-from panda_hf.training.states import last_state
 
 
 @dataclass(frozen=True)
@@ -247,7 +246,7 @@ def train_on_candidates(
         eval_collator=SelectorCollator(processor),
         selector_loss=loss,
     )
-    trainer.train(resume_from_checkpoint=last_state(Path(str(arguments.output_dir)), resume))
+    states.train(trainer, resume)
     return trainer.evaluate()
 
 

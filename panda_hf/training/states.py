@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import Trainer
 
 
 def last_complete_checkpoint(out: Path) -> Path | None:
@@ -21,6 +25,25 @@ def last_state(folder: Path, resume: bool) -> str | None:
     for state in folder.glob("checkpoint-*"):
         shutil.rmtree(state)
     return None
+
+
+def train(trainer: Trainer, resume: bool) -> None:
+    """Train from the last state in ``output_dir``; weights that made all of ``max_steps`` already are only loaded.
+
+    ``Trainer`` itself makes one step more at each such resume.
+    """
+    from safetensors.torch import load_model
+
+    state = last_state(Path(str(trainer.args.output_dir)), resume)
+    if state and 0 < trainer.args.max_steps <= _steps(Path(state)):
+        assert trainer.model is not None
+        load_model(trainer.model, Path(state) / "model.safetensors")
+    else:
+        trainer.train(resume_from_checkpoint=state)
+
+
+def _steps(state: Path) -> int:
+    return int(json.loads((state / "trainer_state.json").read_text(encoding="utf-8"))["global_step"])
 
 
 def _is_json(path: Path) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from panda_hf.mini.selector_data import NearMisses, validation_clips
+from panda_hf.mini.selector_clips import validation_clips
+from panda_hf.mini.selector_data import NearMisses
 from panda_hf.models.checkpoints import mini_folder, shipped
 from panda_hf.selection.scorer import load_scorer
 
