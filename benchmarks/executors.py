@@ -6,16 +6,18 @@ costs, also on a machine that others use; wall time stands beside it. Rows are c
 
     python benchmarks/executors.py --films 200
     python benchmarks/executors.py --fake --films 200              # stages that do nothing: the machinery alone
-    python benchmarks/executors.py --fake --memory 2000 --plot memory.svg     # memory of a worker over many videos
+    python benchmarks/executors.py --memory 2000 --scenes 1 --distinct 40 --plot memory.png     # of one worker
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,19 @@ def fake_films(folder: Path, count: int) -> None:
     folder.mkdir()
     for i in range(count):
         (folder / f"film-{i:05d}.mp4").write_text(str(i % 5 + 1))
+
+
+def short_films(folder: Path, count: int, scenes: int, distinct: int) -> None:
+    """``count`` films of so many scenes each; only ``distinct`` of them differ, the others are links to these."""
+    from panda_hf.mini.film import make_film
+    from panda_hf.mini.films import write_film
+
+    for seed in range(min(count, distinct)):
+        write_film(make_film(seed, "test", scenes), folder)
+    for path in sorted(folder.iterdir()):
+        stem, _, rest = path.name.partition(".")
+        for number in range(int(stem[-4:]) + distinct, count, distinct):
+            os.link(path, folder / f"film_test_{number:04d}.{rest}")
 
 
 def steps_of(fake: bool) -> list[Any]:
@@ -67,6 +82,66 @@ def in_parts(films: Path, out: Path, **options: Any) -> None:
     merge(out)
 
 
+class Descendants:
+    """Processor time of all processes below this one, seen every half second: those of Ray are waited for by nobody."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, float] = {}
+        self._over = threading.Event()
+        self._watch = threading.Thread(target=self._look_again, daemon=True)
+
+    def __enter__(self) -> Descendants:
+        self._look()
+        self._before = sum(self._seen.values())
+        self._watch.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._watch.join()
+        self._look()
+        self.seconds = sum(self._seen.values()) - self._before
+
+    def _look_again(self) -> None:
+        while not self._over.wait(0.5):
+            self._look()
+
+    def _look(self) -> None:
+        parents, spent = {}, {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = stat.read_text().rpartition(")")[2].split()
+                pid = int(stat.parent.name)
+                parents[pid], spent[pid] = (
+                    int(fields[1]),
+                    (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"),
+                )
+        known = {os.getpid(), *self._seen} & parents.keys()
+        while new := {pid for pid, parent in parents.items() if parent in known} - known:
+            known |= new
+        self._seen |= {pid: spent[pid] for pid in known}
+
+
+@contextlib.contextmanager
+def two_nodes() -> Iterator[str]:
+    """A Ray cluster of two nodes with a core each, processes of this machine; its address."""
+    from ray.cluster_utils import Cluster
+
+    node: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 200 * 2**20}
+    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    cluster.add_node(**node)
+    try:
+        yield cluster.address
+    finally:
+        cluster.shutdown()
+
+
+def on_ray(films: Path, out: Path, **options: Any) -> tuple[float, float]:
+    with two_nodes() as address, Descendants() as spent:
+        wall, _ = timed(lambda: curate(films, out, executor="ray", address=address, **options))
+    return wall, spent.seconds
+
+
 def rows_of(out: Path) -> dict[str, list[dict[str, Any]]]:
     return {
         kind: [row for file in sorted((out / kind).rglob("*.parquet")) for row in pq.read_table(file).to_pylist()]
@@ -91,16 +166,16 @@ def compare(films: Path, folder: Path, steps: list[Any], per_shard: int) -> None
     wall, alone = timed(lambda: bare(films, steps))
     print(f"{'':<24}{'wall':>9}{'processor':>12}  overhead")
     print(f"{'stages in a loop':<24}{wall:7.1f} s{alone:10.2f} s", flush=True)
-    runs: dict[str, Callable[[Path], Any]] = {
-        "this process": lambda out: curate(films, out, num_workers=0, **options),
-        "1 worker": lambda out: curate(films, out, num_workers=1, **options),
-        "2 workers": lambda out: curate(films, out, num_workers=2, **options),
-        f"{PARTS} parts, then merged": lambda out: in_parts(films, out, **options),
+    runs: dict[str, Callable[[Path], tuple[float, float]]] = {
+        "1 worker": lambda out: timed(lambda: curate(films, out, num_workers=1, **options)),
+        "2 workers": lambda out: timed(lambda: curate(films, out, num_workers=2, **options)),
+        f"{PARTS} parts, then merged": lambda out: timed(lambda: in_parts(films, out, **options)),
+        "Ray, 2 nodes": lambda out: on_ray(films, out, **options),
     }
     first: Any = None
     for name, run in runs.items():
         out = folder / name.replace(" ", "-")
-        wall, spent = timed(lambda run=run, out=out: run(out))
+        wall, spent = run(out)
         rows = rows_of(out)
         first = first or rows
         same = "identical rows" if rows == first else "OTHER ROWS"
@@ -126,14 +201,13 @@ def watch_memory(films: Path, folder: Path, steps: list[Any], count: int, plot: 
 
     LocalExecutor._is_fresh = noted  # type: ignore[method-assign]
     curate(films, folder / "memory", steps=steps, num_workers=1, progress=False)
-    early, late = max(seen[len(seen) // 10 : len(seen) // 5]), max(seen[-len(seen) // 10 :])
-    print(
-        f"{len(seen)} videos in one worker: {early / 2**20:,.0f} MiB after a tenth, {late / 2**20:,.0f} MiB at the end"
-    )
+    marks = [round(len(seen) * share) - 1 for share in (0.05, 0.1, 0.25, 0.5, 0.75, 1)]
+    held = ", ".join(f"{seen[mark] / 2**20:,.0f} after {mark + 1:,}" for mark in marks)
+    print(f"{len(seen):,} videos in one worker, MiB held: {held}; at most {max(seen) / 2**20:,.0f}")
     if plot:
         import matplotlib.pyplot as plt
 
-        plt.figure(figsize=(6, 3))
+        plt.figure(figsize=(6, 3), dpi=150)
         plt.plot([value / 2**20 for value in seen], linewidth=1)
         plt.xlabel("videos")
         plt.ylabel("memory of the worker, MiB")
@@ -148,6 +222,10 @@ def main() -> None:
     parser.add_argument("--fake", action="store_true", help="stages that do nothing")
     parser.add_argument("--memory", type=int, metavar="VIDEOS", help="watch the memory of one worker instead")
     parser.add_argument("--plot", type=Path)
+    parser.add_argument("--scenes", type=int, default=2, help="of each film")
+    parser.add_argument(
+        "--distinct", type=int, metavar="N", help="make only so many films, the others are links to them"
+    )
     parser.add_argument("--videos-per-shard", type=int, default=8)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="panda_hf_executors_") as name:
@@ -155,9 +233,7 @@ def main() -> None:
         if given.fake:
             fake_films(folder / "films", count)
         else:
-            from panda_hf.mini.films import write_films
-
-            write_films(folder / "films", "test", count, workers=2)
+            short_films(folder / "films", count, given.scenes, given.distinct or count)
         steps = steps_of(given.fake)
         if given.memory:
             watch_memory(folder / "films", folder, steps, count, given.plot)

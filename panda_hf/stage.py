@@ -21,6 +21,26 @@ AnyDataset = TypeVar("AnyDataset", Dataset, IterableDataset)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What a stage needs of a machine, for executors that place each stage on its own."""
+
+    num_cpus: float = 1.0
+    num_gpus: float = 0.0
+    """Of one worker; a part of 1 lets several share a GPU. On machines without any GPU it counts as 0."""
+    batch_size: int | None = None
+    """Clips of one video handed over at once; ``None``: as many as in the run."""
+    actors: int | None = None
+    """How many workers; ``None``: a fair share of the machines."""
+
+    def __post_init__(self) -> None:
+        if self.num_cpus < 0 or self.num_gpus < 0 or not (self.num_cpus or self.num_gpus):
+            raise ValueError(f"num_cpus={self.num_cpus}, num_gpus={self.num_gpus}: neither below 0, and not both 0")
+        for name, count in (("batch_size", self.batch_size), ("actors", self.actors)):
+            if count is not None and count < 1:
+                raise ValueError(f"{name}={count}: must be at least 1")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Stage(ABC):
     """Columns in, more columns out, the same rows. A stage is its settings: frozen, hashable, cheap to send.
 
@@ -56,6 +76,11 @@ class Stage(ABC):
     def rows_at_once(self) -> int:
         """How many rows ``apply`` hands over at once, unless it is told. It never changes what comes out."""
         return 8
+
+    @property
+    def resources(self) -> Resources:
+        """What a worker needs to run this stage; by default one core."""
+        return Resources()
 
     @property
     @abstractmethod

@@ -15,10 +15,11 @@ from panda_hf.captioning.registry.endpoint import Endpoint
 from panda_hf.captioning.sentences import clean_sentence
 from panda_hf.captioning.teachers.base import Answer, ClipInput, Reply, check_found, load_teacher, wording_of
 from panda_hf.errors import CandidateError
+from panda_hf.models.checkpoints import MINI_PREFIX
 from panda_hf.models.devices import device_of
 from panda_hf.models.loading import Loading
 from panda_hf.schema import CAPTION_ERRORS, CAPTION_NOTES, CAPTION_TOKENS, caption_column
-from panda_hf.stage import Batch, Failure, Row, Stage
+from panda_hf.stage import Batch, Failure, Resources, Row, Stage
 from panda_hf.video import unpack_frames
 
 WORDS = ("title", "description", "subtitle")
@@ -130,6 +131,12 @@ class Caption(Stage):
         Of a server, so many that the slowest answers of a batch are seldom waited for.
         """
         return 4 * self.model_batch_size if self.endpoint is None else 8 * self.endpoint.concurrency
+
+    @property
+    def resources(self) -> Resources:
+        """A GPU for each worker; a served model and the miniatures need none."""
+        needs_none = self.endpoint is not None or self.card().checkpoint.startswith(MINI_PREFIX)
+        return Resources() if needs_none else Resources(num_gpus=1.0)
 
     @property
     def _notes(self) -> Features:

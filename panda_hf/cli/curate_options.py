@@ -136,7 +136,9 @@ OneModelAtATime = Annotated[
 ]
 Executor = Annotated[
     Literal["local", "ray"],
-    typer.Option(help="Who runs the videos: processes of this machine, or a Ray cluster (docs/cluster.md).", **RUNNING),
+    typer.Option(
+        help="Who runs the videos: processes of this machine, or a Ray cluster (docs/cluster.md).", **RUNNING
+    ),
 ]
 Address = Annotated[
     str | None,
@@ -226,7 +228,9 @@ def _read_resources(path: Path) -> Any:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise typer.BadParameter(f"{path} cannot be read: {error}", param_hint="--resources") from error
     if not isinstance(found, dict):
-        raise typer.BadParameter(f"{path} holds {found!r}; expected a stage's name, then what it needs", param_hint="--resources")
+        raise typer.BadParameter(
+            f"{path} holds {found!r}; expected a stage's name, then what it needs", param_hint="--resources"
+        )
     return found
 
 

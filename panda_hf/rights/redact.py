@@ -15,7 +15,7 @@ from panda_hf.errors import CheckpointError
 from panda_hf.models.checkpoints import resolve
 from panda_hf.models.devices import device_of
 from panda_hf.rights.texts import OverText, rewritten, text_features, texts_of
-from panda_hf.stage import Batch, Stage
+from panda_hf.stage import Batch, Resources, Stage
 
 Spans = list[tuple[int, int]]
 """Start and end of names in a text, in characters."""
@@ -50,6 +50,11 @@ class Redact(OverText, Stage):
     def appends(self) -> Features:
         """The same columns, and how many names were replaced in a row."""
         return Features({**text_features(self.columns), "redactions": Value("int32")})
+
+    @property
+    def resources(self) -> Resources:
+        """The model is small: it shares a GPU with others."""
+        return Resources(num_gpus=0.25)
 
     def transform(self, batch: Batch, rank: int | None) -> Batch:
         """Each different text is looked at once."""

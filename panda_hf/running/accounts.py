@@ -68,10 +68,8 @@ class RunSummary:
         if self.videos_now and self.seconds:
             rate = 3600 * self.videos_now / self.seconds
             lines.append(f"{self.videos_now:,} videos in {self.seconds:,.1f} s: {rate:,.0f} per hour")
-        spent = sum(self.stage_seconds.values())
-        if spent:
-            parts = sorted(self.stage_seconds.items(), key=lambda item: -item[1])
-            lines.append("work: " + ", ".join(f"{seconds / spent:.0%} {stage}" for stage, seconds in parts))
+        if work := per_video(self.stage_seconds, self.videos.total):
+            lines.append(f"work per video: {work}")
         return lines
 
     def __str__(self) -> str:
@@ -81,6 +79,21 @@ class RunSummary:
                 "nothing was kept" + (": every video failed" if self.videos.failed == self.videos.total else "")
             )
         return "\n".join(lines)
+
+
+def per_video(stage_seconds: Mapping[str, float], videos: int, most: int | None = None) -> str:
+    """What the stages took of a video, the longest first: ``Split 0.41 s (53%), …``; empty where nothing was done.
+
+    Args:
+        stage_seconds: seconds of work by stage, of all videos together.
+        videos: how many these are.
+        most: only so many stages.
+    """
+    spent = sum(stage_seconds.values())
+    if not spent or not videos:
+        return ""
+    longest = sorted(stage_seconds.items(), key=lambda item: -item[1])[:most]
+    return ", ".join(f"{stage} {seconds / videos:.2g} s ({seconds / spent:.0%})" for stage, seconds in longest)
 
 
 def total(shards: Iterable[dict[str, Any]], key: str) -> Counts:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -97,7 +98,7 @@ class LocalExecutor:
                 worker = slot if isinstance(slot, WorkerProcess) else self._start(rank)
                 try:
                     slot = rank
-                    worker.run(job, self.time_limit_seconds)
+                    worker.run(partial(run_video, job=job), self.time_limit_seconds)
                     slot = worker if self._is_fresh(worker) else self._end(worker)
                     return job
                 except Died as death:
@@ -111,17 +112,8 @@ class LocalExecutor:
             self._idle.put(slot)
 
     def _fail(self, job: Job, death: Died) -> None:
-        if self._closing.is_set():
-            return
-        if death.expired:
-            failure = Failure(
-                "TimeLimitError",
-                f"{job.name}: not finished within {self.time_limit_seconds:g} s, the time limit per video; "
-                f"raise time_limit_seconds if it deserves more",
-            )
-        else:
-            failure = Failure("WorkerCrashError", f"{job.name}: the worker process {death.how}, twice; {death.advice}")
-        fail_video(self.plan, job, failure, death.stage)
+        if not self._closing.is_set():
+            fail_video(self.plan, job, failure_of(death, job, self.time_limit_seconds), death.stage)
 
     def _start(self, rank: int) -> WorkerProcess:
         threads = max(1, available_cores() // self.num_workers)
@@ -145,6 +137,17 @@ class LocalExecutor:
         self._closing.set()
         for worker in list(self._alive):
             worker.kill()
+
+
+def failure_of(death: Died, job: Job, limit_seconds: float | None) -> Failure:
+    """What the error row of a video says whose worker died: at the time limit, or for the second time."""
+    if death.expired:
+        return Failure(
+            "TimeLimitError",
+            f"{job.name}: not finished within {limit_seconds:g} s, the time limit per video; "
+            f"raise time_limit_seconds if it deserves more",
+        )
+    return Failure("WorkerCrashError", f"{job.name}: the worker process {death.how}, twice; {death.advice}")
 
 
 def executor_for(plan: Plan, num_workers: int | None, videos: int | None, limit: float | None, logs: Path) -> Executor:

@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from panda_hf.errors import PandaError
-from panda_hf.running.spool import Job
+from panda_hf.running.plan import Plan
 
 _BOOT = (
     "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from panda_hf.running.worker import main; main()"
@@ -20,6 +21,13 @@ _BOOT = (
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OPENCV_FOR_THREADS_NUM",
 )  # fmt: skip
+
+
+class Task(Protocol):
+    """What a worker process is sent: by pickle, and so is what it returns."""
+
+    def __call__(self, plan: Plan, *, rank: int | None, on_stage: Callable[[str], None]) -> Any:
+        """Do it; ``on_stage`` is told the name of each stage before it runs."""
 
 
 class Died(Exception):
@@ -86,8 +94,8 @@ class WorkerProcess:
             said = "\n".join(self.log.read_text(errors="replace").splitlines()[-10:])
             raise PandaError(f"a worker process {death.how} before it took a video. It said:\n{said}") from None
 
-    def run(self, job: Job, limit_seconds: float | None) -> None:
-        """Let the process work on a video and wait for the end, at most so long.
+    def run(self, task: Task, limit_seconds: float | None) -> Any:
+        """Let the process work on a video and wait for what comes of it, at most so long.
 
         Raises:
             Died: when the process ended, by itself or because the time was over.
@@ -98,9 +106,10 @@ class WorkerProcess:
         if limit_seconds is not None:
             timer.start()
         try:
-            self._send(job)
-            self.bytes = self._receive("done")
+            self._send(task)
+            self.bytes, result = self._receive("done")
             self.videos += 1
+            return result
         finally:
             timer.cancel()
 

@@ -11,10 +11,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from panda_hf.running.accounts import Counts
+from panda_hf.running.accounts import Counts, per_video
 from panda_hf.running.spool import Done, Job
 
 log = logging.getLogger(__name__)
+
+
+SHOWN_STAGES = 3
+"""So many stages, the longest, are named while a run goes on."""
 
 
 class RunProgress:
@@ -90,6 +94,7 @@ class RunProgress:
                 f"shard {record['shard']}: {Counts(**record['videos']).equation('videos')}; "
                 f"{Counts(**record['clips']).equation('clip rows')}"
             )
+            self.say(f"  {self.pace()}")
 
     def say(self, text: str) -> None:
         """Print a line, if anything is printed."""
@@ -106,11 +111,17 @@ class RunProgress:
 
     def _where(self) -> str:
         """Where most of the time goes."""
-        spent = sum(self._stages.values())
-        if not spent:
-            return ""
-        stage = max(self._stages, key=lambda name: self._stages[name])
-        return f", {self._stages[stage] / spent:.0%} in {stage}"
+        work = per_video(self._stages, self.new_videos, SHOWN_STAGES)
+        return f"; per video {work}" if work else ""
+
+    def pace(self) -> str:
+        """How far the run is, how fast it goes, how long it will last at that rate, and where the time goes."""
+        state, of = self.state(), "" if self._total is None else f" of {self._total:,}"
+        line, rate = f"{self._videos:,}{of} videos", state["videos_per_hour"]
+        if rate:
+            left = "" if self._total is None else f", {_clock(3600 * (self._total - self._videos) / rate)} left"
+            line += f", {rate:,.0f} per hour{left}"
+        return line + self._where()
 
     def _add(self, videos: int, failed: int, clips: Counts) -> None:
         self._videos += videos
@@ -129,6 +140,11 @@ def visible(text: str) -> str:
     return "".join(
         c if unicodedata.category(c)[0] != "C" else " " if c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
     )
+
+
+def _clock(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60}:{minutes % 60:02d} h" if minutes else f"{seconds:.0f} s"
 
 
 def _bar(console: Console) -> Progress:

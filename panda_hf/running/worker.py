@@ -1,4 +1,4 @@
-"""A worker process: takes videos from its parent one by one, dies with it."""
+"""A worker process: takes tasks from its parent one by one, dies with it."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ from typing import Any, BinaryIO
 
 import dill
 
-from panda_hf.running.shard import run_video
-
 _OOM_SCORE = "500"
 
 
 def main() -> None:
     """Talk with the parent over the standard streams.
 
-    In: the rank, the plan (by dill, so that stages defined in a script or notebook arrive), then jobs. Out:
-    ``("ready",)``, then for each job ``("stage", name)`` before each stage and at its end ``("done", resident bytes)``
-    or ``("fatal", exception, traceback)``. Whatever else prints to standard output goes to standard error instead.
+    In: the rank, the plan (by dill, so that stages defined in a script or notebook arrive), then tasks: see
+    :class:`panda_hf.running.process.Task`. Out: ``("ready",)``, then for each task ``("stage", name)`` before each
+    stage and at its end ``("done", (resident bytes, result))`` or ``("fatal", exception, traceback)``. Whatever else
+    prints to standard output goes to standard error instead.
     """
     replies = _take_standard_output()
     _settle()
@@ -50,8 +49,8 @@ def _answer(jobs: queue.SimpleQueue[Any], replies: BinaryIO) -> None:
         rank, plan = jobs.get(), dill.loads(jobs.get())
         send("ready")
         while True:
-            run_video(plan, jobs.get(), rank=rank, on_stage=lambda name: send("stage", name))
-            send("done", resident_bytes())
+            result = jobs.get()(plan, rank=rank, on_stage=lambda name: send("stage", name))
+            send("done", (resident_bytes(), result))
     except Exception as error:
         send("fatal", _sendable(error), traceback.format_exc())
 

@@ -13,9 +13,10 @@ from datasets import Features, Value
 
 from panda_hf import schema
 from panda_hf.errors import MissingColumnError
+from panda_hf.models.checkpoints import MINI_PREFIX
 from panda_hf.selection.choose import Scored, decide
 from panda_hf.selection.sanity import sanity_set
-from panda_hf.stage import Batch, Row, Stage, run_rows
+from panda_hf.stage import Batch, Resources, Row, Stage, run_rows
 from panda_hf.video import unpack_frames
 
 if TYPE_CHECKING:
@@ -102,6 +103,11 @@ class Select(Stage):
     def appends(self) -> Features:
         """The selected caption and all candidates; with ``min_score`` also why a clip is set aside."""
         return Features({**schema.SELECT_COLUMNS, **{column: Value("string") for column in self._marks}})
+
+    @property
+    def resources(self) -> Resources:
+        """A GPU for each worker; the shipped selectors need none."""
+        return Resources() if self.selector.startswith(MINI_PREFIX) else Resources(num_gpus=1.0)
 
     def check_columns(self, columns: Sequence[str]) -> None:
         """Also every teacher's column must exist: a teacher that never ran is a mistake, not an absent caption.
