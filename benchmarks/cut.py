@@ -1,4 +1,4 @@
-"""What exporting the clips of a video costs, in CPU seconds: one after the other, in one pass, as copies.
+"""What exporting the clips of a video costs, in CPU seconds: one by one, in one pass, as copies, by smart cuts.
 
     python benchmarks/cut.py VIDEO      a video of yours
     python benchmarks/cut.py FOLDER     the film of 570 s that benchmarks/split.py makes of the videos in a folder
@@ -20,8 +20,10 @@ from split import long_film
 from panda_hf.video import CutClip, cut_clip, cut_clips, probe
 from panda_hf.video.copy import copy_clips
 from panda_hf.video.cut_many import Task
+from panda_hf.video.smart import smart_clips
 
-WAYS = ("one by one", "one pass", "copy")
+TOGETHER = {"one pass": cut_clips, "copy": copy_clips, "smart": smart_clips}
+WAYS = ("one by one", *TOGETHER)
 
 
 def spans(duration: float, clips: int, share: float) -> list[tuple[float, float]]:
@@ -34,11 +36,11 @@ def export(way: str, video: Path, tasks: Sequence[Task], threads: int) -> Sequen
     """Write the clips; what was made of each."""
     if way == "one by one":
         return [cut_clip(video, start, end, path, threads=threads) for start, end, path in tasks]
-    return (copy_clips if way == "copy" else cut_clips)(video, tasks, threads=threads)
+    return TOGETHER[way](video, tasks, threads=threads)
 
 
 def measure(way: str, video: Path, times: Sequence[tuple[float, float]], threads: int) -> tuple[float, int]:
-    """CPU seconds, and how many of the clips are copies."""
+    """CPU seconds, and how many of the clips are copies, whole or in part."""
     with tempfile.TemporaryDirectory() as scratch:
         tasks = [(*span, Path(scratch) / f"{i}.mp4") for i, span in enumerate(times)]
         began = time.process_time()
@@ -47,7 +49,7 @@ def measure(way: str, video: Path, times: Sequence[tuple[float, float]], threads
     done = [one for one in made if isinstance(one, CutClip)]
     if len(done) < len(tasks):
         raise SystemExit(f"{len(tasks) - len(done)} of {len(tasks)} clips were not written: {made}")
-    return cpu, sum(one.way == "copy" for one in done)
+    return cpu, sum(one.way != "encode" for one in done)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
+import av
 import numpy as np
 from av.codec.context import Flags
 from av.packet import Packet
@@ -107,7 +108,7 @@ def _cut(decoder: Decoder, index: PacketIndex, stretch: Stretch, new: Path, *, o
         encoder = _Encoder(decoder, sets, options)
         head, first_look = encoder.encode(index, stretch.first, copied.first, stretch.first)
         tail, last_look = encoder.encode(index, copied.last, stretch.last, stretch.last - 1)
-    except ValueError as error:
+    except (ValueError, av.FFmpegError) as error:
         raise CannotBeCopied(str(error)) from error
     packets = [*head, *copied.packets, *tail]
     set_decoding_times(packets)
