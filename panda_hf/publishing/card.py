@@ -49,6 +49,8 @@ MEANINGS = {
     "head_agrees": "whether similarity and matching head prefer the same candidate; empty: no head was asked",
     "candidates": "all candidates with their scores",
     "clip_path": "the clip as a file of its own, relative to this card",
+    "clip_way": "how its pictures got there: `copy` of the video's packets, `smart` (only its ends encoded), `encode`",
+    "clip_way_reason": "why they were encoded where a copy was asked for",
 }
 
 
