@@ -33,12 +33,14 @@ class Tables:
         root: the folder or ``hf://`` address that relative names in it refer to.
         files: paths or addresses.
         is_local: whether the dataset is a folder of this machine, whose paths are trusted.
+        config: the name of the configuration that was found.
     """
 
     dataset: str
     root: str
     files: tuple[str, ...]
     is_local: bool
+    config: str = "default"
 
     @classmethod
     def find(cls, dataset: str, config: str | None, split: str) -> Tables:
@@ -57,12 +59,13 @@ class Tables:
         is_local = os.path.isdir(dataset)
         name = os.path.abspath(dataset) if is_local else dataset
         try:
-            found = load_dataset_builder(name, config).config.data_files or {}
+            chosen = load_dataset_builder(name, config).config
         except (OSError, ValueError) as error:
             raise SourceError(
                 f"{dataset} is no dataset that load_dataset can load: {error}. Give the folder that "
                 f"`panda-hf curate --out` made, or the Hub id of one that was pushed."
             ) from error
+        found = chosen.data_files or {}
         files = tuple(str(path) for path in found.get(split, ()))
         strange = [path for path in files if not path.split("?")[0].endswith(".parquet")]
         if not files or strange:
@@ -70,7 +73,7 @@ class Tables:
                 f"{dataset} has no Parquet files of a split {split!r}: its splits are {sorted(map(str, found))}"
                 + (f", and it holds {posixpath.basename(strange[0])}" if strange else "")
             )
-        return cls(dataset, name if is_local else f"hf://datasets/{dataset}", files, is_local)
+        return cls(dataset, name if is_local else f"hf://datasets/{dataset}", files, is_local, chosen.name)
 
     def groups(self, columns: Sequence[str]) -> Iterator[tuple[int, int, pa.Table, bool]]:
         """Every row group: its file, its number, the columns of ``columns`` that exist, whether videos hold bytes."""

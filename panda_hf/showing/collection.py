@@ -19,7 +19,6 @@ from panda_hf.stage import Row
 
 COLUMNS = ("clip_id", "video_id", "start", "end", "caption", "caption_teacher", "matching_score", "candidates")
 NEEDED = ("clip_id", "caption")
-HUB = "https://huggingface.co/datasets"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +104,8 @@ class Collection:
         """The row on the Hub; ``None`` for a folder of this machine."""
         if self.tables.is_local:
             return None
-        where = f"{quote(self.config or 'default')}/{quote(self.split)}"
-        return f"{HUB}/{quote(self.tables.dataset)}/viewer/{where}?row={row['row']}"
+        where = f"{quote(self.tables.config)}/{quote(self.split)}"
+        return f"{hub_address(self.tables.dataset)}/viewer/{where}?row={row['row']}"
 
     def code(self, row: Row) -> str:
         """How a program gets at a row."""
@@ -126,6 +125,13 @@ class Collection:
                 self._places.setdefault(row["clip_id"], (number, group, i))
             self.rows.append({**row, "row": self.total + i})
         self.total += table.num_rows
+
+
+def hub_address(dataset: str) -> str:
+    """The page of a dataset on the Hub that this machine talks to."""
+    from huggingface_hub import constants
+
+    return f"{constants.ENDPOINT}/datasets/{quote(dataset)}"
 
 
 def require_public(dataset: str) -> None:

@@ -19,7 +19,7 @@ from panda_hf.publishing.tally import Tally
 from panda_hf.publishing.wording import clean, length
 from panda_hf.showing.captions import Captioned
 from panda_hf.showing.cast import Cast, Choices
-from panda_hf.showing.collection import HUB, Collection, numbers, seconds_of
+from panda_hf.showing.collection import Collection, hub_address, numbers, seconds_of
 from panda_hf.showing.films import ExampleFilm
 from panda_hf.showing.limits import Limits
 from panda_hf.showing.long_video import Long
@@ -85,7 +85,7 @@ def download(path: Path, size: int) -> str:
 
 def pushed(summary: PushSummary) -> str:
     """What became of a push."""
-    return _render("pushed.html.j2", summary=summary, hub=HUB)
+    return _render("pushed.html.j2", summary=summary, address=hub_address(summary.repo_id))
 
 
 def player(path: Path, name: str, about: str) -> str:

@@ -18,6 +18,7 @@ from panda_hf.errors import HubError
 from panda_hf.pipeline import Step
 from panda_hf.publishing.hub import PushSummary, push
 from panda_hf.publishing.hub.prepare import file_sha256
+from panda_hf.publishing.hub.remote import Repository
 from panda_hf.publishing.hub.scrub import Scrub
 from panda_hf.publishing.output import MANIFEST
 from panda_hf.publishing.report import write_report
@@ -138,6 +139,21 @@ def forget_paths(out: Path, name: str) -> None:
     manifest.write_text(scrub(text), encoding="utf-8")
 
 
+def check_push(repo_id: str, token: str, license: str | None, *, private: bool) -> None:
+    """Refuse before any work what would be refused after it.
+
+    Raises:
+        HubError: without a token or the name of a repository, or when it would be public without a licence.
+    """
+    token = _given_token(token)
+    try:
+        Repository(repo_id.strip(), token)
+    except HubError as error:
+        raise HubError(str(error).replace(token, "(token)")) from None
+    if not private and not license:
+        raise HubError("Choose the licence of the footage first, or tick “Private”: what is public needs one.")
+
+
 def push_repository(
     folder: Path, repo_id: str, token: str, *, private: bool, pause_seconds: float | None = None
 ) -> PushSummary:
@@ -146,14 +162,19 @@ def push_repository(
     Raises:
         HubError: without a token (that of the machine is never used), or when the Hub refuses.
     """
-    token = token.strip()
-    if not token:
-        raise HubError("Give a token of yours with write access: huggingface.co/settings/tokens. It is not kept.")
+    token = _given_token(token)
     more: dict[str, Any] = {} if pause_seconds is None else {"pause_seconds": pause_seconds}
     try:
         return push(folder, repo_id.strip(), token=token, private=private, **more)
     except Exception as error:  # no message may hold the token
         raise HubError(str(error).replace(token, "(token)")) from None
+
+
+def _given_token(token: str) -> str:
+    token = token.strip()
+    if not token:
+        raise HubError("Give a token of yours with write access: huggingface.co/settings/tokens. It is not kept.")
+    return token
 
 
 def _known_steps(long: Long, settings: SplitSettings, cast: Cast) -> list[Step]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
+from panda_hf.errors import CheckpointError
 from panda_hf.showing import pages
 from panda_hf.showing.captions import caption_clip
+from panda_hf.showing.cast import MODELS
 from panda_hf.showing.desk import EXPECTED, Chosen, Desk, Shown, given, required, told
-from panda_hf.showing.student import Words
+from panda_hf.showing.student import Words, load_student
 from panda_hf.stage import Row
 
 WARM = "warm-up"
@@ -46,12 +49,22 @@ class CaptionTab:
             return states[-1].as_row()
 
     def warm_up(self) -> threading.Thread:
-        """Load models and helpers while the first visitors read, by captioning an example."""
+        """Load models and helpers while the first visitors read, by captioning an example.
+
+        The process that decodes starts beside the loading of the student: both take seconds.
+        """
         thread = threading.Thread(target=self._warm_up, name=WARM, daemon=True)
         thread.start()
         return thread
 
     def _warm_up(self) -> None:
+        helper = threading.Thread(target=self.desk.visits.helpers.warm, name=f"{WARM} of a helper", daemon=True)
+        helper.start()
+        student = self.desk.choices.default.student
+        if student is not None:
+            with suppress(CheckpointError), MODELS.turn():  # told to the visitor who meets it
+                load_student(student)
+        helper.join()
         if self.desk.examples["clip"]:
             self.desk.example(WARM, "clip", 0)
             for _ in self.caption(WARM, Words(), (None, (), None)):

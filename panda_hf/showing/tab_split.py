@@ -14,7 +14,7 @@ from panda_hf.showing import pages
 from panda_hf.showing.cast import Cast
 from panda_hf.showing.desk import EXPECTED, Chosen, Desk, Shown, given, required, told
 from panda_hf.showing.long_video import Long, add_posters, caption_clips, scan_film, settings_of
-from panda_hf.showing.repository import push_repository, write_repository, write_zip
+from panda_hf.showing.repository import check_push, push_repository, write_repository, write_zip
 from panda_hf.showing.student import Words
 from panda_hf.showing.visits import Film, Visit
 from panda_hf.splitting.settings import SplitSettings
@@ -91,6 +91,7 @@ class SplitTab:
         """Publish the clips under the visitor's name, by the visitor's token, which is kept nowhere."""
         with self.desk.visits.of(key) as visit:
             try:
+                check_push(repo, token, license, private=private)
                 yield pages.working("Cutting the clips and writing the dataset")
                 folder = write_own(visit, sliders, license)
                 yield pages.working("Sending it to the Hub")

@@ -49,22 +49,29 @@ class Visit:
     """One visitor: a folder, and what the page remembers between two clicks."""
 
     folder: Path
-    seen: float = field(default_factory=time.monotonic)
+    now: Callable[[], float] = time.monotonic
+    seen: float = 0.0
+    """When the visitor last gave a sign of life."""
+    left: bool = False
+    """Whether the page was closed: what is still being done is the last."""
     things: dict[str, Any] = field(default_factory=dict)
     busy: int = 0
     """How much is being done for the visitor; meanwhile the files stay."""
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def new_path(self, suffix: str) -> Path:
         """A path in the folder that nobody can guess."""
         return self.folder / (secrets.token_hex(16) + suffix)
 
     def __enter__(self) -> Visit:
-        self.busy += 1
+        with self._lock:
+            self.busy += 1
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.busy -= 1
-        self.seen = time.monotonic()
+        with self._lock:
+            self.busy -= 1
+            self.seen = self.now()
 
 
 class Visits:
@@ -96,7 +103,7 @@ class Visits:
             if visit is None:
                 folder = self.root / secrets.token_hex(16)
                 folder.mkdir(mode=0o700)
-                visit = self._visits[key] = Visit(folder, self._now())
+                visit = self._visits[key] = Visit(folder, self._now)
             visit.seen = self._now()
             return visit
 
@@ -116,7 +123,7 @@ class Visits:
             visit = self._visits.get(key or "")
             if visit is None:
                 return
-            visit.seen = -1e9
+            visit.left = True
         self.sweep()
 
     def sweep(self) -> None:
@@ -125,7 +132,7 @@ class Visits:
             old = [
                 key
                 for key, visit in self._visits.items()
-                if not visit.busy and self._now() - visit.seen > self.limits.idle_seconds
+                if not visit.busy and (visit.left or self._now() - visit.seen > self.limits.idle_seconds)
             ]
             gone = [self._visits.pop(key) for key in old]
         for visit in gone:

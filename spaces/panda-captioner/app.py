@@ -220,23 +220,23 @@ def explore_tab(desk: Desk, sliders: list[Any]) -> None:
         long = gr.Slider(1.0, 120.0, 120.0, step=0.5, label="Longest, seconds", min_width=220)
     doing = gr.HTML(elem_id="p-explore-doing", apply_default_css=False)
     result = gr.HTML(pages.waiting("dataset"), elem_id="p-explore-result", apply_default_css=False)
-    with gr.Row(elem_classes="p-pager"):
+    with gr.Row(elem_classes="p-pager", visible=False) as pager:
         back = gr.Button("← Back", size="sm", min_width=90)
         where = gr.Markdown("", elem_id="p-where")
         on = gr.Button("Further →", size="sm", min_width=90)
     at = gr.State(1)
     filters = [words, teachers, low, short, long]
-    shown = [doing, result, where, at]
+    shown = [doing, result, where, at, pager]
 
     def fill(request: gr.Request, number: int, values: tuple[Any, ...]) -> tuple[Any, ...]:
         html, number, count = tab.page(request.session_hash, filter_of(*values), number)
-        return "", html or gr.skip(), f"Page {number} of {count}" if html else "", number
+        return "", html or gr.skip(), f"Page {number} of {count}", number, gr.Row(visible=count > 1)
 
     def opened(request: gr.Request, act: Any) -> tuple[Any, ...]:
         try:
             found = act()
         except EXPECTED as error:
-            return pages.problem(told(error)), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+            return pages.problem(told(error)), *(gr.skip() for _ in range(5))
         names = gr.Dropdown(choices=[name for name, _ in found.teachers], value=[])
         return *fill(request, 1, ("", [], -1.0, 0.0, 120.0)), names
 

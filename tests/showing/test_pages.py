@@ -59,7 +59,7 @@ def test_a_long_video(desk: Desk, cast: Cast, film: Path) -> None:
 
 def test_a_dataset() -> None:
     class Tables:
-        dataset, root, files, is_local = EVIL, EVIL, (), False
+        dataset, root, files, is_local, config = EVIL, EVIL, (), False, EVIL
 
     texts = dict.fromkeys(("clip_id", "caption", "caption_teacher"), EVIL)
     rows = [{**texts, "matching_score": 0.5, "start": 0.0, "end": 2.0, "row": 0}]
