@@ -21,8 +21,12 @@ _PUBLIC = {
     "panda_70m": "panda_hf.pipeline",
     "run_steps": "panda_hf.pipeline",
     "Split": "panda_hf.splitting",
+    "DetectShots": "panda_hf.splitting",
     "SplitSettings": "panda_hf.splitting",
     "SampleFrames": "panda_hf.captioning",
+    "MeasureFrames": "panda_hf.measuring",
+    "MaxRunningLPIPS": "panda_hf.measuring",
+    "DesirableFiltering": "panda_hf.measuring",
     "Caption": "panda_hf.captioning",
     "Describe": "panda_hf.captioning",
     "describe": "panda_hf.describing",
@@ -44,6 +48,9 @@ if TYPE_CHECKING:
     from panda_hf.captioning import SampleFrames as SampleFrames
     from panda_hf.clips import explode_clips as explode_clips
     from panda_hf.describing import describe as describe
+    from panda_hf.measuring import DesirableFiltering as DesirableFiltering
+    from panda_hf.measuring import MaxRunningLPIPS as MaxRunningLPIPS
+    from panda_hf.measuring import MeasureFrames as MeasureFrames
     from panda_hf.pipeline import panda_70m as panda_70m
     from panda_hf.pipeline import run_steps as run_steps
     from panda_hf.publishing.hub import push as push
@@ -54,6 +61,7 @@ if TYPE_CHECKING:
     from panda_hf.running import video_rows as video_rows
     from panda_hf.running.curate import curate as curate
     from panda_hf.selection import Select as Select
+    from panda_hf.splitting import DetectShots as DetectShots
     from panda_hf.splitting import Split as Split
     from panda_hf.splitting import SplitSettings as SplitSettings
     from panda_hf.stage import Stage as Stage

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from panda_hf.captioning import Caption, SampleFrames
 from panda_hf.captioning.registry import expanded
 from panda_hf.clips import explode_clips
+from panda_hf.measuring import DesirableFiltering, MaxRunningLPIPS, MeasureFrames
+from panda_hf.measuring.frames import MEASURES
 from panda_hf.models.release import release_models
 from panda_hf.selection import Select
 from panda_hf.splitting import Split, SplitSettings
@@ -30,6 +32,7 @@ def panda_70m(
     rerank: int | Literal["all"] | None = None,
     min_score: float | None = None,
     backend: Literal["pyav", "decord", "torchcodec"] = "pyav",
+    measures: Sequence[str] = (),
 ) -> list[Step]:
     """Split, caption with every teacher, select: Panda-70M, section 3.
 
@@ -44,6 +47,8 @@ def panda_70m(
             ``None``: the matching score chooses.
         min_score: clips of which even the best caption scores below it are set aside; ``None``: none are.
         backend: decoder of the sampled frames.
+        measures: what else to measure of each clip: names of :data:`panda_hf.measuring.frames.MEASURES`, ``desirable``
+            (with all of these), ``lpips``.
 
     Returns:
         The steps for :func:`run_steps` or :func:`panda_hf.curate`.
@@ -55,11 +60,32 @@ def panda_70m(
         Split(settings=split, embedder=embedder),
         explode_clips,
         SampleFrames(backend=backend),
+        *measure_stages(measures),
         *captions,
         Select(
             teachers=tuple(stage.teacher for stage in captions), selector=selector, rerank=rerank, min_score=min_score
         ),
     ]
+
+
+def measure_stages(names: Sequence[str], *, lpips_weights: str | None = None) -> list[Stage]:
+    """The stages that measure clips of which frames were sampled.
+
+    Args:
+        names: see ``measures`` of :func:`panda_70m`.
+        lpips_weights: see :class:`~panda_hf.measuring.MaxRunningLPIPS`.
+
+    Raises:
+        ValueError: for a name that is none of them.
+    """
+    if unknown := [name for name in names if name not in (*MEASURES, "desirable", "lpips")]:
+        raise ValueError(
+            f"there is no measure called {unknown[0]!r}; choose among {', '.join(MEASURES)}, desirable, lpips"
+        )
+    own = tuple(name for name in MEASURES if name in names or "desirable" in names)
+    stages: list[Stage] = [MeasureFrames(measures=own)] if own else []
+    stages += [DesirableFiltering()] if "desirable" in names else []
+    return stages + ([MaxRunningLPIPS(weights=lpips_weights)] if "lpips" in names else [])
 
 
 def _caption_stages(teachers: Sequence[str | Caption]) -> list[Caption]:

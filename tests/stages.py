@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 import numpy as np
+from datasets import Value
 
 from panda_hf import schema
 from panda_hf.stage import Stage
@@ -74,10 +75,11 @@ def frames_row(path: Path, index: int) -> Row:
 def all_cases(film: Path) -> dict[str, Case]:
     """One case for each stage class of the project."""
     from panda_hf.captioning import Caption, Describe, SampleFrames
+    from panda_hf.measuring import DesirableFiltering, MaxRunningLPIPS, MeasureFrames
     from panda_hf.rights import MarkHarmful, Redact
     from panda_hf.running.cut import Cut
     from panda_hf.selection import Select
-    from panda_hf.splitting import Split
+    from panda_hf.splitting import DetectShots, Split
     from tests.models import student_sizes
     from tests.rights.names_model import write_names_model
 
@@ -92,7 +94,14 @@ def all_cases(film: Path) -> dict[str, Case]:
     names = str(write_names_model(film.parent / "names"))
     student = str(student_sizes.save(film.parent / "student"))
     titled = [{**row, "title": f"Anna and a bastard, part {i}"} for i, row in enumerate(clips)]
+    judged = DesirableFiltering()
+    numbers = {name: Value("float32") for name in (*judged.reads, *judged.uses)}
+    measured = [{**row, **dict.fromkeys(numbers, 0.1 * (i + 1))} for i, row in enumerate(clips)]
     return {
+        "DetectShots": Case(DetectShots(), clips, dict(schema.CLIP_ROW)),
+        "MeasureFrames": Case(MeasureFrames(), framed, with_frames),
+        "DesirableFiltering": Case(judged, measured, {**schema.CLIP_ROW, **numbers}),
+        "MaxRunningLPIPS": Case(MaxRunningLPIPS(backbone="squeeze", weights="random"), framed, with_frames),
         "Split": Case(Split(), [video_row(film)] * 3, dict(schema.VIDEO_ROW)),
         "SampleFrames": Case(SampleFrames(num_frames=4), clips, dict(schema.CLIP_ROW)),
         "Caption": Case(Caption(teacher="mini_image"), framed, with_frames),

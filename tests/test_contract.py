@@ -19,7 +19,20 @@ from panda_hf.stage import Failure, Stage, apply
 from panda_hf.video import FrameReader
 from tests.stages import Case, all_cases, write_film
 
-NAMES = ("Split", "SampleFrames", "Caption", "Describe", "Select", "Redact", "MarkHarmful", "Cut")
+NAMES = (
+    "Split",
+    "DetectShots",
+    "SampleFrames",
+    "MeasureFrames",
+    "DesirableFiltering",
+    "MaxRunningLPIPS",
+    "Caption",
+    "Describe",
+    "Select",
+    "Redact",
+    "MarkHarmful",
+    "Cut",
+)
 
 
 @pytest.fixture(scope="module")

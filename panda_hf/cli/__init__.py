@@ -18,6 +18,7 @@ from panda_hf.cli.errors import Commands
 from panda_hf.cli.evaluate import evaluate
 from panda_hf.cli.evaluate_table3 import table3
 from panda_hf.cli.films import films
+from panda_hf.cli.measure import measure
 from panda_hf.cli.mini_benchmark import benchmark
 from panda_hf.cli.mini_coverage import coverage
 from panda_hf.cli.mini_student import table4
@@ -27,6 +28,7 @@ from panda_hf.cli.push import push
 from panda_hf.cli.push_model import push_model
 from panda_hf.cli.redo import extend, retry
 from panda_hf.cli.report import report
+from panda_hf.cli.reproduce import reproduce
 from panda_hf.cli.score_mini import score
 from panda_hf.cli.score_shots import score_shots
 from panda_hf.cli.selector import selector
@@ -86,11 +88,13 @@ app.command()(report)
 app.command()(calibrate)
 app.command()(score_shots)
 app.command()(shortlist)
+app.command()(measure)
 app.command()(subset)
 app.command()(annotate)
 app.command()(space)
 
 app.add_typer(build, name="build")
+app.add_typer(reproduce, name="reproduce")
 app.add_typer(selector, name="selector")
 app.add_typer(student, name="student")
 training.command("student")(train_student)

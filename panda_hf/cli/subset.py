@@ -42,6 +42,10 @@ def subset(
         float | None, typer.Option(metavar="S", help="Clips of at least S seconds.", **RULE)
     ] = None,
     max_seconds: Annotated[float | None, typer.Option(metavar="S", help="Clips of at most S seconds.", **RULE)] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RULE", help="A limit on a measure, as 'motion>=0.002'; repeat it for several.", **RULE),
+    ] = None,
     keyword: Annotated[
         list[str] | None,
         typer.Option(metavar="WORDS", help="The caption holds them, as whole words; repeat it for several.", **RULE),
@@ -104,6 +108,7 @@ def subset(
         single_shot=single_shot or None,
         min_seconds=min_seconds,
         max_seconds=max_seconds,
+        limits=limits_of(limit),
         keywords=tuple(keyword) if keyword else None,
         match="all" if all_keywords else None,
         exclude_keywords=tuple(exclude_keyword) if exclude_keyword else None,
@@ -118,6 +123,16 @@ def subset(
     )
     record = make_subset(folder, name, rule, config=config, split=split, overwrite=overwrite)
     typer.echo("\n".join(closing(folder, record)))
+
+
+def limits_of(texts: list[str] | None) -> Any:
+    """The limits that the option asks for; ``None`` for none."""
+    from panda_hf.subsets.column_limit import Limit
+
+    try:
+        return tuple(Limit.parse(text) for text in texts) if texts else None
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--limit") from error
 
 
 def chosen_rule(like: str | None, **options: Any) -> Subset:

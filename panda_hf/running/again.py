@@ -47,8 +47,10 @@ def halves(steps: Sequence[Step]) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]
 def with_changes(steps: Sequence[Step], changes: Sequence[Stage]) -> list[Step]:
     """The steps with each of ``changes`` in place of the stage of its name, or behind the last one of its kind.
 
+    A stage of a new kind, such as a measure, stands behind the last stage that writes what it reads.
+
     Raises:
-        ValueError: when there is neither among the steps after ``explode_clips``.
+        ValueError: when no stage writes a column that a stage of a new kind reads.
     """
     new = list(steps)
     first = new.index(explode_clips)
@@ -57,12 +59,23 @@ def with_changes(steps: Sequence[Step], changes: Sequence[Stage]) -> list[Step]:
         alike = [i for i, step in enumerate(new) if i > first and type(step) is type(change)]
         if named:
             new[named[0]] = change
-        elif alike:
-            new.insert(alike[-1] + 1, change)
         else:
-            names = [step.name for step in new if isinstance(step, Stage)]
-            raise ValueError(f"{change.name}: the dataset was made without any such stage; its stages are {names}")
+            new.insert(alike[-1] + 1 if alike else _place(change, new, first), change)
     return new
+
+
+def _place(change: Stage, steps: Sequence[Step], first: int) -> int:
+    """Where a stage of a new kind finds all it reads."""
+    written = {name: first for name in schema.CLIP_ROW}
+    for i, step in enumerate(steps):
+        if i > first and isinstance(step, Stage):
+            written.update(dict.fromkeys(step.appends, i))
+    if missing := [name for name in change.reads if name not in written]:
+        names = [step.name for step in steps if isinstance(step, Stage)]
+        raise ValueError(
+            f"{change.name} reads {missing}, which no stage of the dataset writes; its stages are {names}"
+        )
+    return 1 + max((written[name] for name in (*change.reads, *change.uses) if name in written), default=first)
 
 
 def to_run(stages: Sequence[Stage], changes: Sequence[Stage]) -> tuple[Stage, ...]:

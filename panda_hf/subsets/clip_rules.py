@@ -29,6 +29,8 @@ REASONS = (
     "times unknown",
     "too short",
     "too long",
+    "measure unknown",
+    "measure beyond its limit",
     "caption unknown",
     "keyword missing",
     "keyword excluded",
@@ -79,6 +81,10 @@ def _tests(rule: Subset, block: Block, codes: Codes) -> Iterable[tuple[str, np.n
         yield "times unknown", np.isnan(seconds)
         yield "too short", seconds < _or(rule.min_seconds, -np.inf)
         yield "too long", seconds > _or(rule.max_seconds, np.inf)
+    for limit in rule.limits:
+        values = numbers(table, limit.column)
+        yield "measure unknown", np.isnan(values)
+        yield "measure beyond its limit", values < limit.value if limit.sign == ">=" else values > limit.value
     if rule.keywords or rule.exclude_keywords:
         yield from _keyword_tests(rule, table["caption"], codes)
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from panda_hf.rights import OptOut
 from panda_hf.subsets import keywords as words
+from panda_hf.subsets.column_limit import Limit
 from panda_hf.subsets.video_ids import VideoIds
 
 DESIRABLE = "desirable"
@@ -44,6 +45,8 @@ class Subset:
     """A clip must last at least so long."""
     max_seconds: float | None = None
     """A clip must last at most so long."""
+    limits: tuple[Limit, ...] = ()
+    """Limits on columns of numbers, such as those that ``panda-hf measure`` appends."""
     keywords: tuple[str, ...] = ()
     """Words or phrases that ``caption`` must hold, as whole words, whatever their case."""
     match: Match = "any"
@@ -118,6 +121,7 @@ class Subset:
             "shot_boundary_detection": self.single_shot,
             "start": self.asks_times,
             "end": self.asks_times,
+            **{limit.column: True for limit in self.limits},
             "caption": bool(self.keywords or self.exclude_keywords),
         }
         return tuple(name for name, is_needed in needed.items() if is_needed)
@@ -128,7 +132,7 @@ class Subset:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.name == "seed" or value != field.default:
-                shown[field.name] = list(value) if isinstance(value, tuple) else value
+                shown[field.name] = list(map(_plain, value)) if isinstance(value, tuple) else value
         if self.opt_out:
             shown["opt_out"] = {"entries": len(self.opt_out), "digest": self.opt_out.digest}
         if self.disjoint_from:
@@ -148,6 +152,7 @@ class Subset:
             "a single shot": self.single_shot,
             f"at least {low} s": _given(low),
             f"at most {high} s": _given(high),
+            ", ".join(map(str, self.limits)): bool(self.limits),
             f"caption with {_listed(self.keywords, self.match)}": bool(self.keywords),
             f"caption without {_listed(self.exclude_keywords, 'any')}": bool(self.exclude_keywords),
             f"at most {self.max_clips_per_video} of each video, {picked}": _given(self.max_clips_per_video),
@@ -159,6 +164,10 @@ class Subset:
 
 
 _PICKED = {"best": "best score first", "first": "earliest first", "random": "drawn at random"}
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Limit) else value
 
 
 def _given(value: object) -> bool:

@@ -246,7 +246,25 @@ def test_a_rework_that_is_killed_while_files_change_places_is_finished_by_whoeve
     assert [record["record"] for record in records(tmp_path / "out")].count("change") == 1
 
 
-def test_an_unfinished_run_is_refused_and_so_is_a_stage_of_another_kind(videos: Path, tmp_path: Path) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Reads(Stage):
+    """Wants a column that the fakes do not write."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ("sharpness",)
+
+    @property
+    def appends(self) -> Features:
+        return Features({"sharp": Value("bool")})
+
+    def transform(self, batch: Batch, rank: int | None) -> Batch:
+        return {"sharp": [value > 0.5 for value in batch["sharpness"]]}
+
+
+def test_an_unfinished_run_is_refused_and_so_is_a_stage_whose_columns_nobody_writes(
+    videos: Path, tmp_path: Path
+) -> None:
     with pytest.raises(OutputError, match="not the folder of a run"):
         retry(tmp_path / "nowhere", steps=fake_steps())
     run(videos, tmp_path / "out", fake_steps())
@@ -255,8 +273,8 @@ def test_an_unfinished_run_is_refused_and_so_is_a_stage_of_another_kind(videos: 
     with pytest.raises(OutputError, match="not finished"):
         retry(tmp_path / "out", steps=fake_steps())
     (tmp_path / "out" / "manifest.jsonl").write_text("".join(lines))
-    with pytest.raises(ValueError, match="made without any such stage"):
-        extend(tmp_path / "out", [Teacher(teacher="x")], steps=fake_steps())
+    with pytest.raises(ValueError, match=r"Reads reads \['sharpness'\], which no stage of the dataset writes"):
+        extend(tmp_path / "out", [Reads()], steps=fake_steps())
     with pytest.raises(OutputError, match="is no stage of panda_hf; give the steps"):
         retry(tmp_path / "out")
 
