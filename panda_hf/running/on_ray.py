@@ -26,7 +26,7 @@ from panda_hf.running import spool
 from panda_hf.running.halfway import Halfway
 from panda_hf.running.plan import Plan
 from panda_hf.running.seat_work import SeatWorker
-from panda_hf.running.seats import Asked, Machines, Seat, seats_of
+from panda_hf.running.seats import Asked, Cluster, Seat, seats_of
 from panda_hf.running.shard import Work
 from panda_hf.running.spool import Job
 
@@ -59,7 +59,7 @@ class RayExecutor:
 
     def _run(self, waiting: Iterator[tuple[int, Job]]) -> Iterator[Job]:
         there = ray.cluster_resources()
-        seats = seats_of(self.plan, Machines(there.get("CPU", 0.0), there.get("GPU", 0.0)), self.asked)
+        seats = seats_of(self.plan, Cluster(there.get("CPU", 0.0), there.get("GPU", 0.0)), self.asked)
         feed = ray.remote(_Feed).options(num_cpus=0, scheduling_strategy=_here()).remote()
         results = iter(self._streamed(seats, feed).iter_rows())
         under_way: dict[int, Job] = {}

@@ -22,7 +22,7 @@ class ResourcesError(PandaError, ValueError):
 
 
 @dataclass(frozen=True)
-class Machines:
+class Cluster:
     """What a cluster has."""
 
     cpus: float
@@ -59,7 +59,7 @@ class Seat:
         return ", ".join(stage.name for stage in self.stages(plan)) or "explode_clips"
 
 
-def seats_of(plan: Plan, machines: Machines, asked: Asked | None = None) -> list[Seat]:
+def seats_of(plan: Plan, cluster: Cluster, asked: Asked | None = None) -> list[Seat]:
     """The places that videos go through, in order.
 
     Stages before ``explode_clips`` are one seat. After it each stage that needs a GPU has a seat of its own;
@@ -68,23 +68,23 @@ def seats_of(plan: Plan, machines: Machines, asked: Asked | None = None) -> list
 
     Args:
         plan: the steps.
-        machines: what there is; workers that nobody counted share it evenly.
+        cluster: what there is; workers that nobody counted share it evenly.
         asked: resources in place of the declared ones, by name of a stage.
 
     Raises:
         ResourcesError: a name or key is unknown, or the machines do not suffice for one worker on each seat.
     """
     asked = _checked(plan, asked or {})
-    first = Seat(tuple(range(len(plan.video_stages))), _joined(plan.video_stages, asked, machines), of_video=True)
+    first = Seat(tuple(range(len(plan.video_stages))), _joined(plan.video_stages, asked, cluster), of_video=True)
     seats = [first]
-    for group in _groups(plan.clip_stages, asked, machines):
+    for group in _groups(plan.clip_stages, asked, cluster):
         stages = [plan.clip_stages[number] for number in group]
         earlier = [n for seat in seats if not seat.of_video for n in seat.numbers if _gives(plan.clip_stages[n])]
         decodes = tuple(earlier) if any(map(_looks, stages)) else ()
         made = any(seat.pictures for seat in seats)
         pictures = plan.thumbnails and not made and any(map(_gives, stages))
-        seats.append(Seat(tuple(group), _joined(stages, asked, machines), decodes=decodes, pictures=pictures))
-    return _counted(plan, seats, machines)
+        seats.append(Seat(tuple(group), _joined(stages, asked, cluster), decodes=decodes, pictures=pictures))
+    return _counted(plan, seats, cluster)
 
 
 def _checked(plan: Plan, asked: Asked) -> Asked:
@@ -98,9 +98,9 @@ def _checked(plan: Plan, asked: Asked) -> Asked:
     return asked
 
 
-def _resources(stage: Stage, asked: Asked, machines: Machines) -> Resources:
+def _resources(stage: Stage, asked: Asked, cluster: Cluster) -> Resources:
     """What a stage declares, or what was asked for; a GPU is only declared where there is one."""
-    declared = stage.resources if machines.gpus else dataclasses.replace(stage.resources, num_gpus=0.0)
+    declared = stage.resources if cluster.gpus else dataclasses.replace(stage.resources, num_gpus=0.0)
     given = {key: value for key, value in asked.get(stage.name, {}).items() if key != "seat"}
     try:
         return dataclasses.replace(declared, **given)
@@ -108,28 +108,28 @@ def _resources(stage: Stage, asked: Asked, machines: Machines) -> Resources:
         raise ResourcesError(f"resources of {stage.name}: {error}") from error
 
 
-def _groups(stages: Sequence[Stage], asked: Asked, machines: Machines) -> list[list[int]]:
+def _groups(stages: Sequence[Stage], asked: Asked, cluster: Cluster) -> list[list[int]]:
     groups: list[list[int]] = []
     for number, stage in enumerate(stages):
         before = stages[number - 1] if number else None
-        if before is not None and (_gives(before) or _together(before, stage, asked, machines)):
+        if before is not None and (_gives(before) or _together(before, stage, asked, cluster)):
             groups[-1].append(number)
         else:
             groups.append([number])
     return groups
 
 
-def _together(before: Stage, stage: Stage, asked: Asked, machines: Machines) -> bool:
+def _together(before: Stage, stage: Stage, asked: Asked, cluster: Cluster) -> bool:
     seats = [asked.get(one.name, {}).get("seat") for one in (before, stage)]
     if seats != [None, None]:
         return seats[0] == seats[1]
-    both = [_resources(one, asked, machines) for one in (before, stage)]
+    both = [_resources(one, asked, cluster) for one in (before, stage)]
     return not any(one.num_gpus or one.actors for one in both)
 
 
-def _joined(stages: Sequence[Stage], asked: Asked, machines: Machines) -> Resources:
+def _joined(stages: Sequence[Stage], asked: Asked, cluster: Cluster) -> Resources:
     """Of stages that sit together: the most that one of them needs, since they take turns."""
-    each = [_resources(stage, asked, machines) for stage in stages] or [Resources()]
+    each = [_resources(stage, asked, cluster) for stage in stages] or [Resources()]
     sizes = [one.batch_size for one in each if one.batch_size is not None]
     actors = [one.actors for one in each if one.actors is not None]
     return Resources(
@@ -140,11 +140,11 @@ def _joined(stages: Sequence[Stage], asked: Asked, machines: Machines) -> Resour
     )
 
 
-def _counted(plan: Plan, seats: list[Seat], machines: Machines) -> list[Seat]:
+def _counted(plan: Plan, seats: list[Seat], cluster: Cluster) -> list[Seat]:
     """The seats with a number of workers each."""
     told = [seat for seat in seats if seat.resources.actors is not None]
-    cpus = machines.cpus - sum(seat.actors * seat.resources.num_cpus for seat in told)
-    gpus = machines.gpus - sum(seat.actors * seat.resources.num_gpus for seat in told)
+    cpus = cluster.cpus - sum(seat.actors * seat.resources.num_cpus for seat in told)
+    gpus = cluster.gpus - sum(seat.actors * seat.resources.num_gpus for seat in told)
     free = [seat for seat in seats if seat.resources.actors is None]
     counted = []
     for seat in seats:
@@ -156,7 +156,7 @@ def _counted(plan: Plan, seats: list[Seat], machines: Machines) -> list[Seat]:
             actors = max(1, min(shares))
             seat = dataclasses.replace(seat, resources=dataclasses.replace(seat.resources, actors=actors))
         counted.append(seat)
-    _check_room(plan, counted, machines)
+    _check_room(plan, counted, cluster)
     return counted
 
 
@@ -164,17 +164,17 @@ def _share(there: float, each: float, among: int) -> int:
     return int(there / among / each) if each else 2**31
 
 
-def _check_room(plan: Plan, seats: list[Seat], machines: Machines) -> None:
+def _check_room(plan: Plan, seats: list[Seat], cluster: Cluster) -> None:
     cpus = sum(seat.actors * seat.resources.num_cpus for seat in seats)
     gpus = sum(seat.actors * seat.resources.num_gpus for seat in seats)
-    if cpus <= machines.cpus + 1e-6 and gpus <= machines.gpus + 1e-6:
+    if cpus <= cluster.cpus + 1e-6 and gpus <= cluster.gpus + 1e-6:
         return
     needs = "; ".join(
         f"{seat.called(plan)}: {seat.actors} of {seat.resources.num_cpus:g} CPU, {seat.resources.num_gpus:g} GPU"
         for seat in seats
     )
     raise ResourcesError(
-        f"the workers need {cpus:g} CPUs and {gpus:g} GPUs, the cluster has {machines.cpus:g} and {machines.gpus:g} "
+        f"the workers need {cpus:g} CPUs and {gpus:g} GPUs, the cluster has {cluster.cpus:g} and {cluster.gpus:g} "
         f"({needs}). Give less num_cpus, num_gpus or actors, or stages the same seat."
     )
 

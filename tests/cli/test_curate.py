@@ -145,3 +145,17 @@ def test_a_codec_is_refused_where_nothing_would_become_it(tmp_path: Path, option
     result = curated(tmp_path, "--out", tmp_path / "out", *options)
     assert result.exit_code == 2 and "--export-codec" in result.output
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--address", "auto"], "neither --address nor"),
+        (["--executor", "ray", "--workers", "2"], "leave --workers"),
+        (["--executor", "ray", "--one-model-at-a-time"], "leave --workers"),
+        (["--executor", "ray", "--resources", "nowhere.yaml"], "cannot be read"),
+    ],
+)
+def test_options_for_a_cluster_go_with_it_alone(tmp_path: Path, arguments: list[str], said: str) -> None:
+    result = runner.invoke(app, ["curate", "x", "--out", str(tmp_path / "out"), *arguments], env={"COLUMNS": "400"})
+    assert result.exit_code == 2 and said in " ".join(result.output.split())

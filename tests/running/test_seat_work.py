@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +17,10 @@ import pytest
 from panda_hf.errors import CheckpointError, PandaError
 from panda_hf.running import curate, spool
 from panda_hf.running.halfway import Halfway
+from panda_hf.running.inputs import list_videos
 from panda_hf.running.plan import Plan
 from panda_hf.running.seat_work import SeatWorker, run_seat
-from panda_hf.running.seats import Asked, Machines, seats_of
+from panda_hf.running.seats import Asked, Cluster, seats_of
 from panda_hf.running.shard import Work
 from panda_hf.running.spool import Job
 from tests.running.fakes import FakeCaption, fake_steps, write_videos
@@ -36,7 +39,7 @@ class HandedOn:
     def run(self, jobs: Iterable[Job]) -> Iterator[Job]:
         for job in jobs:
             video = Halfway.begin(self.plan, job)
-            for seat in seats_of(self.plan, Machines(8), self.asked):
+            for seat in seats_of(self.plan, Cluster(8), self.asked):
                 sent = pickle.dumps(run_seat(self.plan, seat, video, rank=None))
                 self.sizes.append(len(sent))
                 video = pickle.loads(sent)
@@ -56,7 +59,8 @@ def test_the_rows_and_pictures_are_those_of_a_run_on_one_machine(tmp_path: Path,
     videos = write_videos(tmp_path / "videos", a=3, b=0, c="broken", d=5)
     options: dict[str, Any] = {"steps": fake_steps(fails_on=4), "progress": False, "batch_size": 2, "num_workers": 0}
     curate(videos, tmp_path / "one", **options)
-    monkeypatch.setattr("panda_hf.running.curate.executor_for", lambda plan, *others: HandedOn(plan, asked))
+    module = importlib.import_module("panda_hf.running.curate")
+    monkeypatch.setattr(module, "executor_for", lambda plan, *others: HandedOn(plan, asked))
     curate(videos, tmp_path / "other", **options)
     assert rows_of(tmp_path / "one") == rows_of(tmp_path / "other")
     pictures = [
@@ -67,8 +71,6 @@ def test_the_rows_and_pictures_are_those_of_a_run_on_one_machine(tmp_path: Path,
 
 def halfway(tmp_path: Path, words: str) -> tuple[Plan, Halfway]:
     write_videos(tmp_path / "videos", a=words)
-    from panda_hf.running.inputs import list_videos
-
     videos = list_videos(tmp_path / "videos")
     plan = Plan.of(fake_steps(), videos.features)
     (entry,) = videos
@@ -76,7 +78,7 @@ def halfway(tmp_path: Path, words: str) -> tuple[Plan, Halfway]:
 
 
 def worker(plan: Plan, limit: float | None = 60.0) -> SeatWorker:
-    return SeatWorker(dill.dumps(plan), seats_of(plan, Machines(8))[0], limit, [])
+    return SeatWorker(dill.dumps(plan), seats_of(plan, Cluster(8))[0], limit, [])
 
 
 def test_a_video_that_takes_its_process_down_twice_fails_and_the_next_one_does_not(tmp_path: Path) -> None:
@@ -104,7 +106,7 @@ def test_a_video_that_takes_too_long_fails(tmp_path: Path) -> None:
 
 def test_frames_do_not_travel(tmp_path: Path) -> None:
     plan, video = halfway(tmp_path, "2")
-    for seat in seats_of(plan, Machines(8), APART):
+    for seat in seats_of(plan, Cluster(8), APART):
         video = run_seat(plan, seat, video, rank=None)
         assert all("frames" not in batch for batch in video.clips)
 
@@ -112,7 +114,7 @@ def test_frames_do_not_travel(tmp_path: Path) -> None:
 def test_what_every_video_would_meet_ends_the_run(tmp_path: Path) -> None:
     _, video = halfway(tmp_path, "1")
     lacking = Plan.of([*fake_steps()[:-1], FakeCaption(needs_checkpoint=True)], {**video.job.row})
-    first, second = seats_of(lacking, Machines(8))
+    first, second = seats_of(lacking, Cluster(8))
     with pytest.raises(CheckpointError):
         run_seat(lacking, second, run_seat(lacking, first, video, rank=None), rank=None)
 
@@ -132,6 +134,6 @@ def test_options_that_do_not_go_together_are_refused(tmp_path: Path, options: An
 
 
 def test_without_ray_it_is_said_what_to_install(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "panda_hf.running.on_ray", None)
+    monkeypatch.setitem(sys.modules, "panda_hf.running.on_ray", None)
     with pytest.raises(PandaError, match=r"pip install 'panda_hf\[ray\]'"):
         curate(write_videos(tmp_path / "v", a=1), tmp_path / "out", steps=fake_steps(), executor="ray", progress=False)

@@ -11,7 +11,7 @@ from panda_hf import schema
 from panda_hf.captioning import Caption, SampleFrames
 from panda_hf.clips import explode_clips
 from panda_hf.running.plan import Plan
-from panda_hf.running.seats import Asked, Machines, ResourcesError, Seat, seats_of
+from panda_hf.running.seats import Asked, Cluster, ResourcesError, Seat, seats_of
 from panda_hf.selection import Select
 from panda_hf.splitting import Split
 from panda_hf.stage import Resources
@@ -35,7 +35,7 @@ def names(plan: Plan, seats: list[Seat]) -> list[list[str]]:
 
 def test_each_model_has_a_pool_of_its_own_which_decodes_for_itself() -> None:
     plan = paper()
-    seats = seats_of(plan, Machines(cpus=32, gpus=6))
+    seats = seats_of(plan, Cluster(cpus=32, gpus=6))
     assert names(plan, seats) == [
         ["Split"],
         ["SampleFrames", "Caption(blip2_opt_2_7b)"],
@@ -49,7 +49,7 @@ def test_each_model_has_a_pool_of_its_own_which_decodes_for_itself() -> None:
 
 def test_without_gpus_frames_are_decoded_once_and_all_models_sit_together() -> None:
     plan = paper()
-    seats = seats_of(plan, Machines(cpus=2))
+    seats = seats_of(plan, Cluster(cpus=2))
     assert names(plan, seats)[1:] == [[stage.name for stage in plan.clip_stages]]
     assert [seat.actors for seat in seats] == [1, 1]
 
@@ -67,7 +67,7 @@ def test_what_is_asked_for_stands_in_place_of_what_is_declared() -> None:
         "Split": {"num_cpus": 2},
     }
     plan = paper()
-    split, teachers, select = seats_of(plan, Machines(cpus=23, gpus=3), asked)
+    split, teachers, select = seats_of(plan, Cluster(cpus=23, gpus=3), asked)
     assert [stage.name for stage in teachers.stages(plan)] == ["SampleFrames", *(f"Caption({name})" for name in LARGE)]
     assert teachers.resources == Resources(num_cpus=1, num_gpus=0.5, batch_size=4, actors=3)
     assert split.actors == 5  # (23 - 3) cores for two seats, 2 each
@@ -87,15 +87,15 @@ def test_what_is_asked_for_stands_in_place_of_what_is_declared() -> None:
 )
 def test_what_is_said_wrongly_is_refused(asked: Any, said: str) -> None:
     with pytest.raises(ResourcesError, match=said):
-        seats_of(paper(), Machines(cpus=8, gpus=8), asked)
+        seats_of(paper(), Cluster(cpus=8, gpus=8), asked)
 
 
 def test_a_cluster_that_is_too_small_is_refused_before_it_waits_for_ever() -> None:
     with pytest.raises(ResourcesError, match=r"4 CPUs and 3 GPUs, the cluster has 16 and 1 .*same seat"):
-        seats_of(paper(), Machines(cpus=16, gpus=1), {"Split": {"actors": 1}})
+        seats_of(paper(), Cluster(cpus=16, gpus=1), {"Split": {"actors": 1}})
 
 
 def test_a_stage_between_frames_and_who_looks_at_them_keeps_its_place() -> None:
     plan = plan_of(*fake_steps())
-    seats = seats_of(plan, Machines(cpus=8), {"FakeCaption": {"seat": "alone"}, "SetAside": {"seat": "first"}})
+    seats = seats_of(plan, Cluster(cpus=8), {"FakeCaption": {"seat": "alone"}, "SetAside": {"seat": "first"}})
     assert names(plan, seats) == [["FakeSplit"], ["SetAside"], ["FakeFrames", "FakeCaption"]]
