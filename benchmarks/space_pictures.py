@@ -95,16 +95,14 @@ def explore(page: Any) -> None:
     page.wait_for_selector("#p-explore-result .p-cards > li")
 
 
-def shoot(page: Any, path: Path, height: int | None = None) -> None:
-    """The whole page, or its first ``height`` points."""
+def shoot(page: Any, path: Path) -> None:
+    """The whole page."""
     page.mouse.move(0, 0)
     page.evaluate("scrollTo(0, document.body.scrollHeight)")  # pictures are painted when they come into sight
     page.wait_for_timeout(2000)
     page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(1000)
     image = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
-    if height is not None:
-        image = image.crop((0, 0, image.width, min(height, image.height)))
     image.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path.name}: {image.width} x {image.height}, {path.stat().st_size / 1e3:.0f} KB", flush=True)
 
@@ -127,8 +125,9 @@ def main(out: Path, clip: Path | None, film: Path | None) -> None:
         page = visit(browser, address, 390, "light")
         caption(page, clip)
         shoot(page, out / "space-phone.png")
-        split(page, film)
-        shoot(page, out / "space-phone-split.png", 3200)
+        if film is not None:
+            split(page, film)
+            shoot(page, out / "space-phone-split.png")
         browser.close()
 
 

@@ -192,7 +192,7 @@ def away_events(tab: SplitTab, away: dict[str, Any], sliders: list[Any], work: d
         yield from tab.download(request.session_hash, named(numbers), license or None)
 
     def push(request: gr.Request, license: str, repo: str, token: str, private: bool, *numbers: Any) -> Iterator[Any]:
-        for said in tab.push(request.session_hash, named(numbers), license or None, repo, token, private):
+        for said in tab.push(request.session_hash, named(numbers), license or None, repo or "", token or "", private):
             yield said, ""
 
     away["zip"].click(download, [away["license"], *sliders], away["said"], **work)
