@@ -102,15 +102,17 @@ def official(path: str, out: Path, spans: list[Span]) -> dict[str, float]:
     return {name: b - a for name, a, b in zip(("find", "read", "write"), marks, marks[1:], strict=False)}
 
 
-def ours(path: str, out: Path, way: str) -> dict[str, object]:
+def ours(path: str, out: Path, way: str, trim: float) -> dict[str, object]:
     """Split and Cut, as ``curate`` calls them; CPU seconds of each, the clips, and what became of them."""
     from collections import Counter
 
-    from panda_hf import Split
+    from panda_hf import Split, SplitSettings
     from panda_hf.running import Cut
 
     cut, began = Cut(folder=str(out), way=way), cpu_seconds()  # type: ignore[arg-type]
-    row = Split()({"video_id": ["film"], "video": [{"path": path, "bytes": None}]})
+    row = Split(settings=SplitSettings(trim_fraction=trim))(
+        {"video_id": ["film"], "video": [{"path": path, "bytes": None}]}
+    )
     if row["error"][0]:
         raise SystemExit(row["error"][0]["message"])
     clips = row["clips"][0]
@@ -227,9 +229,9 @@ def heard_clicks(clip: Path) -> list[float]:
     return loud
 
 
-def measured(work: str, path: str, out: Path, spans: list[Span] | None) -> dict:
+def measured(work: str, path: str, out: Path, spans: list[Span] | None, trim: float) -> dict:
     """One piece of work in a fresh process."""
-    command = [sys.executable, __file__, path, "--work", work, "--out", str(out)]
+    command = [sys.executable, __file__, path, "--work", work, "--out", str(out), "--trim", str(trim)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
     told = subprocess.run(
         command, env=environment, check=True, stdout=subprocess.PIPE, text=True, input=json.dumps(spans)
@@ -241,6 +243,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", nargs="?", help="a video, or a folder of short ones")
     parser.add_argument("--ways", nargs="+", choices=(*OURS, "official"), default=(*OURS, "official"))
+    parser.add_argument("--trim", type=float, default=0.1, help="share that splitting takes off both ends of a clip")
     parser.add_argument("--seconds", type=int, default=570, help="of the film that is made; about")
     parser.add_argument("--work", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
@@ -248,21 +251,21 @@ def main() -> None:
     if arguments.work:
         spans = json.load(sys.stdin)
         done = official(arguments.file, arguments.out, spans) if arguments.work == "official" else None
-        print(json.dumps(done or ours(arguments.file, arguments.out, arguments.work)))
+        print(json.dumps(done or ours(arguments.file, arguments.out, arguments.work, arguments.trim)))
         return
     is_file = arguments.file is not None and Path(arguments.file).is_file()
     film = Path(arguments.file) if is_file else with_clicks(long_film(arguments.file), arguments.seconds)
-    compare(str(film), list(arguments.ways), clicks=not is_file)
+    compare(str(film), list(arguments.ways), arguments.trim, clicks=not is_file)
 
 
-def compare(film: str, ways: list[str], clicks: bool) -> None:
+def compare(film: str, ways: list[str], trim: float, clicks: bool) -> None:
     """Measure and check each way, print a line for each as it is done, then how many times less ours take."""
     print(f"{film}\n{'way':9}{'find':>8}{'read':>8}{'write':>8}{'all':>9}   clips, and what is wrong", flush=True)
     spans: list[Span] | None = None
     totals: dict[str, float] = {}
     for way in ways:
         with tempfile.TemporaryDirectory() as scratch:
-            done = measured(way, film, Path(scratch), spans)
+            done = measured(way, film, Path(scratch), spans, trim)
             spans = spans or done["spans"]
             wrong = faults(film, Path(scratch), spans, clicks)
         parts = [done.get(part, 0.0) for part in ("find", "read", "write")]
