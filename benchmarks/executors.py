@@ -83,7 +83,7 @@ def in_parts(films: Path, out: Path, **options: Any) -> None:
 
 
 class Descendants:
-    """Processor time of all processes below this one, seen every half second: those of Ray are waited for by nobody."""
+    """Processor time of all processes below this one, seen every half second: nobody waits for those of Ray."""
 
     def __init__(self) -> None:
         self._seen: dict[int, float] = {}
@@ -169,8 +169,8 @@ def compare(films: Path, folder: Path, steps: list[Any], per_shard: int) -> None
     runs: dict[str, Callable[[Path], tuple[float, float]]] = {
         "1 worker": lambda out: timed(lambda: curate(films, out, num_workers=1, **options)),
         "2 workers": lambda out: timed(lambda: curate(films, out, num_workers=2, **options)),
-        f"{PARTS} parts, then merged": lambda out: timed(lambda: in_parts(films, out, **options)),
         "Ray, 2 nodes": lambda out: on_ray(films, out, **options),
+        f"{PARTS} parts, then merged": lambda out: timed(lambda: in_parts(films, out, **options)),
     }
     first: Any = None
     for name, run in runs.items():

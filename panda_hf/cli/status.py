@@ -79,7 +79,8 @@ def report(found: Status) -> list[str]:
         lines.append(f"rate     {found.videos_per_hour:,.0f} videos per hour{left}")
     spent = sum(found.stage_seconds.values())
     for stage, seconds in sorted(found.stage_seconds.items(), key=lambda item: -item[1]):
-        lines.append(f"  {seconds / spent if spent else 0:4.0%}  {stage}: {length(seconds)}")
+        each = f", {seconds / found.videos.total:.2g} s per video" if found.videos.total else ""
+        lines.append(f"  {seconds / spent if spent else 0:4.0%}  {stage}: {length(seconds)}{each}")
     return lines
 
 
