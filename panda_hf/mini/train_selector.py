@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import json
 import logging
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,8 @@ from panda_hf.training.states import last_complete_checkpoint
 
 log = logging.getLogger(__name__)
 
+_CLOCK = re.compile("per_second|runtime|preparation_time|epoch")
+"""What Trainer measures beside the lesson's figures."""
 Lesson = Literal["where", "look", "see", "pairs", "answers"]
 
 
@@ -181,7 +184,7 @@ class School:
         started, worked = time.monotonic(), time.process_time()
         yield _arguments(folder, RECIPES[lesson], self.scale, seed), found
         found["seconds"], found["cpu_seconds"] = time.monotonic() - started, time.process_time() - worked
-        kept = {key.removeprefix("eval_"): round(value, 4) for key, value in found.items() if "per_second" not in key}
+        kept = {key.removeprefix("eval_"): round(value, 4) for key, value in found.items() if not _CLOCK.search(key)}
         self.notes[name] = {**asdict(RECIPES[lesson]), **kept, "resumed": resumed}
         log.warning("%s: %s", name, self.notes[name])
 
