@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import resource
 import shutil
@@ -154,7 +155,7 @@ def with_clicks(film: Path, seconds: int) -> Path:
             end = max(end, float(packet.pts * packet.time_base))
             packet.stream = stream
             target.mux(packet)
-        for i in range(int(end)):
+        for i in range(math.ceil(end)):
             frame = av.AudioFrame.from_ndarray(np.repeat(second, 2, axis=0), format="fltp", layout="stereo")
             frame.rate, frame.pts, frame.time_base = RATE, i * RATE, Fraction(1, RATE)
             target.mux(sound.encode(frame))
