@@ -60,8 +60,8 @@ class RayExecutor:
     def _run(self, waiting: Iterator[tuple[int, Job]]) -> Iterator[Job]:
         there = ray.cluster_resources()
         seats = seats_of(self.plan, Cluster(there.get("CPU", 0.0), there.get("GPU", 0.0)), self.asked)
-        feed = ray.remote(_Feed).options(num_cpus=0, scheduling_strategy=_here()).remote()
-        results = iter(self._streamed(seats, feed).iter_rows())
+        feed: Any = ray.remote(_Feed).options(num_cpus=0, scheduling_strategy=_here()).remote()
+        results: Any = iter(self._streamed(seats, feed).iter_rows())
         under_way: dict[int, Job] = {}
         room = 2 * sum(seat.actors for seat in seats) + 2
         try:
@@ -159,7 +159,9 @@ class _Source(Datasource):
     def estimate_inmemory_data_size(self) -> int | None:
         return None
 
-    def get_read_tasks(self, parallelism: int, **options: Any) -> list[ReadTask]:
+    def get_read_tasks(
+        self, parallelism: int, per_task_row_limit: int | None = None, data_context: DataContext | None = None
+    ) -> list[ReadTask]:
         feed = self._feed
 
         def read() -> Iterator[pa.Table]:
@@ -205,10 +207,10 @@ def _connected(address: str | None) -> Iterator[None]:
         yield
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    own = {} if address or os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
+    own: dict[str, Any] = {} if address or os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
     logging.getLogger("ray.data").setLevel(logging.ERROR)  # this package shows its own progress
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="WARNING", **own)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING, **own)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise PandaError(f"no Ray cluster answers at {address or 'this machine'}: {error}") from error
     try:
