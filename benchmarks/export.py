@@ -2,7 +2,6 @@
 
     python benchmarks/export.py FILE     a video of yours
     python benchmarks/export.py FOLDER   the film that benchmarks/split.py makes of the videos in a folder, with sound
-    python benchmarks/export.py          the same of drawn shots
 
 The official way is written anew from its description: PySceneDetect's ContentDetector (threshold 25), segments of 5 s,
 two probe frames of each read through a fresh cv2.VideoCapture, then one ffmpeg per clip with default encoders. Its
@@ -242,7 +241,7 @@ def measured(work: str, path: str, out: Path, spans: list[Span] | None, trim: fl
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", nargs="?", help="a video, or a folder of short ones")
+    parser.add_argument("file", help="a video, or a folder of short ones")
     parser.add_argument("--ways", nargs="+", choices=(*OURS, "official"), default=(*OURS, "official"))
     parser.add_argument("--trim", type=float, default=0.1, help="share that splitting takes off both ends of a clip")
     parser.add_argument("--seconds", type=int, default=570, help="of the film that is made; about")
@@ -254,7 +253,7 @@ def main() -> None:
         done = official(arguments.file, arguments.out, spans) if arguments.work == "official" else None
         print(json.dumps(done or ours(arguments.file, arguments.out, arguments.work, arguments.trim)))
         return
-    is_file = arguments.file is not None and Path(arguments.file).is_file()
+    is_file = Path(arguments.file).is_file()
     film = Path(arguments.file) if is_file else with_clicks(long_film(arguments.file), arguments.seconds)
     compare(str(film), list(arguments.ways), arguments.trim, clicks=not is_file)
 
