@@ -17,6 +17,12 @@ Side = Literal["least", "most"]
 SHORT_SIDE = 160
 """Frames are measured with a shorter side of at most so many pixels, so that the size of a pack matters little."""
 
+LEAST_SIDE = 64
+"""Smaller frames are enlarged: OpenCV's optical flow fails on them, or ends the process."""
+
+MOST_SLENDER = 8
+"""No picture is measured longer than so many times its shorter side, for the same reason."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -63,8 +69,12 @@ class Look:
         return self.luma.max(axis=0) - self.luma.min(axis=0)
 
     def _small(self, image: Image) -> Image:
-        scale = SHORT_SIDE / min(image.shape)
-        if scale >= 1:
+        short = min(max(min(image.shape), LEAST_SIDE), SHORT_SIDE)
+        scale = short / min(image.shape)
+        height, width = (min(round(size * scale), MOST_SLENDER * short) for size in image.shape)
+        if (height, width) == image.shape:
             return image
-        height, width = (max(2, round(size * scale)) for size in image.shape)
-        return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        return np.asarray(
+            cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR),
+            np.uint8,
+        )

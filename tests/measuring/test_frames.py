@@ -115,6 +115,12 @@ def test_larger_frames_are_measured_at_the_same_size() -> None:
     assert one["brightness"] == pytest.approx(two["brightness"], abs=0.01)
 
 
+@pytest.mark.parametrize(("height", "width"), [(2, 2), (3, 5), (2, 300), (50, 66)])
+def test_frames_of_any_size_are_measured(height: int, width: int) -> None:
+    frames = np.random.default_rng(2).integers(0, 256, (3, height, width, 3)).astype(np.uint8)
+    assert all(value is not None and np.isfinite(value) for value in measured(frames).values())
+
+
 def test_a_measure_that_does_not_exist_is_named() -> None:
     with pytest.raises(ValueError, match="choose among motion, sharpness"):
         MeasureFrames(measures=("motoin",))
