@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from panda_hf.splitting.descriptor import describe
+from panda_hf.splitting.joints import Joints
 from panda_hf.splitting.pieces import Piece, PieceCutter
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.shots import Boundary
@@ -67,6 +68,7 @@ class Scan:
     clock: Clock
     shots: list[Stretch]
     black: list[Stretch]
+    gradual: list[Stretch]
     cuts: list[int]
     pieces: list[Stretch]
     probe_times: list[float]
@@ -75,12 +77,15 @@ class Scan:
     decoded: int
 
     def boundaries(self) -> list[float]:
-        """Seconds at which one shot gives way to another: cuts, and both edges of the black between two shots.
+        """Seconds at which one shot gives way to another: cuts, the middle of gradual transitions, and both edges of
+        the black between two shots.
 
         Black at the beginning or end of the video separates nothing.
         """
         first, last = self.clock.tick(0, self.clock.times[0]), self.clock.end_tick()
-        cuts = {cut for cut in self.cuts if not any(start <= cut < end for start, end in self.black)}
+        between = [*self.black, *self.gradual]
+        cuts = {cut for cut in self.cuts if not any(start <= cut < end for start, end in between)}
+        cuts |= {(start + end) // 2 for start, end in self.gradual}
         edges = {edge for stretch in self.black if first < stretch[0] and stretch[1] < last for edge in stretch}
         return [self.clock.seconds(tick) for tick in sorted(cuts | edges)]
 
@@ -102,22 +107,23 @@ class Collector:
     ) -> None:
         self.info, self.clock = info, clock
         self._fraction = settings.probe_fraction
-        self._cutter = PieceCutter(settings, clock.rate, lag)
+        self._joints = Joints(settings, info.fps or 25.0)
+        self._cutter = PieceCutter(settings, clock.rate, lag + self._joints.lag)
         self._describe = describe_probes
         self._cuts: list[int] = []
         self._pieces: list[Stretch] = []
         self._probe_ticks: list[int] = []
         self._features: list[npt.NDArray[np.float32]] = []
 
-    def take(self, tick: int, yuv: npt.NDArray[np.uint8], boundaries: Sequence[Boundary]) -> None:
-        """The next frame, small, and the boundaries known since the one before."""
-        self._cuts += [boundary.tick for boundary in boundaries if boundary.kind == "cut"]
+    def take(self, frame: int, tick: int, yuv: npt.NDArray[np.uint8], found: Sequence[Boundary]) -> None:
+        """The next frame, small, its number and when it is shown; and the boundaries known since the one before."""
+        boundaries = self._note(self._joints.feed(frame, tick, yuv, found))
         self._add(self._cutter.feed(tick, yuv, boundaries))
 
     def finish(self, times: Sequence[float], end: float, warning: str | None, decoded: int) -> Scan:
         """The video is over; ``times`` are those of all its frames, ``end`` when the last one goes."""
         clock = dataclasses.replace(self.clock, times=times, end=end)
-        self._add(self._cutter.finish(clock.end_tick()))
+        self._add(self._cutter.finish(clock.end_tick(), self._note(self._joints.finish())))
         ticks = self._probe_ticks
         if not self._describe and decoded != len(times):
             ticks = [tick for piece in self._pieces for tick in probe_ticks(piece, self._fraction)]
@@ -126,6 +132,7 @@ class Collector:
             clock=clock,
             shots=self._cutter.shots,
             black=self._cutter.black,
+            gradual=self._cutter.gradual,
             cuts=self._cuts,
             pieces=self._pieces,
             probe_times=[clock.seconds(tick) for tick in ticks],
@@ -133,6 +140,10 @@ class Collector:
             warning=warning,
             decoded=decoded,
         )
+
+    def _note(self, boundaries: list[Boundary]) -> list[Boundary]:
+        self._cuts += [boundary.tick for boundary in boundaries if boundary.kind == "cut"]
+        return boundaries
 
     def _add(self, pieces: Sequence[Piece]) -> None:
         for piece in pieces:

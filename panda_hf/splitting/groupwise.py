@@ -183,7 +183,7 @@ class _GroupScan:
     def _pass(self, look: _Look, cut: bool) -> None:
         tick = self._clock.tick(look.frame, float(self._index.times[look.frame]))
         boundaries = self._black.feed(tick, look.yuv) + ([Boundary(tick, "cut")] if cut else [])
-        self._collector.take(tick, look.yuv, boundaries)
+        self._collector.take(look.frame, tick, look.yuv, boundaries)
         if boundaries or self._shot_began is None:
             self._shot_began, self._moves = self._features(look), False
         elif look.features is not None:

@@ -46,7 +46,9 @@ class PieceCutter:
         self._images: list[Image] = []
         self._start: int | None = None  # of the open shot or black stretch
         self._piece_start = 0
-        self._in_black = False
+        self.gradual: list[Stretch] = []
+        """The gradual transitions that ended so far."""
+        self._between: list[Stretch] | None = None  # what the open stretch will be added to, if it is no shot
 
     def feed(self, tick: int, image: Image, boundaries: Sequence[Boundary]) -> list[Piece]:
         """Take the next frame and the boundaries that are known since; the pieces that ended."""
@@ -57,23 +59,28 @@ class PieceCutter:
         pieces = [piece for boundary in boundaries for piece in self._pass(boundary)]
         return pieces + self._cut_what_is_long()
 
-    def finish(self, end: int) -> list[Piece]:
-        """The last pieces; ``end`` is the tick at which the video ends."""
-        return [] if self._start is None else self._close(end)
+    def finish(self, end: int, boundaries: Sequence[Boundary] = ()) -> list[Piece]:
+        """The last boundaries and pieces; ``end`` is the tick at which the video ends."""
+        if self._start is None:
+            return []
+        pieces = [piece for boundary in boundaries for piece in self._pass(boundary)]
+        return pieces + self._close(end)
 
     def _pass(self, boundary: Boundary) -> list[Piece]:
-        if boundary.kind == "cut" and (self._in_black or boundary.tick <= self._piece_start):
+        if boundary.kind == "cut" and (self._between is not None or boundary.tick <= self._piece_start):
             return []
         pieces = self._close(boundary.tick)
-        self._in_black = boundary.kind == "black" or (self._in_black and boundary.kind == "cut")
+        self._between = {"black": self.black, "gradual": self.gradual}.get(boundary.kind)
         return pieces
 
     def _close(self, end: int) -> list[Piece]:
         assert self._start is not None
         end = max(end, self._piece_start)
         if end > self._start:
-            (self.black if self._in_black else self.shots).append((self._start, end))
-        stretches = [] if self._in_black else forced_cuts(self._piece_start, end, self._rate, self._settings)
+            (self.shots if self._between is None else self._between).append((self._start, end))
+        stretches = (
+            [] if self._between is not None else forced_cuts(self._piece_start, end, self._rate, self._settings)
+        )
         pieces = [self._piece(stretch) for stretch in stretches]
         self._start = self._piece_start = end
         self._forget(end)
@@ -81,7 +88,7 @@ class PieceCutter:
 
     def _cut_what_is_long(self) -> list[Piece]:
         settled = self._ticks[max(0, len(self._ticks) - 1 - self._lag)]
-        if self._in_black:
+        if self._between is not None:
             self._forget(settled)
             return []
         pieces = []

@@ -76,7 +76,7 @@ def scan_all(
             for index, time, yuv in batch:
                 times.append(time)
                 tick = clock.tick(index, time)
-                collector.take(tick, yuv, detector.feed(tick, yuv))
+                collector.take(index, tick, yuv, detector.feed(tick, yuv))
             if watch is not None:
                 watch(batch[-1][1])
         return collector.finish(times, reader.end or 0.0, reader.warning, len(times))

@@ -8,6 +8,7 @@ from typing import Literal
 Detector = Literal["content", "adaptive"]
 Effort = Literal["doubtful", "all"]
 FlashMode = Literal["suppress", "merge"]
+GradualMode = Literal["trim", "ignore"]
 Preset = Literal["default", "panda70m", "official-code", "paper"]
 
 
@@ -54,6 +55,10 @@ class SplitSettings:
     """Frames in which no more than 2 % of the pixels are brighter than this (luma, 0 black to 1 white) are black:
     they end a shot and belong to none. ``None`` (code, paper): black is not looked for."""
 
+    gradual: GradualMode = "trim"
+    """What is done with dissolves, wipes and fades: ``trim`` finds them, so that they end a shot and belong to none,
+    as black does; ``ignore`` (code, paper) does not look for them."""
+
     forced_cut_seconds: float = 5.0
     """Length of the pieces that a shot without cuts is cut into (code and paper)."""
 
@@ -91,6 +96,7 @@ class SplitSettings:
         check_choice("effort", self.effort, ("doubtful", "all"))
         check_choice("detector", self.detector, ("content", "adaptive"))
         check_choice("flash_mode", self.flash_mode, ("suppress", "merge"))
+        check_choice("gradual", self.gradual, ("trim", "ignore"))
         check_range("detector_threshold", self.detector_threshold, 0, 255)
         check_range("detector_floor", self.detector_floor, 0, 255)
         check_range("min_shot_frames", self.min_shot_frames, 1, 10**6)
@@ -137,6 +143,7 @@ PANDA70M = SplitSettings(
     detector_threshold=25.0,
     min_shot_frames=15,
     black_luma=None,
+    gradual="ignore",
     max_transition_distance=1.0,
     max_stitch_distance=0.6,
     still_distance=0.15,

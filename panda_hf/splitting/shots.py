@@ -38,11 +38,12 @@ _FULL = np.array([[1.0, 1.772, 0, -226.82], [1.0, -0.3441, -0.7141, 135.45], [1.
 
 @dataclasses.dataclass(frozen=True)
 class Boundary:
-    """Something ends at a tick. ``cut``: a shot, and the next begins; ``black``: a shot; ``content``: the black and
-    the fade out of it."""
+    """Something ends at a tick. ``cut``: a shot, and the next begins; ``black``: a shot, and black follows;
+    ``gradual``: a shot, and a gradual transition follows; ``content``: the black with the fade out of it, or the
+    transition."""
 
     tick: int
-    kind: Literal["cut", "black", "content"]
+    kind: Literal["cut", "black", "gradual", "content"]
 
 
 def small_step(width: int, height: int) -> int:

@@ -15,7 +15,7 @@ from panda_hf.splitting.embedders import DESCRIPTOR, embed_frames
 from panda_hf.splitting.scan import scan_video
 from panda_hf.splitting.settings import DEFAULT, PANDA70M, SplitSettings
 from panda_hf.splitting.stitching import Dropped, Stitched, Stretch, stitch
-from panda_hf.stage import Batch, Row, Stage, run_rows
+from panda_hf.stage import Batch, Resources, Row, Stage, run_rows
 from panda_hf.video import VideoLike
 
 Span = dict[str, float]
@@ -30,7 +30,7 @@ class Split(Stage):
     that the detector found; pieces of a forced cut are not told apart.
     """
 
-    version: int = 2
+    version: int = 3
 
     settings: SplitSettings | None = None
     """The rules; ``None``: the preset ``default`` for the descriptor, ``panda70m`` for a model."""
@@ -50,6 +50,11 @@ class Split(Stage):
     def appends(self) -> Features:
         """``schema.SPLIT_COLUMNS``."""
         return schema.SPLIT_COLUMNS
+
+    @property
+    def resources(self) -> Resources:
+        """A core to decode with; a vision model that stitches takes a quarter of a GPU beside it."""
+        return Resources(num_gpus=0.0 if self.embedder == DESCRIPTOR else 0.25)
 
     @property
     def rules(self) -> SplitSettings:
@@ -77,7 +82,8 @@ def as_row(scan: Scan, stitched: Stitched) -> Row:
     """The columns ``schema.SPLIT_COLUMNS`` of one video."""
     clock, info = scan.clock, scan.info
     black = [Dropped(*stretch, "black") for stretch in scan.black]
-    dropped = sorted([*stitched.dropped, *black], key=lambda drop: (drop.start, drop.end))
+    gradual = [Dropped(*stretch, "transition") for stretch in scan.gradual]
+    dropped = sorted([*stitched.dropped, *black, *gradual], key=lambda drop: (drop.start, drop.end))
     shots = _spans(scan.shots, clock)
     return {
         "duration": clock.end,

@@ -22,7 +22,7 @@ Stretch = tuple[int, int]
 Reason = Literal[
     "black",  # black frames between shots
     "unreadable",  # a probe frame could not be read
-    "transition",  # the two probe frames of a piece differ too much
+    "transition",  # a gradual transition; or the two probe frames of a piece differ too much
     "too_short",
     "still",  # first and last probe of the event are alike
     "redundant",  # an earlier event shows the same

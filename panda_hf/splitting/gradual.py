@@ -1,0 +1,211 @@
+"""Where one shot turns into the next little by little: dissolves, wipes, and fades through a colour."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from panda_hf.splitting.descriptor import describe
+from panda_hf.splitting.stitching import Stretch, distance
+
+Image = npt.NDArray[np.uint8]
+Array = npt.NDArray[np.float32]
+
+SAMPLES_PER_SECOND = 15
+"""So many frames a second are held against each other; a transition takes at least a quarter of a second."""
+
+THUMBNAIL = (20, 12)
+"""Width and height of what is compared: small enough that movement in a shot is little beside a change of the shot."""
+
+WIDTHS = (5, 8, 12, 17, 24)
+"""Lengths of the windows that are tried, in samples: a third of a second to 1.6 seconds."""
+
+AROUND = 3
+"""So many samples before and after a window must look like its ends: the one shot, and the other."""
+
+LEAST_CHANGE = 14.0
+"""Mean difference of the two shots, of 255."""
+
+DIFFERS = 0.5
+"""Distance of the descriptors of the two shots."""
+
+BLEND, WIPE = 0.16, 0.14
+"""How much of the difference may be left unexplained by a blend of the two shots, or by every place showing either
+the one or the other."""
+
+STEP = 0.45
+"""A single sample that takes so much of the way is a cut."""
+
+STEADY = 0.5
+"""So much of the difference between the two shots may be found within them, before and after the window."""
+
+LONG = 100
+"""Of two windows that fit, the one so many samples longer than the other must fit twice as well, and so on: a shot
+that changes slowly is no part of the transition after it."""
+
+NEW_STRUCTURE, PLACES = 10.0, 0.6
+"""Of the luma of one picture, of 255, so much at least is not the other picture in another light: exposure changes.
+All but this share of the places show it."""
+
+UNDER_WAY = 0.08
+"""The share of the way that frames of the shots themselves may seem to have gone."""
+
+
+class Sample(NamedTuple):
+    """A frame that is held against others: its number, when it is shown, and the frame itself, small."""
+
+    frame: int
+    tick: int
+    yuv: Image
+
+
+class Hit(NamedTuple):
+    """A window in which one shot turns into another: its last frame of the one, its first of the other, and how well
+    it fits."""
+
+    first: int
+    last: int
+    quality: float
+
+
+class GradualWatch:
+    """Finds gradual transitions while frames come in; holds small images of the last two and a half seconds.
+
+    Args:
+        fps: mean frame rate.
+    """
+
+    def __init__(self, fps: float) -> None:
+        self._stride = max(1, round(fps / SAMPLES_PER_SECOND))
+        self._samples: list[Sample] = []
+        self._thumbs = np.zeros((0, THUMBNAIL[0] * THUMBNAIL[1] * 3), np.float32)
+        self._best: Hit | None = None
+        self._waited = 0
+
+    @property
+    def lag(self) -> int:
+        """A transition is told at most so many frames after it began."""
+        return (WIDTHS[-1] + 3 * AROUND) * self._stride
+
+    def is_gap(self, frame: int) -> bool:
+        """Whether too many frames were left out before this one to go on from those before."""
+        return bool(self._samples) and frame - self._samples[-1].frame > 2 * self._stride
+
+    def feed(self, frame: int, tick: int, yuv: Image) -> Stretch | None:
+        """Take a frame; a transition that is certain now: when it begins, and when the next shot does.
+
+        Args:
+            frame: its number; where many are left out, what came before is forgotten.
+            tick: when it is shown.
+            yuv: the frame, small, uint8 [h, w, 3].
+        """
+        if self._samples and frame - self._samples[-1].frame < self._stride:
+            return None
+        found = self.finish() if self.is_gap(frame) else None
+        self._take(Sample(frame, tick, yuv))
+        hit = self._look()
+        if hit is not None and (self._best is None or hit.quality > self._best.quality):
+            self._best, self._waited = hit, 0
+        elif self._best is not None:
+            self._waited += 1
+        return self._tell() if self._waited >= AROUND else found
+
+    def finish(self) -> Stretch | None:
+        """No frame follows these; the transition that was waiting to be told."""
+        found = self._tell()
+        self._keep(0)
+        return found
+
+    def _take(self, sample: Sample) -> None:
+        thumb = cv2.resize(sample.yuv, THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
+        self._thumbs = np.concatenate([self._thumbs, thumb.reshape(1, -1)])
+        self._samples.append(sample)
+        if len(self._samples) > 2 * (WIDTHS[-1] + 4 * AROUND):
+            self._keep(WIDTHS[-1] + 4 * AROUND)
+
+    def _keep(self, count: int) -> None:
+        cut = max(0, len(self._samples) - count)
+        self._samples, self._thumbs = self._samples[cut:], self._thumbs[cut:]
+
+    def _look(self) -> Hit | None:
+        """The best of the windows that end ``AROUND`` samples before the newest."""
+        last = len(self._samples) - 1 - AROUND
+        firsts = np.array([last - width for width in WIDTHS if last - width - AROUND >= 0], int)
+        if not len(firsts):
+            return None
+        change = np.abs(self._thumbs[firsts] - self._thumbs[last]).mean(axis=1)
+        hits = [self._judge(first, last) for first in firsts[change >= LEAST_CHANGE].tolist()]
+        return max((hit for hit in hits if hit is not None), key=lambda hit: hit.quality, default=None)
+
+    def _judge(self, first: int, last: int) -> Hit | None:
+        thumbs = self._thumbs
+        one, two = thumbs[first], thumbs[last]
+        change = float(np.abs(two - one).sum())
+        unrest = float(np.abs(thumbs[first - AROUND] - one).sum() + np.abs(thumbs[last + AROUND] - two).sum())
+        if unrest > STEADY * change or new_structure(one, two) < NEW_STRUCTURE:
+            return None
+        steps = np.abs(np.diff(thumbs[first : last + 1], axis=0)).sum(axis=1)
+        unexplained = explain(one, two, thumbs[first + 1 : last])
+        if steps.max() > STEP * change or unexplained > 1:
+            return None
+        ends = (describe(self._samples[at].yuv) for at in (first, last))
+        if distance(*ends) < DIFFERS:
+            return None
+        fit = change * (2 - unexplained - unrest / change) * (1 - (last - first) / LONG)
+        return Hit(self._samples[first].frame, self._samples[last].frame, fit)
+
+    def _tell(self) -> Stretch | None:
+        hit, self._best, self._waited = self._best, None, 0
+        if hit is None:
+            return None
+        frames = [sample.frame for sample in self._samples]
+        first, last = frames.index(hit.first), frames.index(hit.last)
+        share = shares(self._thumbs[first], self._thumbs[last], self._thumbs[first : last + 1])
+        begins = first + max(0, int(np.flatnonzero(share > UNDER_WAY)[0]) - 1)
+        ends = first + min(last - first, int(np.flatnonzero(share < 1 - UNDER_WAY)[-1]) + 1)
+        found = self._samples[begins].tick, self._samples[ends].tick
+        self._keep(len(self._samples) - last)
+        return found
+
+
+def shares(one: Array, two: Array, inside: Array) -> Array:
+    """How far each of some pictures is on the way from one to another: 0 to 1 for a blend of the two."""
+    way = two - one
+    return np.asarray((inside - one) @ way / max(1e-6, float(way @ way)), np.float32)
+
+
+def new_structure(one: Array, two: Array) -> float:
+    """How much of the luma of one picture, of 255, is no multiple of the other's, in most places; of both, the more.
+
+    A thing that leaves a plain picture is no new picture.
+    """
+    luma = one[::3], two[::3]
+    return max(_unlike(*luma), _unlike(*luma[::-1]))
+
+
+def _unlike(a: Array, b: Array) -> float:
+    """What is left of ``a`` where it is explained by ``b`` in another light; the fit is to the places that fit."""
+    fits = np.ones(len(a), bool)
+    for _ in range(4):
+        x, y = b - b[fits].mean(), a - a[fits].mean()
+        rest = np.abs(y - x * float(x[fits] @ y[fits]) / max(1e-6, float(x[fits] @ x[fits])))
+        fits = rest <= np.quantile(rest, PLACES)
+    return float(np.quantile(rest, PLACES))
+
+
+def explain(one: Array, two: Array, inside: Array) -> float:
+    """How badly the pictures of a window are explained by the best of three kinds of transition; 1: just so well.
+
+    Args:
+        one: the last picture of the one shot, float [d].
+        two: the first of the other.
+        inside: those between, [n, d].
+    """
+    way = np.abs(two - one).sum()
+    blends = one + shares(one, two, inside)[:, None] * (two - one)
+    blend = np.abs(inside - blends).sum(axis=1).mean() / way
+    wipe = np.minimum(np.abs(inside - one), np.abs(inside - two)).sum(axis=1).mean() / way
+    return float(min(blend / BLEND, wipe / WIPE))

@@ -1,0 +1,136 @@
+"""Dissolves, wipes and fades between shots that the test draws; and what looks like one but is none."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from panda_hf.splitting.gradual import GradualWatch
+from panda_hf.splitting.scan import scan_all, scan_video
+from panda_hf.splitting.settings import DEFAULT, PANDA70M
+from panda_hf.splitting.split import Split
+
+from .films import Picture, black, moving, textured, write
+
+Join = Callable[[list[Picture], list[Picture]], list[Picture]]
+
+
+def shot(seed: int, frames: int) -> list[Picture]:
+    return list(moving(seed, frames))
+
+
+def blended(one: list[Picture], two: list[Picture]) -> list[Picture]:
+    """Frame ``i`` of ``n`` shows the second shot by ``(i + 1) / (n + 1)``."""
+    n = len(one)
+    return [
+        ((n - i) / (n + 1) * a + (i + 1) / (n + 1) * b).astype(np.uint8)
+        for i, (a, b) in enumerate(zip(one, two, strict=True))
+    ]
+
+
+def wiped(one: list[Picture], two: list[Picture]) -> list[Picture]:
+    """The second shot comes in from the left."""
+    edges = [160 * (i + 1) // (len(one) + 1) for i in range(len(one))]
+    return [np.hstack([b[:, :x], a[:, x:]]) for a, b, x in zip(one, two, edges, strict=True)]
+
+
+def joined(join: Join, *shots: list[Picture], frames: int) -> list[Picture]:
+    """Shots joined by transitions of so many frames, for which both go on."""
+    film = shots[0]
+    for following in shots[1:]:
+        film = [*film[:-frames], *join(film[-frames:], following[:frames]), *following[frames:]]
+    return film
+
+
+def transitions(pictures: list[Picture]) -> list[tuple[int, int]]:
+    watch = GradualWatch(25.0)
+    small = [cv2.cvtColor(picture[::2, ::2], cv2.COLOR_RGB2YCrCb)[..., [0, 2, 1]] for picture in pictures]
+    found = [watch.feed(i, i, np.ascontiguousarray(picture)) for i, picture in enumerate(small)]
+    return [stretch for stretch in [*found, watch.finish()] if stretch is not None]
+
+
+@pytest.mark.parametrize("join", [blended, wiped])
+@pytest.mark.parametrize("frames", [10, 20, 28])
+def test_a_transition_is_found_where_it_is_give_or_take_a_third(join: Join, frames: int):
+    pictures = joined(join, shot(1, 60 + frames), shot(2, 60 + frames), frames=frames)
+    ((start, end),) = transitions(pictures)
+    assert 52 <= start <= 60 + 0.15 * frames
+    assert 60 + 0.7 * frames <= end <= 68 + frames
+
+
+def test_two_transitions_are_two():
+    pictures = joined(blended, shot(1, 70), shot(2, 80), shot(3, 70), frames=16)
+    assert len(transitions(pictures)) == 2
+
+
+def test_a_transition_is_told_no_later_than_the_watch_says():
+    pictures = joined(blended, shot(1, 80), shot(2, 120), frames=20)
+    watch, told = GradualWatch(25.0), []
+    for i, picture in enumerate(pictures):
+        found = watch.feed(i, i, cv2.cvtColor(picture, cv2.COLOR_RGB2YCrCb))
+        told += [(i, found[0])] if found else []
+    ((when, start),) = told
+    assert when - start <= watch.lag
+
+
+def pan() -> list[Picture]:
+    ground = np.hstack([textured(seed) for seed in range(4)])
+    return [np.ascontiguousarray(ground[:, x : x + 160]) for x in range(0, 480, 4)]
+
+
+def exposure() -> list[Picture]:
+    light = np.concatenate([np.full(50, 0.4), np.linspace(0.4, 1, 20), np.ones(50)])
+    return [(picture * gain).astype(np.uint8) for picture, gain in zip(shot(1, 120), light, strict=True)]
+
+
+def flash() -> list[Picture]:
+    pictures = shot(1, 120)
+    pictures[60:63] = [np.full_like(pictures[0], 250)] * 3
+    return pictures
+
+
+@pytest.mark.parametrize(
+    "pictures",
+    [shot(1, 60) + shot(2, 60), flash(), exposure(), pan(), shot(1, 120)],
+    ids=["cut", "flash", "exposure", "pan", "one shot"],
+)
+def test_what_is_no_gradual_transition_is_not_told(pictures: list[Picture]):
+    assert transitions(pictures) == []
+
+
+def dissolving_film(path: Path) -> str:
+    pictures = joined(blended, shot(1, 114), shot(2, 124), frames=24)
+    return str(write(path / "film.mp4", [iter(pictures)], fps=25))
+
+
+def test_a_dissolve_belongs_to_no_shot_and_no_clip(tmp_path: Path):
+    path = dissolving_film(tmp_path)
+    for scan in (scan_video(path, DEFAULT), scan_all(path, DEFAULT)):
+        assert [pytest.approx(edge, abs=5) for edge in (90, 114)] == list(scan.gradual[0])
+        assert scan.shots == [(0, scan.gradual[0][0]), (scan.gradual[0][1], 214)]
+        assert scan.cuts == [] and len(scan.boundaries()) == 1
+    out = Split()({"video": [{"path": path, "bytes": None}]})
+    assert {"start": scan.gradual[0][0] / 25, "end": scan.gradual[0][1] / 25, "reason": "transition"} in [
+        {**drop, "start": pytest.approx(drop["start"]), "end": pytest.approx(drop["end"])}
+        for drop in out["dropped"][0]
+    ]
+    assert not any(clip["start"] < 3.7 < clip["end"] or clip["start"] < 4.4 < clip["end"] for clip in out["clips"][0])
+
+
+def test_dissolves_are_ignored_by_the_official_rules_and_on_request(tmp_path: Path):
+    path = dissolving_film(tmp_path)
+    assert scan_video(path, PANDA70M).gradual == []
+    assert scan_video(path, dataclasses.replace(DEFAULT, gradual="ignore")).gradual == []
+
+
+def test_a_fade_into_black_belongs_to_the_black(tmp_path: Path):
+    light = [1.0] * 90 + [1 - i / 20 for i in range(20)]
+    fade = [(picture * gain).astype(np.uint8) for picture, gain in zip(shot(1, 110), light, strict=True)]
+    path = write(tmp_path / "film.mp4", [iter(fade), black(15), iter(shot(2, 90))], fps=25)
+    ((start, end),) = scan_all(str(path), DEFAULT).black
+    assert abs(start - 90) <= 4 and end == 125
