@@ -145,11 +145,11 @@ class GradualWatch:
         one, two = thumbs[first], thumbs[last]
         change = float(np.abs(two - one).sum())
         unrest = float(np.abs(thumbs[first - AROUND] - one).sum() + np.abs(thumbs[last + AROUND] - two).sum())
-        if unrest > STEADY * change or new_structure(one, two) < NEW_STRUCTURE:
+        if unrest > STEADY * change:
             return None
         steps = np.abs(np.diff(thumbs[first : last + 1], axis=0)).sum(axis=1)
         unexplained = explain(one, two, thumbs[first + 1 : last])
-        if steps.max() > STEP * change or unexplained > 1:
+        if steps.max() > STEP * change or unexplained > 1 or new_structure(one, two) < NEW_STRUCTURE:
             return None
         ends = (describe(self._samples[at].yuv) for at in (first, last))
         if distance(*ends) < DIFFERS:
