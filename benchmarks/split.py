@@ -1,11 +1,13 @@
-"""CPU seconds of splitting a long video, beside a bare decode and PySceneDetect.
+"""CPU seconds and accuracy of splitting a long video, beside a bare decode, PySceneDetect and the official way.
 
-    python benchmarks/split.py FILE     a long video of yours
-    python benchmarks/split.py FOLDER   a film of 570 s, 640x360 at 25 frames a second, of the videos in a folder
-    python benchmarks/split.py          such a film of drawn shots; real footage takes longer to decode
+    python benchmarks/split.py FOLDER       a film of 570 s, 640x360 at 25 frames a second, of its labelled videos
+    python benchmarks/split.py miniature    a film of 120 s of scenes of the miniature, likewise
+    python benchmarks/split.py FILE         a long video of yours, of which no truth is known
 
+FOLDER holds videos and `labels.json`, as `panda-hf score-shots` reads it; where one ends and the next begins is a cut.
 Each measurement runs in a process of its own; ours and the bare decode with one decoding thread. User and system time
 are added up by the operating system. Run it while nothing else runs: a busy machine inflates CPU seconds too.
+Every false alarm counts against the F1 of hard cuts and against that of gradual transitions.
 """
 
 from __future__ import annotations
@@ -19,169 +21,268 @@ import subprocess
 import sys
 import tempfile
 import time
-from itertools import islice
+from itertools import count as count_from
+from itertools import islice, pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-SECONDS, FPS, HEIGHT, WIDTH = 570, 25, 360, 640
+FPS, HEIGHT, WIDTH = 25, 360, 640
+SECONDS = {"miniature": 120, "footage": 570}
 BITS_PER_SECOND = 740_000  # the mean of the official sample clips, which are 640x360 too
-WORK = ("bare decode", "ContentDetector", "AdaptiveDetector", "Split, every frame", "Split")
+WORK = ("bare decode", "ContentDetector", "AdaptiveDetector", "official way", "Split, every frame", "Split")
 
 
-def bare_decode(path: str) -> int:
+def bare_decode(path: str) -> list[float]:
     """Every frame decoded by PyAV, none looked at."""
     import av
 
     with av.open(path) as container:
         stream = container.streams.best("video")
         stream.codec_context.thread_count = 1
-        return sum(1 for _ in container.decode(stream))
+        for _ in container.decode(stream):
+            pass
+    return []
 
 
-def content_detector(path: str) -> int:
+def content_detector(path: str) -> list[float]:
     """PySceneDetect's ContentDetector as its users call it: own defaults, own reading of the file (OpenCV)."""
     import scenedetect
 
-    return len(scenedetect.detect(path, scenedetect.ContentDetector()))
+    return starts(scenedetect.detect(path, scenedetect.ContentDetector()))
 
 
-def adaptive_detector(path: str) -> int:
+def adaptive_detector(path: str) -> list[float]:
     """PySceneDetect's AdaptiveDetector, likewise."""
     import scenedetect
 
-    return len(scenedetect.detect(path, scenedetect.AdaptiveDetector()))
+    return starts(scenedetect.detect(path, scenedetect.AdaptiveDetector()))
 
 
-def split_every_frame(path: str) -> int:
+def starts(scenes) -> list[float]:
+    """When all of PySceneDetect's scenes but the first begin, seconds."""
+    return [start.seconds for start, _ in scenes[1:]]
+
+
+def official_way(path: str) -> list[float]:
+    """Cut detection and the reading of probe frames as the official code does them; features, ImageBind's, left out.
+
+    ContentDetector at 25, no closer than 15 frames; pieces of 5 s while more than 7 s are left; of each piece two
+    frames, every one by a reader of its own that jumps to it, scaled to 224 x 224 and normalised.
+    """
+    import cv2
+    import scenedetect
+    from scenedetect.detector import FlashFilter
+
+    detector = scenedetect.ContentDetector(25, 15, filter_mode=FlashFilter.Mode.SUPPRESS)
+    scenes = scenedetect.detect(path, detector, start_in_scene=True)
+    fps = cv2.VideoCapture(path).get(cv2.CAP_PROP_FPS)
+    for start, end in (piece for scene in scenes for piece in official_pieces(*(t.frame_num for t in scene), fps)):
+        for frame in (int(0.95 * start + 0.05 * (end - 1)), int(0.05 * start + 0.95 * (end - 1))):
+            official_probe(path, frame)
+    return starts(scenes)
+
+
+def official_pieces(start: int, end: int, fps: float):
+    """A shot in pieces of 5 s, the last of up to 7."""
+    while end - start > 7 * fps:
+        yield start, start + int(5 * fps)
+        start += int(5 * fps)
+    yield start, end
+
+
+def official_probe(path: str, frame: int):
+    """One frame as the official code prepares it for the model; ``None`` where it cannot be read."""
+    import cv2
+    import numpy as np
+
+    reader = cv2.VideoCapture(path)
+    reader.set(cv2.CAP_PROP_POS_FRAMES, frame)
+    found, picture = reader.read()
+    reader.release()
+    if not found:
+        return None
+    small = cv2.resize(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), (224, 224), interpolation=cv2.INTER_LINEAR)
+    mean, deviation = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+    return (small.astype(np.float32) / 255 - mean) / deviation
+
+
+def split_every_frame(path: str) -> list[float]:
     """Our stage, told to decode everything."""
     return split(path, effort="all")
 
 
-def split(path: str, effort: Literal["doubtful", "all"] = "doubtful") -> int:
+def split(path: str, effort: Literal["doubtful", "all"] = "doubtful") -> list[float]:
     """Our stage with the embedded default: shots, probe frames, descriptors, stitching."""
     from panda_hf import Split, SplitSettings
 
     out = Split(settings=SplitSettings(effort=effort))({"video": [{"path": path, "bytes": None}]})
     if out["error"][0]:
         raise SystemExit(out["error"][0]["message"])
-    return len(out["clips"][0])
+    gradual = {(drop["start"], drop["end"]) for drop in out["dropped"][0] if drop["reason"] == "transition"}
+    gaps = [(one["end"], two["start"]) for one, two in pairwise(out["shots"][0])]
+    return [edge for gap in gaps for edge in ({sum(gap) / 2} if gap in gradual else set(gap))]
 
 
-def measure(work: str, path: str) -> dict[str, float]:
-    """CPU and wall seconds of one run in a fresh process, imports left out."""
+def measure(work: str, path: str) -> dict[str, Any]:
+    """CPU and wall seconds of one run in a fresh process, imports left out, and the boundaries found, seconds."""
     command = [sys.executable, __file__, path, "--work", work]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
     return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
 
 
-def run(work: str, path: str) -> dict[str, float]:
+def run(work: str, path: str) -> dict[str, Any]:
     """CPU and wall seconds of one piece of work in this process."""
     import av
+    import cv2
     import scenedetect
 
     from panda_hf.splitting import Split
 
-    del av, scenedetect, Split  # imported before the clock starts
-    functions = (bare_decode, content_detector, adaptive_detector, split_every_frame, split)
+    del av, cv2, scenedetect, Split  # imported before the clock starts
+    functions = (bare_decode, content_detector, adaptive_detector, official_way, split_every_frame, split)
     function = dict(zip(WORK, functions, strict=True))[work]
     before, started = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
     result = function(path)
     after, wall = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter() - started
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"cpu": cpu, "wall": wall, "result": result}
+    return {"cpu": cpu, "wall": wall, "found": result}
 
 
-def long_film(footage: str | None) -> Path:
-    """A film of 570 s as H.264, made once and kept in the folder for temporary files.
+def long_film(name: str) -> Path:
+    """A long H.264 film and, beside it, the truth about it; made once and kept in the folder for temporary files.
 
     Args:
-        footage: folder of videos to put in a row, again and again; ``None``: drawn shots.
+        name: ``miniature``, or a folder of labelled videos, which are put in a row, again and again.
     """
-    name = "drawn" if footage is None else "of_" + "_".join(Path(footage).resolve().parts[-2:])
-    path = Path(tempfile.gettempdir()) / "panda_hf_benchmark" / f"{name}.mp4"
+    is_drawn = name == "miniature"
+    seconds = SECONDS["miniature" if is_drawn else "footage"]
+    label = name if is_drawn else "_".join(Path(name).resolve().parts[-2:])
+    path = Path(tempfile.gettempdir()) / "panda_hf_benchmark" / f"{label}_{seconds}.mp4"
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
-        print(f"making a film of {SECONDS} s (once) ...", flush=True)
+        print(f"making a film of {seconds} s (once) ...", flush=True)
         partial = path.with_suffix(".partial.mp4")
-        write_film(partial, drawn_pictures() if footage is None else pictures_of(Path(footage)))
+        truth = write_film(partial, miniature() if is_drawn else footage(Path(name)), seconds * FPS)
+        path.with_suffix(".json").write_text(json.dumps(truth))
         partial.rename(path)
     return path
 
 
-def write_film(path: Path, pictures) -> None:
-    """Encode RGB pictures by x264, its defaults but for the bit rate: that of the released samples of Panda-70M."""
+def write_film(path: Path, parts, frames: int) -> dict[str, list]:
+    """Encode parts in a row by x264, its defaults but for the bit rate: that of the released samples of Panda-70M.
+
+    Args:
+        path: where to.
+        parts: for each its RGB pictures and, in its own frames, ``cuts``, ``gradual`` and ``ignore``.
+        frames: how many in all.
+
+    Returns:
+        The same in seconds of the whole, with the cuts between the parts.
+    """
     import av
 
+    truth: dict[str, list] = {"cuts": [], "gradual": [], "ignore": []}
+    count = 0
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FPS, options={"preset": "medium"})
         stream.bit_rate = BITS_PER_SECOND
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        for picture in islice(pictures, SECONDS * FPS):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        for pictures, label in parts:
+            first = count
+            for picture in islice(pictures, frames - first):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+                count += 1
+            add_truth(truth, label, first, count)
+            if count == frames:
+                break
         container.mux(stream.encode())
+    return truth
 
 
-def pictures_of(folder: Path):
-    """The frames of all videos of a folder, in order of name, over and over."""
-    from panda_hf.errors import VideoError
+def add_truth(truth: dict[str, list], label: dict[str, list], first: int, last: int) -> None:
+    """Add a part's truth, in its own frames, to that of the whole, in seconds; the part ends before frame ``last``."""
+    inside = [first + cut for cut in label["cuts"] if first + cut < last]
+    truth["cuts"] += [frame / FPS for frame in ([first] if first else []) + inside]
+    for kind in ("gradual", "ignore"):
+        spans = [(first + start, min(first + end, last)) for start, end in label[kind] if first + start < last]
+        truth[kind] += [(start / FPS, end / FPS) for start, end in spans]
+
+
+def footage(folder: Path):
+    """The labelled videos of a folder, in order, over and over: their frames, and the truth in frames."""
+    from panda_hf.splitting.scoring import label_of_stream, read_labels
     from panda_hf.video import FrameReader
 
     while True:
-        for path in sorted(folder.iterdir()):
-            try:
-                with FrameReader(str(path)) as reader:
-                    yield from (frame.rgb((HEIGHT, WIDTH)) for frame in reader)
-            except VideoError:
-                continue
+        for name, whole in read_labels(folder / "labels.json").items():
+            with FrameReader(str(folder / name)) as reader:
+                label = label_of_stream(whole, reader.info.width, reader.info.height)
+                gradual = [(joint["start"], joint["end"]) for joint in label["gradual"]]
+                truth = {"cuts": label["cuts"], "gradual": gradual, "ignore": label["ignore"]}
+                yield (frame.rgb((HEIGHT, WIDTH)) for frame in reader), truth
 
 
-def drawn_pictures():
-    """Shots of 4 s: a window that drifts over a large picture, a disc that crosses it, the noise of a camera."""
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-    noise = rng.normal(0, 4, (8, HEIGHT, WIDTH, 3)).astype(np.int16)
-    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
-    while True:
-        picture, colour, drift = large_picture(rng), rng.integers(0, 256, 3), rng.uniform(-0.9, 0.9, 2)
-        for k in range(4 * FPS):
-            top, left = (int(100 + k * step) for step in drift)
-            frame = picture[top : top + HEIGHT, left : left + WIDTH] + noise[k % 8]
-            frame[(rows - HEIGHT / 2) ** 2 + (columns - k * WIDTH / (4 * FPS)) ** 2 < 60**2] = colour
-            yield np.clip(frame, 0, 255).astype(np.uint8)
-
-
-def large_picture(rng):
-    """Clouds of colour with fine texture on them, int16 [HEIGHT + 200, WIDTH + 200, 3]."""
+def miniature():
+    """Films of the miniature, over and over, likewise."""
     import cv2
     import numpy as np
 
-    shape = (HEIGHT + 200, WIDTH + 200)
-    layers = [
-        cv2.resize(rng.normal(0, strength, (*grid, 3)).astype(np.float32), shape[::-1], interpolation=cv2.INTER_CUBIC)
-        for strength, grid in ((60, (4, 6)), (30, (30, 45)), (15, (140, 210)))
-    ]
-    return (rng.uniform(60, 190, 3) + sum(layers)).astype(np.int16)
+    from panda_hf.mini.film import make_film
+    from panda_hf.mini.render import render_frames
+
+    for seed in count_from(0):
+        film = make_film(seed, "test")
+        times = np.arange(int(film.duration * FPS)) / FPS
+        pictures = (render_frames(film, [time])[0] for time in times)
+        gradual = [(joint.start, joint.end) for joint in film.transitions if joint.kind != "cut"]
+        truth = {
+            "cuts": [round(cut * FPS) for cut in film.cuts],
+            "gradual": [(round(start * FPS), round(end * FPS)) for start, end in gradual],
+            "ignore": [],
+        }
+        yield (cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC) for picture in pictures), truth
+
+
+def accuracy(found: list[float], path: Path) -> str:
+    """F1 on hard cuts and on gradual transitions, how many of these were found, and the false alarms."""
+    from panda_hf.splitting.scoring import Truth, score_boundaries
+
+    known = path.with_suffix(".json")
+    if not known.exists() or not found:
+        return ""
+    truth = json.loads(known.read_text())
+    a = score_boundaries(found, Truth(**{kind: tuple(map(tuple_or_float, truth[kind])) for kind in truth}))
+    hard, gradual = (f"{value:8.3f}" if value is not None else "       -" for value in (a.f1_cuts, a.f1_gradual))
+    return f"{hard}  {gradual}  {a.cuts_found}/{a.cuts} {a.gradual_found}/{a.gradual} {a.false_alarms}"
+
+
+def tuple_or_float(value):
+    """A span of a JSON file as a tuple; a number as it is."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", nargs="?", help="a long video, or a folder of short ones")
+    parser.add_argument("video", help="a folder of labelled videos, 'miniature', or a long video")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each; the median is printed")
     parser.add_argument("--work", choices=WORK, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.work:
-        print(json.dumps(run(arguments.work, arguments.file)))
+        print(json.dumps(run(arguments.work, arguments.video)))
         return
-    path = arguments.file
-    if path is None or Path(path).is_dir():
-        path = str(long_film(path))
-    rounds = [{work: measure(work, path) for work in WORK} for _ in range(arguments.repeats)]
-    print(f"{path}\nmedian of {arguments.repeats} runs    CPU s   wall s   CPU / bare decode")
-    middle = {work: {key: statistics.median(r[work][key] for r in rounds) for key in rounds[0][work]} for work in WORK}
-    for work, m in middle.items():
-        ratio = m["cpu"] / middle["bare decode"]["cpu"]
-        print(f"{work:20} {m['cpu']:7.2f}  {m['wall']:7.2f}   {ratio:17.2f}")
+    from panda_hf.video.probe import probe
+
+    is_file = Path(arguments.video).is_file()
+    path = Path(arguments.video) if is_file else long_film(arguments.video)
+    rounds = [{work: measure(work, str(path)) for work in WORK} for _ in range(arguments.repeats)]
+    duration = probe(str(path)).duration or 0.0
+    print(f"{path}, {duration:.0f} s, median of {arguments.repeats} runs")
+    print(f"{'':20}   CPU s  x realtime  / bare decode   F1 hard  F1 gradual  cuts, gradual found, false alarms")
+    bare = statistics.median(r["bare decode"]["cpu"] for r in rounds)
+    for work in WORK:
+        cpu = statistics.median(r[work]["cpu"] for r in rounds)
+        told = accuracy(rounds[0][work]["found"], path)
+        print(f"{work:20} {cpu:7.2f}  {duration / cpu:10.0f}  {cpu / bare:13.2f}  {told}")
 
 
 if __name__ == "__main__":

@@ -50,8 +50,13 @@ class Agreement:
 
     @property
     def recall_gradual(self) -> float | None:
-        """Share of the gradual transitions found. A false alarm cannot be told to be of one kind: no F1 is given."""
+        """Share of the gradual transitions found."""
         return self.gradual_found / self.gradual if self.gradual else None
+
+    @property
+    def f1_gradual(self) -> float | None:
+        """F1 on gradual transitions. A false alarm cannot be told to be of one kind: every one is counted."""
+        return _f1(self.gradual_found, self.gradual, self.false_alarms)
 
 
 def score_boundaries(found: Sequence[float], truth: Truth, tolerance: float = TOLERANCE_SECONDS) -> Agreement:
