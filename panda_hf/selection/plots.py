@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from panda_hf.selection.learning_curve import Point
@@ -84,7 +85,7 @@ def plot_recalls(
         axis.plot([place] * len(values), [100 * value for value in values], ".", color=_INK, ms=5)
     for value, label, colour in ((human, "one annotator", _COLOURS[1]), (chance, "chance", _PALE)):
         axis.axhline(100 * value, color=colour, linestyle="--", linewidth=1.2, label=label)
-    axis.set_xticks(range(len(recalls)), [_plain(name).replace(" without", "\nwithout") for name in recalls])
+    axis.set_xticks(range(len(recalls)), ["\n".join(map(_plain, wrap(name, 20))) for name in recalls])
     axis.set_title("recall at 1 against one annotator, %", fontsize=10, color=_INK, loc="left")
     figure.legend(fontsize=8, frameon=False, loc="outside right upper")
     return _saved(figure, axis, path)
