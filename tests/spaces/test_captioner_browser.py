@@ -1,4 +1,4 @@
-"""The page of `spaces/panda-captioner` in a browser: each tab with a film, files that are none, a phone."""
+"""The page of `spaces/panda-captioner` in a browser: each tab with a real video and a bad file, a phone, a push."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from panda_hf.mini.film import make_film
 from panda_hf.mini.films import write_film
 from tests.annotation.curated import HOSTILE, captions, clip_row, curated, write_rows
+from tests.publishing.hub_server import READER, WRITER, Hub
 from tests.showing.closed_sockets import closed
 from tests.spaces.test_annotate import browser, free_port
 
@@ -22,7 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 __all__ = ["browser"]
 
 ROOT = Path(__file__).parents[2]
-WAIT = 120_000
+WAIT = 300_000
 SPLIT = (
     "!document.querySelector('#p-split-doing .p-working p') && document.querySelector('#p-split-result .p-caption')"
 )
@@ -32,6 +34,18 @@ WIDER = "document.documentElement.scrollWidth - document.documentElement.clientW
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_film(make_film(5, "test", 3), tmp_path_factory.mktemp("film"))
+
+
+@pytest.fixture(scope="module")
+def videos(shared: Path) -> Path:
+    """Real ones."""
+    return shared / "data" / "videos"
+
+
+@pytest.fixture(scope="module")
+def damaged(shared: Path) -> Path:
+    """A real video of which the index is missing."""
+    return shared / "data" / "hostile" / "trunc_moov_missing.mp4"
 
 
 @pytest.fixture(scope="module")
@@ -49,19 +63,42 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_rows(folder, [{**row, "caption": HOSTILE, "caption_teacher": "a"} for row in rows])
 
 
+@contextmanager
+def space(environment: dict[str, str], log: Path, *datasets: str) -> Iterator[str]:
+    """`panda-hf space` while it runs; its address."""
+    command = [sys.executable, "-m", "panda_hf", "space", *datasets, "--port", str(free_port())]
+    with open(log, "w") as errors:
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment)
+    assert server.stdout is not None
+    try:
+        found = re.search(r"Open (http://\S+)", server.stdout.readline())
+        assert found is not None, log.read_text()
+        yield found.group(1)
+    finally:
+        server.kill()
+        server.wait()
+
+
 @pytest.fixture(scope="module")
 def served(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """`panda-hf space` without a network: its address, and the file of what it tried to reach."""
-    environment, tried = closed(tmp_path_factory.mktemp("closed"))
-    command = [sys.executable, "-m", "panda_hf", "space", str(dataset), "--port", str(free_port())]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
-    assert server.stdout is not None
-    found = re.search(r"Open (http://\S+)", server.stdout.readline())
-    assert found is not None
-    yield found.group(1), tried
-    server.kill()
-    server.wait()
+    """The page without a network: its address, and the file of what it tried to reach."""
+    folder = tmp_path_factory.mktemp("closed")
+    environment, tried = closed(folder)
+    with space(environment, folder / "log.txt", str(dataset)) as address:
+        yield address, tried
     assert not tried.exists(), tried.read_text()
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Iterator[tuple[str, Hub, Path]]:
+    """The page beside a Hub on loopback, on a machine that is logged in to read: address, Hub, its folder."""
+    environment, _ = closed(tmp_path)
+    home = tmp_path / "home"
+    home.mkdir()
+    with Hub() as hub:
+        own = {**environment, **hub.environment(home, READER), "TMPDIR": str(home)}
+        with space(own, home / "log.txt") as address:
+            yield address, hub, home
 
 
 class Visitor:
@@ -83,6 +120,21 @@ class Visitor:
     def give(self, kind: str, path: Path) -> None:
         self.page.set_input_files(f"#p-{kind}-upload input[type=file]", str(path))
 
+    def split(self, path: Path) -> None:
+        """In the second tab, until all clips have captions."""
+        self.tab("Split")
+        self.give("film", path)
+        self.page.wait_for_selector("#p-film-seen video")
+        self.page.click("#p-split")
+        self.page.wait_for_function(SPLIT)
+
+    def open(self, dataset: str) -> None:
+        """In the third tab."""
+        self.tab("Explore")
+        self.page.fill("#p-name input", dataset)
+        self.page.keyboard.press("Enter")
+        self.page.click("button#p-open")
+
 
 @pytest.fixture
 def visitor(browser: Any, served: tuple[str, Path]) -> Iterator[Visitor]:
@@ -92,15 +144,17 @@ def visitor(browser: Any, served: tuple[str, Path]) -> Iterator[Visitor]:
     assert all(url.startswith((served[0], "blob:", "data:")) for url in visitor.asked)
 
 
-def test_a_clip_is_captioned_with_markup_for_a_title(visitor: Visitor, film: Path) -> None:
+@pytest.mark.parametrize("name", ["flower_cc0.mp4", "msvd_PeUHy0A1GF0_114_121.avi"])
+def test_a_real_clip_is_captioned_with_markup_for_a_title(visitor: Visitor, videos: Path, name: str) -> None:
     page = visitor.page
-    visitor.give("clip", film)
+    visitor.give("clip", videos / name)
     page.wait_for_selector("#p-clip-seen video")
     page.get_by_placeholder("What it is called").fill(HOSTILE)
     page.click("#p-caption")
     page.wait_for_selector("#words-title")
     assert len(page.inner_text("#p-caption-result section[aria-labelledby=chosen-title] .p-big")) > 3
     assert page.locator("#p-caption-result .p-candidates li").count() == 3
+    page.wait_for_function("document.querySelector('#p-clip-seen video').videoWidth > 0")
     assert page.title() != "broken"
 
 
@@ -110,13 +164,11 @@ def test_an_example_is_captioned_by_one_click(visitor: Visitor) -> None:
     assert visitor.page.locator("#p-caption-result .p-candidates .won").count() == 1
 
 
-def test_a_film_is_split_and_a_threshold_stitches_anew(visitor: Visitor, film: Path) -> None:
+def test_a_real_film_is_split_a_threshold_stitches_anew_and_its_clips_are_explored(
+    visitor: Visitor, videos: Path
+) -> None:
     page = visitor.page
-    visitor.tab("Split")
-    visitor.give("film", film)
-    page.wait_for_selector("#p-film-seen video")
-    page.click("#p-split")
-    page.wait_for_function(SPLIT)
+    visitor.split(videos / "cosmos_sintel_trailer_30s.mp4")
     cards = page.locator("#p-split-result .p-cards > li")
     before = cards.count()
     assert before >= 2 and page.locator("#p-split-result .p-timeline").count() == 1
@@ -125,17 +177,39 @@ def test_a_film_is_split_and_a_threshold_stitches_anew(visitor: Visitor, film: P
     page.fill("#p-thresholds input[type=number] >> nth=4", "10")
     page.keyboard.press("Tab")
     page.wait_for_function(f"document.querySelectorAll('#p-split-result .p-cards > li').length < {before}")
+    page.fill("#p-thresholds input[type=number] >> nth=4", "0.5")
+    page.keyboard.press("Tab")
+    page.wait_for_function(f"document.querySelectorAll('#p-split-result .p-cards > li').length >= {before}")
+    visitor.tab("Explore")
+    page.click("button#p-own")
+    page.wait_for_selector("#p-explore-result .p-cards video")
+    page.wait_for_function("document.querySelector('#p-explore-result video').videoWidth > 0")
 
 
-def test_a_file_that_is_no_video_is_refused_in_words(visitor: Visitor, playlist: Path) -> None:
+@pytest.mark.parametrize("kind", ["clip", "film"])
+def test_a_bad_file_is_refused_in_words_and_a_good_one_taken_after_it(
+    visitor: Visitor, playlist: Path, damaged: Path, videos: Path, kind: str
+) -> None:
     page = visitor.page
-    visitor.give("clip", playlist)
-    page.wait_for_selector(".p-problem >> visible=true")
-    assert "names other files" in page.inner_text(".p-problem >> visible=true")
-    visitor.tab("Split")
-    visitor.give("film", playlist)
-    page.wait_for_selector(".p-problem >> visible=true")
-    assert "names other files" in page.inner_text(".p-problem >> visible=true")
+    if kind == "film":
+        visitor.tab("Split")
+    for path, words in ((playlist, "names other files"), (damaged, "index (moov)")):
+        visitor.give(kind, path)
+        page.wait_for_function(f"document.querySelector('#p-{kind}-seen .p-problem')?.textContent.includes('{words}')")
+        assert str(path.parent) not in page.content()
+    page.click("#p-caption" if kind == "clip" else "#p-split")
+    page.wait_for_selector("text=There is no video yet")
+    visitor.give(kind, videos / "friday_cc0.mp4")
+    page.wait_for_selector(f"#p-{kind}-seen video")
+
+
+def test_what_is_no_dataset_is_refused_in_words(visitor: Visitor, tmp_path: Path) -> None:
+    page = visitor.page
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train-0.parquet").write_bytes(b"PAR1 but not really")
+    visitor.open(str(tmp_path))
+    page.wait_for_selector("#p-explore-doing .p-problem")
+    assert str(tmp_path.parent) not in page.inner_text("#p-explore-doing .p-problem")
 
 
 def test_a_dataset_is_explored_and_its_markup_is_text(visitor: Visitor) -> None:
@@ -144,12 +218,37 @@ def test_a_dataset_is_explored_and_its_markup_is_text(visitor: Visitor) -> None:
     page.click("button#p-open")
     page.wait_for_selector("#p-explore-result .p-cards > li")
     assert page.locator("#p-explore-result .p-cards > li").count() == 3
+    assert not page.locator(".p-pager").is_visible()  # there is one page
     assert HOSTILE in page.inner_text("#p-explore-result .p-caption >> nth=0")
     assert page.locator("#p-explore-result .p-caption img, #p-explore-result .p-caption b").count() == 0
     page.fill("#p-words input, #p-words textarea", "no such word")
     page.keyboard.press("Enter")
     page.wait_for_function("!document.querySelector('#p-explore-result .p-cards > li')")
     assert page.title() != "broken"
+
+
+def test_what_was_split_is_pushed_and_opened_from_the_hub(
+    browser: Any, published: tuple[str, Hub, Path], film: Path
+) -> None:
+    address, hub, home = published
+    visitor = Visitor(browser, address)
+    page = visitor.page
+    visitor.split(film)
+    page.click("#p-away button >> nth=0")
+    page.get_by_label("Or push it to your account").fill("user/clips")
+    page.get_by_label("Your token").fill(WRITER)
+    page.click("#p-push")
+    page.wait_for_selector("#p-away-said .p-done")
+    assert "Published, and read back" in page.inner_text("#p-away-said")
+    assert page.get_by_label("Your token").input_value() == "" and WRITER not in page.content()
+    assert hub.repos["user/clips"].private
+    visitor.tab("Explore")
+    visitor.open("user/clips")
+    page.wait_for_function("document.querySelector('#p-explore-result video')?.videoWidth > 0")
+    link = page.get_attribute("#p-explore-result .p-row a >> nth=0", "href")
+    assert link == f"{hub.url}/datasets/user/clips/viewer/clips/train?row=0"
+    assert not [path for path in home.rglob("*") if path.is_file() and WRITER.encode() in path.read_bytes()]
+    assert not visitor.noise
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, served: tuple[str, Path], film: Path) -> None:
