@@ -161,7 +161,7 @@ class Select(Stage):
             "caption": captions[choice.index],
             "caption_teacher": self.teachers[choice.index],
             "matching_score": scored.similarity[choice.index],
-            "matching_margin": choice.margin,
+            "matching_margin": None if choice.margin is None else float(np.float32(choice.margin)),  # as it is stored
             "head_agrees": decision.head_agrees,
             "candidates": [
                 {"teacher": teacher, "caption": caption, "score": score, "head_score": head}

@@ -14,7 +14,7 @@ from panda_hf.cli.curate import curate
 from panda_hf.cli.plan import THREAD_VARIABLES, plan, size
 from panda_hf.mini.films import write_films
 
-WITHOUT = {"out", "license", "time_limit", "shard", "scratch", "log_file"}
+WITHOUT = {"out", "license", "time_limit", "shard", "scratch", "log_file", "executor", "address", "resources"}
 """Options of `curate` that change nothing that is predicted."""
 
 
