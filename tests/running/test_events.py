@@ -28,5 +28,8 @@ def test_each_video_and_shard_is_a_line_and_a_run_that_goes_on_adds_its_own(tmp_
 def test_the_summary_says_how_fast_it_went_and_where_the_time_went() -> None:
     known = {"videos": Counts(3), "clips": Counts(9), "kept_seconds": 9.0, "shards": 1, "resumed_shards": 0}
     summary = RunSummary(Path("x"), **known, seconds=7.2, videos_now=2, stage_seconds={"Split": 1.0, "Caption": 3.0})
-    assert summary.throughput() == ["2 videos in 7.2 s: 1,000 per hour", "work per video: Caption 1 s (75%), Split 0.33 s (25%)"]
+    assert summary.throughput() == [
+        "2 videos in 7.2 s: 1,000 per hour",
+        "work per video: Caption 1 s (75%), Split 0.33 s (25%)",
+    ]
     assert RunSummary(Path("x"), **known, seconds=7.2).throughput() == []
