@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +12,7 @@ import numpy as np
 from panda_hf.mini.places import Places, places
 from panda_hf.mini.render import render_scene_frames
 from panda_hf.mini.selector_model import IMAGE_SIZE
-from panda_hf.mini.teacher_data import SHARD, clip_times, saved, training_scene
+from panda_hf.mini.teacher_data import SHARD, clip_times, draw_missing, loaded, saved, training_scene
 from panda_hf.mini.world import Action, Camera, Relation, Scene, combinations, generator, random_scene
 from panda_hf.models.umt import UMTModel, UMTProcessor
 from panda_hf.training.selector import video_tokens
@@ -51,17 +48,9 @@ class Clips:
 
 def training_clips(folder: Path, count: int, workers: int = 1) -> Clips:
     """The first scenes that the teachers learn from, drawn into ``folder``, rounded up to whole files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    missing = [n for n in range(-(-count // SHARD)) if not _file(folder, n).exists()]
-    draw = functools.partial(_draw_shard, folder=folder)
-    if workers == 1 or len(missing) < 2:
-        for number in missing:
-            draw(number)
-    else:
-        with ProcessPoolExecutor(min(workers, len(missing)), mp_context=get_context("spawn")) as pool:
-            list(pool.map(draw, missing))
+    draw_missing(folder, -(-count // SHARD), _file, _draw_shard, workers)
     scenes, times = zip(*(_known(*training_scene(i)) for i in range(count)), strict=True)
-    return Clips(scenes, lambda index: _shard(_file(folder, index // SHARD))[index % SHARD], times)
+    return Clips(scenes, lambda index: loaded(_file(folder, index // SHARD))[index % SHARD], times)
 
 
 def validation_clips(count: int) -> Clips:
@@ -95,11 +84,6 @@ def _draw_shard(number: int, folder: Path) -> None:
 
 def _file(folder: Path, number: int) -> Path:
     return folder / f"clips{IMAGE_SIZE}_{number:04d}.npy"
-
-
-@functools.cache
-def _shard(path: Path) -> np.ndarray:
-    return cast(np.ndarray, np.load(path, mmap_mode="r"))
 
 
 def encoded(clips: Clips, model: UMTModel, processor: UMTProcessor) -> Clips:
@@ -157,6 +141,12 @@ def shaken(frames: np.ndarray, rng: np.random.Generator | None = None) -> np.nda
     """The frames under a light :class:`Shake`."""
     reach = max(1, frames.shape[1] // 24)
     return Shake.drawn(rng or np.random.default_rng(), frames.shape, reach)(frames)
+
+
+def shaken_with(frames: np.ndarray, known: Places, rng: np.random.Generator, reach: int) -> tuple[np.ndarray, Places]:
+    """The frames under a :class:`Shake` of at most ``reach`` pixels, and what stands where in them then."""
+    size, shake = frames.shape[1], Shake.drawn(rng, frames.shape, reach)
+    return shake(frames), known.moved(shake.right / size, shake.down / size)
 
 
 _NOISE = np.random.default_rng(0).normal(size=2_000_000).astype(np.float32)

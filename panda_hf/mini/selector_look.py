@@ -19,8 +19,8 @@ from torch.utils.data import Dataset
 from transformers import EvalPrediction, Trainer, TrainingArguments
 
 from panda_hf.mini.places import Places
-from panda_hf.mini.selector_clips import Clips, Shake
-from panda_hf.mini.selector_patches import ASKED, PatchReader
+from panda_hf.mini.selector_clips import Clips, shaken_with
+from panda_hf.mini.selector_patches import ASKED, PatchReader, stacked
 from panda_hf.models.umt import UMTModel, UMTProcessor
 from panda_hf.models.umt.modeling_umt import sinusoid_table
 from panda_hf.training.states import train
@@ -109,9 +109,8 @@ class FramePairs(Dataset[tuple[np.ndarray, np.ndarray, Places]]):
             return frames, numbers, known
         if rng.random() < 0.5:  # no caption is asked for, so a mirror shows nothing that is held aside
             frames, known = frames[:, :, ::-1], known.mirrored()
-        size = frames.shape[1]
-        shake = Shake.drawn(rng, frames.shape, size // 10)
-        return shake(frames), numbers, known.moved(shake.right / size, shake.down / size)
+        frames, known = shaken_with(frames, known, rng, frames.shape[1] // 10)
+        return frames, numbers, known
 
 
 def _two(rng: np.random.Generator, frames: int) -> np.ndarray:
@@ -140,13 +139,12 @@ def learn_to_look(
 
     def collate(examples: Sequence[tuple[np.ndarray, np.ndarray, Places]]) -> dict[str, Tensor]:
         frames, numbers, known = zip(*examples, strict=True)
-        kinds = torch.from_numpy(np.stack([one.kinds for one in known]))
+        shown = stacked(known)
         return {
             "pixel_values": pairs(videos=frames)["pixel_values"],
             "numbers": torch.from_numpy(np.stack(numbers)),
-            "where": torch.from_numpy(np.stack([one.where for one in known])),
-            "kinds": kinds,
-            "labels": kinds[:, 0],
+            **shown,
+            "labels": shown["kinds"][:, 0],
         }
 
     arguments.remove_unused_columns = False

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from panda_hf.mini import world
-from panda_hf.mini.places import covered
+from panda_hf.mini.places import Places, covered
 
 ASKED = {"shape": len(world.SHAPES), "colour": len(world.COLOURS), "texture": len(world.TEXTURES)}
 """Of every thing, by the patches that show it."""
@@ -16,6 +18,14 @@ WEIGHTS = {"shape": 2.0, "colour": 1.0, "texture": 1.0}
 MOTION = 3.0
 FARTHEST = 6.0
 """Patches; what goes farther counts as going that far."""
+
+
+def stacked(known: Sequence[Places]) -> dict[str, Tensor]:
+    """The places of several clips as :class:`PatchReader` takes them: ``where`` and ``kinds``."""
+    return {
+        "where": torch.from_numpy(np.stack([one.where for one in known])),
+        "kinds": torch.from_numpy(np.stack([one.kinds for one in known])),
+    }
 
 
 class PatchReader(nn.Module):

@@ -19,8 +19,8 @@ from transformers import EvalPrediction, Trainer, TrainingArguments
 
 from panda_hf.mini import world
 from panda_hf.mini.places import Places
-from panda_hf.mini.selector_clips import Clips, Shake, mirrored
-from panda_hf.mini.selector_patches import PatchReader
+from panda_hf.mini.selector_clips import Clips, shaken_with
+from panda_hf.mini.selector_patches import PatchReader, stacked
 from panda_hf.mini.wording import ACTION_WORDS, action_parts
 from panda_hf.mini.world import Scene
 from panda_hf.models.umt import UMTModel, UMTProcessor
@@ -111,15 +111,13 @@ class SeenFacts(Dataset[tuple[np.ndarray, Places, list[int]]]):
         return len(self.clips)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, Places, list[int]]:
-        frames, scene, known = self.clips.frames(index), self.clips.scenes[index], self.clips.places(index)
+        known = self.clips.places(index)
         if not self.varied:
-            return frames, known, fact_labels(scene)
-        other = mirrored(scene) if self.rng.random() < 0.5 else None
-        if other:
-            frames, scene, known = frames[:, :, ::-1], other, known.mirrored()
-        size = frames.shape[1]
-        shake = Shake.drawn(self.rng, frames.shape, size // 12)
-        return shake(frames), known.moved(shake.right / size, shake.down / size), fact_labels(scene)
+            return self.clips.frames(index), known, fact_labels(self.clips.scenes[index])
+        frames, scene = self.clips.either_way(index, self.rng)
+        if scene is not self.clips.scenes[index]:
+            known = known.mirrored()
+        return *shaken_with(frames, known, self.rng, frames.shape[1] // 12), fact_labels(scene)
 
 
 def learn_to_see(
@@ -141,8 +139,7 @@ def learn_to_see(
         frames, known, labels = zip(*examples, strict=True)
         return {
             "pixel_values": processor(videos=frames)["pixel_values"],
-            "where": torch.from_numpy(np.stack([one.where for one in known])),
-            "kinds": torch.from_numpy(np.stack([one.kinds for one in known])),
+            **stacked(known),
             "labels": torch.tensor(labels),
         }
 

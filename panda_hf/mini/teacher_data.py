@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from functools import cache, partial
+from functools import cache
+from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
@@ -41,14 +43,33 @@ VIDEO_SIDE, IMAGE_SIDE = 72, 112
 
 def draw_scenes(folder: Path, count: int, *, workers: int = 1) -> None:
     """Draw the first ``count`` training scenes, rounded up to whole files; files that are there are kept."""
+    draw_missing(folder, -(-count // SHARD), _large_file, _draw_shard, workers)
+
+
+def draw_missing(
+    folder: Path,
+    files: int,
+    file_of: Callable[[Path, int], Path],
+    draw: Callable[[int, Path], None],
+    workers: int = 1,
+) -> None:
+    """Draw the files that are not in ``folder`` yet, in so many processes.
+
+    Args:
+        folder: is made where it is not there.
+        files: how many there are to be, numbered from 0.
+        file_of: the file of a number.
+        draw: writes the file of a number; a function of a module, for other processes.
+        workers: processes at most.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [n for n in range(-(-count // SHARD)) if not _large_file(folder, n).exists()]
+    missing = [n for n in range(files) if not file_of(folder, n).exists()]
     if min(workers, len(missing)) <= 1:
         for n in missing:
-            _draw_shard(n, folder)
+            draw(n, folder)
         return
     with ProcessPoolExecutor(min(workers, len(missing)), mp_context=get_context("spawn")) as pool:
-        list(pool.map(partial(_draw_shard, folder=folder), missing))
+        list(pool.map(draw, missing, repeat(folder)))
 
 
 def training_scene(index: int) -> tuple[world.Scene, np.random.Generator]:
@@ -60,13 +81,13 @@ def training_scene(index: int) -> tuple[world.Scene, np.random.Generator]:
 def small_frames(folder: Path, index: int) -> NDArray[np.uint8]:
     """The small frames [8, 72, 72, 3] of drawn scene ``index``."""
     shard, row = divmod(index, SHARD)
-    return np.array(_load(_small_file(folder, shard))[row])
+    return np.array(loaded(_small_file(folder, shard))[row])
 
 
 def large_frames(folder: Path, index: int) -> NDArray[np.uint8]:
     """The two large frames [2, 112, 112, 3] of drawn scene ``index``."""
     shard, row = divmod(index, SHARD)
-    return np.array(_load(_large_file(folder, shard))[row])
+    return np.array(loaded(_large_file(folder, shard))[row])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,8 +114,8 @@ class TeacherScenes(Dataset[CaptionSample]):
     def _frames(self, number: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         shard, row = divmod(number, SHARD)
         if self.kind == "video":
-            return _load(_small_file(self.folder, shard))[row]
-        return _load(_large_file(self.folder, shard))[row, rng.integers(2)][None]
+            return loaded(_small_file(self.folder, shard))[row]
+        return loaded(_large_file(self.folder, shard))[row, rng.integers(2)][None]
 
     def _words(self, scene: world.Scene, rng: np.random.Generator) -> tuple[str, str]:
         """The prompt and what to answer."""
@@ -169,5 +190,6 @@ def saved(path: Path, frames: NDArray[Any]) -> None:
 
 
 @cache
-def _load(path: Path) -> NDArray[np.uint8]:
+def loaded(path: Path) -> NDArray[Any]:
+    """The array of a file, read as it is asked for; the file is opened once."""
     return np.load(path, mmap_mode="r")

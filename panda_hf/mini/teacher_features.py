@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from panda_hf.mini import teacher_data
-from panda_hf.mini.teacher_data import FRAMES, IMAGE_SIDE, VIDEO_SIDE, clip_times, noisy, saved, training_scene
+from panda_hf.mini.teacher_data import FRAMES, IMAGE_SIDE, VIDEO_SIDE, clip_times, loaded, noisy, saved, training_scene
 
 SHARD = 250
 """Scenes per file."""
@@ -67,19 +66,19 @@ def scenes_of(number: int) -> range:
 def video_tokens(folder: Path, index: int) -> NDArray[np.float16]:
     """Of scene ``FIRST_SCENE + index``: the tokens of each frame [8, queries, width]."""
     shard, row = divmod(index, SHARD)
-    return np.array(_load(_video_file(folder, shard))[row])
+    return np.array(loaded(_video_file(folder, shard))[row])
 
 
 def image_patches(folder: Path, index: int) -> NDArray[np.float16]:
     """Of drawn scene ``index``: the patches of its frame [patches + 1, width]."""
     shard, row = divmod(index, SHARD)
-    return np.array(_load(_image_file(folder, shard))[row])
+    return np.array(loaded(_image_file(folder, shard))[row])
 
 
 def fresh_frames(folder: Path, index: int) -> NDArray[np.uint8]:
     """Of scene ``FIRST_SCENE + index``: the small frames [8, 72, 72, 3]."""
     shard, row = divmod(index, SHARD)
-    return np.array(_load(_small_file(folder, shard))[row])
+    return np.array(loaded(_small_file(folder, shard))[row])
 
 
 def _drawn(index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -130,8 +129,3 @@ def _small_file(folder: Path, number: int) -> Path:
 
 def _image_file(folder: Path, number: int) -> Path:
     return folder / f"image_patches_{number:04d}.npy"
-
-
-@cache
-def _load(path: Path) -> NDArray[Any]:
-    return np.load(path, mmap_mode="r")
