@@ -14,7 +14,7 @@ from typing import Protocol
 from panda_hf import schema
 from panda_hf.clips import explode_batch
 from panda_hf.running import spool
-from panda_hf.running.plan import Plan
+from panda_hf.running.plan import Plan, looks_at_frames
 from panda_hf.running.shard import (
     DISK_ERRORS,
     FATAL,
@@ -144,7 +144,7 @@ class Halfway:
         """Steps after ``explode_clips``, batch by batch."""
         if self.failure is not None:
             return
-        looks = any(not schema.FRAMES_COLUMNS.keys().isdisjoint((*stage.reads, *stage.uses)) for stage in stages)
+        looks = any(map(looks_at_frames, stages))
         for number, batch in enumerate(self.clips):
             batch = frames.added(number, batch) if looks else batch
             for stage in stages:

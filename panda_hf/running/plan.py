@@ -136,6 +136,16 @@ def after(stages: Sequence[Stage], features: Features) -> Features:
     return features
 
 
+def gives_frames(stage: Stage) -> bool:
+    """Whether a stage writes the frames of clips."""
+    return not schema.FRAMES_COLUMNS.keys().isdisjoint(stage.appends)
+
+
+def looks_at_frames(stage: Stage) -> bool:
+    """Whether a stage reads the frames of clips, where they are there."""
+    return not schema.FRAMES_COLUMNS.keys().isdisjoint((*stage.reads, *stage.uses))
+
+
 def clip_columns(features: Features) -> Features:
     """The columns of the clip rows in the output, from those after the last stage."""
     last = {name: features[name] for name in ("warning", "filtered", "error")}

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from panda_hf import schema
 from panda_hf.errors import PandaError
-from panda_hf.running.plan import Plan
+from panda_hf.running.plan import Plan, gives_frames, looks_at_frames
 from panda_hf.stage import Resources, Stage
 
 Asked = Mapping[str, Mapping[str, Any]]
@@ -79,10 +78,10 @@ def seats_of(plan: Plan, cluster: Cluster, asked: Asked | None = None) -> list[S
     seats = [first]
     for group in _groups(plan.clip_stages, asked, cluster):
         stages = [plan.clip_stages[number] for number in group]
-        earlier = [n for seat in seats if not seat.of_video for n in seat.numbers if _gives(plan.clip_stages[n])]
-        decodes = tuple(earlier) if any(map(_looks, stages)) else ()
+        earlier = [n for seat in seats if not seat.of_video for n in seat.numbers if gives_frames(plan.clip_stages[n])]
+        decodes = tuple(earlier) if any(map(looks_at_frames, stages)) else ()
         made = any(seat.pictures for seat in seats)
-        pictures = plan.thumbnails and not made and any(map(_gives, stages))
+        pictures = plan.thumbnails and not made and any(map(gives_frames, stages))
         seats.append(Seat(tuple(group), _joined(stages, asked, cluster), decodes=decodes, pictures=pictures))
     return _counted(plan, seats, cluster)
 
@@ -112,7 +111,7 @@ def _groups(stages: Sequence[Stage], asked: Asked, cluster: Cluster) -> list[lis
     groups: list[list[int]] = []
     for number, stage in enumerate(stages):
         before = stages[number - 1] if number else None
-        if before is not None and (_gives(before) or _together(before, stage, asked, cluster)):
+        if before is not None and (gives_frames(before) or _together(before, stage, asked, cluster)):
             groups[-1].append(number)
         else:
             groups.append([number])
@@ -177,11 +176,3 @@ def _check_room(plan: Plan, seats: list[Seat], cluster: Cluster) -> None:
         f"the workers need {cpus:g} CPUs and {gpus:g} GPUs, the cluster has {cluster.cpus:g} and {cluster.gpus:g} "
         f"({needs}). Give less num_cpus, num_gpus or actors, or stages the same seat."
     )
-
-
-def _gives(stage: Stage) -> bool:
-    return not schema.FRAMES_COLUMNS.keys().isdisjoint(stage.appends)
-
-
-def _looks(stage: Stage) -> bool:
-    return not schema.FRAMES_COLUMNS.keys().isdisjoint((*stage.reads, *stage.uses))
