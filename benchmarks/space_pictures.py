@@ -58,13 +58,18 @@ def visit(browser: Any, address: str, width: int, scheme: str) -> Any:
 
 def caption(page: Any, clip: Path | None) -> None:
     """The first tab with an example, or with a clip."""
-    if clip is None:
-        page.click("#p-clip-shelf [data-example='1']")
-    else:
-        page.set_input_files("#p-clip-upload input[type=file]", str(clip))
-        page.wait_for_selector("#p-clip-seen video")
-        page.click("#p-caption")
+    choose(page, "clip", 1, clip, "#p-caption")
     page.wait_for_function(CAPTIONED)
+
+
+def choose(page: Any, kind: str, example: int, given: Path | None, button: str) -> None:
+    """An example, which begins at once; or an upload, then the button."""
+    if given is None:
+        page.click(f"#p-{kind}-shelf [data-example='{example}']")
+        return
+    page.set_input_files(f"#p-{kind}-upload input[type=file]", str(given))
+    page.wait_for_selector(f"#p-{kind}-seen video")
+    page.click(button)
 
 
 def open_tab(page: Any, name: str) -> None:
@@ -78,12 +83,7 @@ def open_tab(page: Any, name: str) -> None:
 def split(page: Any, film: Path | None) -> None:
     """The second tab with an example, or with a video."""
     open_tab(page, "Split")
-    if film is None:
-        page.click("#p-film-shelf [data-example='0']")
-    else:
-        page.set_input_files("#p-film-upload input[type=file]", str(film))
-        page.wait_for_selector("#p-film-seen video")
-        page.click("#p-split")
+    choose(page, "film", 0, film, "#p-split")
     page.wait_for_function(SPLIT)
     page.wait_for_function(FRAMES)
 
