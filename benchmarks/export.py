@@ -25,9 +25,8 @@ import tempfile
 from fractions import Fraction
 from pathlib import Path
 
-from split import long_film
+from split import long_film, official_reads, official_scenes, official_segments
 
-SEGMENT_SECONDS, REST_SECONDS, THRESHOLD, SHORTEST_SCENE_FRAMES = 5, 2, 25, 15
 RATE, CLICK_SECONDS = 48_000, 1.0
 OURS = ("copy", "smart", "encode")
 Span = tuple[float, float]
@@ -50,39 +49,6 @@ def cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in both)
 
 
-def official_segments(path: str) -> list[tuple[int, int]]:
-    """Frames of the scenes, cut every five seconds while more than seven are left."""
-    import scenedetect
-
-    detector = scenedetect.ContentDetector(threshold=THRESHOLD, min_scene_len=SHORTEST_SCENE_FRAMES)
-    scenes = scenedetect.detect(path, detector, start_in_scene=True)
-    segments = []
-    for start, end in scenes:
-        first, last, fps = start.frame_num, end.frame_num, float(start.frame_rate)
-        while last - first > (SEGMENT_SECONDS + REST_SECONDS) * fps:
-            segments.append((first, first + int(SEGMENT_SECONDS * fps)))
-            first = segments[-1][1]
-        segments.append((first, last))
-    return segments
-
-
-def official_reads(path: str, segments: list[tuple[int, int]]) -> int:
-    """Two probe frames of each segment, each through a capture of its own; how many were read."""
-    import cv2
-
-    read = 0
-    for first, last in segments:
-        for share in (0.05, 0.95):
-            capture = cv2.VideoCapture(path)
-            capture.set(cv2.CAP_PROP_POS_FRAMES, int((1 - share) * first + share * (last - 1)))
-            good, picture = capture.read()
-            capture.release()
-            if good:
-                cv2.resize(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), (224, 224))
-                read += 1
-    return read
-
-
 def official(path: str, out: Path, spans: list[Span]) -> dict[str, float]:
     """The three scripts in a row; CPU seconds of each."""
     import cv2
@@ -90,7 +56,7 @@ def official(path: str, out: Path, spans: list[Span]) -> dict[str, float]:
 
     del cv2, scenedetect  # imported before the clock starts
     ffmpeg, marks = find_ffmpeg(), [cpu_seconds()]
-    segments = official_segments(path)
+    segments = official_segments(official_scenes(path))
     marks.append(cpu_seconds())
     official_reads(path, segments)
     marks.append(cpu_seconds())

@@ -64,22 +64,35 @@ def starts(scenes) -> list[float]:
 
 
 def official_way(path: str) -> list[float]:
-    """Cut detection and the reading of probe frames as the official code does them; features, ImageBind's, left out.
+    """Cut detection and the reading of probe frames as the official code does them; ImageBind's features left out."""
+    scenes = official_scenes(path)
+    official_reads(path, official_segments(scenes))
+    return starts(scenes)
 
-    ContentDetector at 25, no closer than 15 frames; pieces of 5 s while more than 7 s are left; of each piece two
-    frames, every one by a reader of its own that jumps to it, scaled to 224 x 224 and normalised.
-    """
-    import cv2
+
+def official_scenes(path: str):
+    """ContentDetector at 25, no closer than 15 frames."""
     import scenedetect
     from scenedetect.detector import FlashFilter
 
     detector = scenedetect.ContentDetector(25, 15, filter_mode=FlashFilter.Mode.SUPPRESS)
-    scenes = scenedetect.detect(path, detector, start_in_scene=True)
-    fps = cv2.VideoCapture(path).get(cv2.CAP_PROP_FPS)
-    for start, end in (piece for scene in scenes for piece in official_pieces(*(t.frame_num for t in scene), fps)):
+    return scenedetect.detect(path, detector, start_in_scene=True)
+
+
+def official_segments(scenes) -> list[tuple[int, int]]:
+    """Frames of the scenes, in pieces of 5 s while more than 7 s are left."""
+    return [
+        piece
+        for start, end in scenes
+        for piece in official_pieces(start.frame_num, end.frame_num, float(start.frame_rate))
+    ]
+
+
+def official_reads(path: str, segments: list[tuple[int, int]]) -> None:
+    """Of each segment two frames, every one by a reader of its own that jumps to it, 224 x 224 and normalised."""
+    for start, end in segments:
         for frame in (int(0.95 * start + 0.05 * (end - 1)), int(0.05 * start + 0.95 * (end - 1))):
             official_probe(path, frame)
-    return starts(scenes)
 
 
 def official_pieces(start: int, end: int, fps: float):
