@@ -8,6 +8,7 @@ from __future__ import annotations
 import pickle
 import queue
 import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -161,6 +162,7 @@ def _accepted(listener: Listener) -> Connection:
 def serve(where: tuple[str, int], key: bytes) -> None:
     """Answer calls until the other end closes."""
     _bound_memory()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the page, which ends this process
     with Client(where, authkey=key) as pipe:
         while True:
             try:

@@ -66,7 +66,8 @@ class Captioned:
             "matching_score": self.score,
             "matching_margin": self.margin,
             "candidates": [
-                {"teacher": one.teacher, "caption": one.caption, "score": one.score} for one in self.candidates
+                {"teacher": one.teacher, "caption": one.caption, "score": one.score, "problem": one.problem}
+                for one in self.candidates
             ],
             "student_caption": self.student,
             "readings": [{"name": one.name, "with_words": one.told, "without": one.untold} for one in self.readings],

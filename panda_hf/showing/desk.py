@@ -58,7 +58,7 @@ class Desk:
         with self.visits.of(key) as visit:
             try:
                 forget(visit, kind)
-                film = self.visits.adopt(visit, upload, None, one_clip=kind == "clip")
+                film = self.visits.take_over(visit, upload, one_clip=kind == "clip")
             except EXPECTED as error:
                 return pages.problem(told(error))
             visit.things[kind] = film
@@ -92,17 +92,6 @@ def given(visit: Visit, kind: Kind) -> Film:
         raise VideoError("There is no video yet. Upload one, or take an example.")
     film: Film = visit.things[kind]
     return film
-
-
-def required(upload: str | None) -> str:
-    """An upload that must be there.
-
-    Raises:
-        VideoError: when it is not.
-    """
-    if not upload:
-        raise VideoError("There is no video: give a file.")
-    return upload
 
 
 def forget(visit: Visit, kind: Kind) -> None:

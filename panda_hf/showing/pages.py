@@ -143,6 +143,7 @@ def card(id: str, row: Row, long: Long) -> Row:
         "subtitle": row.get("subtitle"),
         "problem": row.get("problem"),
         "candidates": sorted(row.get("candidates") or [], key=lambda one: -(one["score"] or -9.0)),
+        "reasons": {note["teacher"]: note["message"] for note in row.get("caption_errors") or ()},
         "shots": len(row["shot_boundary_detection"]),
     }
 

@@ -11,7 +11,7 @@ from panda_hf.errors import CheckpointError
 from panda_hf.showing import pages
 from panda_hf.showing.captions import caption_clip
 from panda_hf.showing.cast import MODELS
-from panda_hf.showing.desk import EXPECTED, Chosen, Desk, Shown, given, required, told
+from panda_hf.showing.desk import EXPECTED, Chosen, Desk, Shown, given, told
 from panda_hf.showing.student import Words, load_student
 from panda_hf.stage import Row
 
@@ -36,15 +36,15 @@ class CaptionTab:
             except EXPECTED as error:
                 yield Shown(pages.problem(told(error)), result)
 
-    def call(self, upload: str | None, words: Words) -> Row:
-        """The whole of it for a program; nothing is kept.
+    def call(self, door: str, upload: str, words: Words) -> Row:
+        """The whole of it for a program behind a door; nothing is kept, the upload neither.
 
         Raises:
             PandaError: when it cannot be done.
         """
         desk = self.desk
-        with desk.visits.passing() as visit:
-            film = desk.visits.adopt(visit, required(upload), None, one_clip=True)
+        with desk.visits.passing(door) as visit:
+            film = desk.visits.take_over(visit, upload, one_clip=True)
             states = list(caption_clip(film, words, desk.choices.default, desk.visits.helpers, desk.limits))
             return states[-1].as_row()
 

@@ -12,11 +12,11 @@ from panda_hf.running.sidecars import cues_of
 from panda_hf.running.subtitles import decode_text
 from panda_hf.showing import pages
 from panda_hf.showing.cast import Cast
-from panda_hf.showing.desk import EXPECTED, Chosen, Desk, Shown, given, required, told
+from panda_hf.showing.desk import EXPECTED, Chosen, Desk, Shown, given, told
 from panda_hf.showing.long_video import Long, add_posters, caption_clips, scan_film, settings_of
 from panda_hf.showing.repository import check_push, push_repository, write_repository, write_zip
 from panda_hf.showing.student import Words
-from panda_hf.showing.visits import Film, Visit
+from panda_hf.showing.visits import Film, Visit, key_of
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.stage import Row
 
@@ -39,7 +39,8 @@ class SplitTab:
             result = ""
             try:
                 visit.things.pop("long", None)
-                cast, film, cues = self.desk.choices.cast(*chosen), given(visit, "film"), read_cues(subtitles)
+                cast, film = self.desk.choices.cast(*chosen), given(visit, "film")
+                cues = self._cues(visit, subtitles)
                 for said in self._scan(film, cast):
                     if isinstance(said, Long):
                         long = replace(said, words=replace(words, subtitle=None), subtitles=cues)
@@ -99,27 +100,35 @@ class SplitTab:
             except EXPECTED as error:
                 yield pages.problem(told(error))
 
-    def call(self, upload: str | None, words: Words, sliders: Sliders) -> tuple[Row, Path]:
-        """The whole of it for a program: the rows, and the dataset repository as a zip.
+    def call(self, door: str, upload: str, words: Words, sliders: Sliders) -> tuple[Row, Path]:
+        """The whole of it for a program behind a door: the rows, and the dataset repository as a zip.
 
-        The zip is deleted when the visitor, whom nothing can call back, has been away long enough.
+        The upload is deleted, the zip when the visitor, whom nothing can call back, has been away long enough.
 
         Raises:
             PandaError: when it cannot be done.
         """
         desk, cast = self.desk, self.desk.choices.default
-        with desk.visits.of(None) as visit:
-            film = desk.visits.adopt(visit, required(upload), None, one_clip=False)
+        settings = settings_of(cast.split().rules, sliders)
+        with desk.visits.of(key_of(door, None)) as visit:
+            film = desk.visits.take_over(visit, upload, one_clip=False)
             *_, last = self._scan(film, cast)
             assert isinstance(last, Long)
             long = replace(last, words=replace(words, subtitle=None))
             visit.things["film"], visit.things["long"], visit.things["cast"] = film, long, cast
-            settings = settings_of(long.split.rules, sliders)
             for _ in caption_clips(long, long.clips(settings), cast, desk.visits.helpers, desk.limits):
                 pass
             row = {name: value for name, value in long.stitched(settings).items() if name != "clips"}
             answer = {**row, "clips": [plain(clip) for clip in long.clips(settings)]}
             return answer, write_zip(write_own(visit, sliders, None))
+
+    def _cues(self, visit: Visit, upload: str | None) -> list[Row] | None:
+        """The cues of the visitor's subtitle file, which stays until they leave: it may be asked for again."""
+        if not upload:
+            return None
+        path = self.desk.visits.uploaded(visit, upload)
+        visit.uploads.add(path)
+        return read_cues(path)
 
     def _scan(self, film: Film, cast: Cast) -> Iterator[float | Long]:
         return scan_film(film, cast.split(), self.desk.visits.helpers, self.desk.limits)
@@ -164,14 +173,12 @@ def write_own(visit: Visit, sliders: Sliders, license: str | None) -> Path:
     return write_repository(long, settings, cast, folder / long.video_id, license)
 
 
-def read_cues(path: str | None) -> list[Row] | None:
+def read_cues(path: str) -> list[Row]:
     """The cues of an uploaded subtitle file.
 
     Raises:
         VideoError: when it is none that can be read.
     """
-    if not path:
-        return None
     file = Path(path)
     if file.is_symlink() or not file.is_file() or file.stat().st_size > SUBTITLE_BYTES:
         raise VideoError("The subtitles are no file of at most 1 MB. Give an .srt or .vtt file.")

@@ -1,16 +1,16 @@
-"""Visitors and their files: a folder of unguessable name for each, deleted when they leave or stay away."""
+"""Visitors and their files: behind the door of each browser, deleted when they leave or stay away."""
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import secrets
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,14 @@ from panda_hf.errors import VideoError
 from panda_hf.publishing.wording import clean
 from panda_hf.showing import decoding
 from panda_hf.showing.apart import Helpers
+from panda_hf.showing.doors import OPEN
 from panda_hf.showing.limits import Limits
+from panda_hf.showing.root import LOCK, Root
 from panda_hf.video import VideoInfo
 
 SWEEP_SECONDS = 20.0
+UPLOAD = "upload-"
+"""How the folder of an upload begins, until it is taken."""
 LOOK_SECONDS = 60.0
 
 
@@ -55,6 +59,8 @@ class Visit:
     left: bool = False
     """Whether the page was closed: what is still being done is the last."""
     things: dict[str, Any] = field(default_factory=dict)
+    uploads: set[str] = field(default_factory=set)
+    """Files that stay as they came, and go with the visit."""
     busy: int = 0
     """How much is being done for the visitor; meanwhile the files stay."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -87,7 +93,7 @@ class Visits:
     def __init__(self, limits: Limits, now: Callable[[], float] = time.monotonic) -> None:
         """Make the folder of all visitors, which nobody else on the machine may read."""
         self.limits = limits
-        self.root = Path(tempfile.mkdtemp(prefix="panda_hf-space-")).resolve()
+        self._root = Root()
         self.helpers = Helpers(limits.at_once)
         self._now = now
         self._visits: dict[str, Visit] = {}
@@ -95,22 +101,77 @@ class Visits:
         self._closed = threading.Event()
         threading.Thread(target=self._keep_sweeping, name="sweeper", daemon=True).start()
 
+    @property
+    def root(self) -> Path:
+        """The folder of all visitors: in it one for each door, and in that one for each visit and each upload."""
+        return self._root.path
+
     def of(self, key: str | None) -> Visit:
-        """The visit under a session's key, begun where there is none; without a key one that nobody finds again."""
-        key = key or secrets.token_hex(16)
+        """The visit under a key, begun where there is none.
+
+        Args:
+            key: of :func:`key_of`; one that names no door is behind the open one.
+        """
+        key = key or key_of(OPEN, None)
         with self._lock:
             visit = self._visits.get(key)
             if visit is None:
-                folder = self.root / secrets.token_hex(16)
+                folder = self._behind(door_in(key)) / secrets.token_hex(16)
                 folder.mkdir(mode=0o700)
                 visit = self._visits[key] = Visit(folder, self._now)
             visit.seen = self._now()
             return visit
 
+    def new_upload(self, door: str) -> Path:
+        """A folder for a file that is about to arrive, of a name that nobody can guess."""
+        with self._lock:
+            folder = self._behind(door) / (UPLOAD + secrets.token_hex(16))
+            folder.mkdir(mode=0o700)
+            return folder
+
+    def uploaded(self, visit: Visit, path: str) -> str:
+        """The same path, of a file that came in by the visitor's own door.
+
+        Raises:
+            VideoError: for any other file, be it of this machine or of another visitor, and for one that is gone.
+        """
+        folder = self._upload_folder(Path(path))
+        if folder is None or folder.parent != visit.folder.parent or not os.path.lexists(path):
+            raise VideoError("This is no upload of yours, or it was deleted after its use. Upload the file again.")
+        return path
+
+    def take_over(self, visit: Visit, upload: str, *, one_clip: bool) -> Film:
+        """Adopt an upload that came in by the visitor's own door; the upload is deleted in any case.
+
+        Raises:
+            VideoError: see :meth:`uploaded` and :meth:`adopt`.
+        """
+        path = self.uploaded(visit, upload)
+        try:
+            return self.adopt(visit, path, None, one_clip=one_clip)
+        finally:
+            self._discard(path)
+
+    def _discard(self, upload: str) -> None:
+        folder = self._upload_folder(Path(upload))
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _upload_folder(self, path: Path) -> Path | None:
+        parts = path.relative_to(self.root).parts if path.is_relative_to(self.root) else ()
+        if len(parts) < 3 or ".." in parts or not parts[1].startswith(UPLOAD):
+            return None
+        return self.root.joinpath(*parts[:2])
+
+    def _behind(self, door: str) -> Path:
+        folder = self.root / door
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
     @contextmanager
-    def passing(self) -> Iterator[Visit]:
+    def passing(self, door: str = OPEN) -> Iterator[Visit]:
         """A visit that ends with the block: for one call of a program."""
-        key = secrets.token_hex(16)
+        key = key_of(door, None)
         try:
             with self.of(key) as visit:
                 yield visit
@@ -136,14 +197,26 @@ class Visits:
             ]
             gone = [self._visits.pop(key) for key in old]
         for visit in gone:
+            for upload in visit.uploads:
+                self._discard(upload)
             visit.things.clear()
             shutil.rmtree(visit.folder, ignore_errors=True)
+        self._sweep_left()
+
+    def _sweep_left(self) -> None:
+        """Delete what belongs to no visit and was not touched for long: uploads of which nothing was made."""
+        with self._lock:
+            kept = {visit.folder for visit in self._visits.values()} | {self.root / LOCK}
+            before = time.time() - self.limits.idle_seconds
+            for path in [*self.root.glob("*/*"), *self.root.glob("*")]:
+                if path not in kept and _last_touched(path) < before:
+                    _delete(path, whole=path.parent != self.root)
 
     def close(self) -> None:
         """Delete everything, end the helpers."""
         self._closed.set()
         self.helpers.close()
-        shutil.rmtree(self.root, ignore_errors=True)
+        self._root.close()
 
     def adopt(self, visit: Visit, upload: str, name: str | None, *, one_clip: bool) -> Film:
         """Take an uploaded file over: look at it apart, keep it under a name of ours.
@@ -184,9 +257,44 @@ class Visits:
             self.sweep()
 
 
+def key_of(door: str, session: str | None) -> str:
+    """The key of a visit: whoever knows another's session has not the cookie, so not the door, so not the visit.
+
+    Args:
+        door: of :func:`panda_hf.showing.doors.door_of`.
+        session: the page's name for itself; ``None``: a visit that nobody finds again.
+    """
+    return f"{door}/{session or secrets.token_hex(16)}"
+
+
+def door_in(key: str) -> str:
+    """The door in a key."""
+    door, slash, _ = key.partition("/")
+    return door if slash else OPEN
+
+
 def shown_name(name: str) -> str:
     """The last part of a file's name on one line, at most 80 characters; for showing only."""
     return clean(re.split(r"[\\/]", name)[-1], 80) or "video"
+
+
+def _last_touched(path: Path) -> float:
+    """When anything in a folder was last written, or the file itself."""
+    try:
+        return max(one.lstat().st_mtime for one in (path, *path.rglob("*")))
+    except OSError:  # it has just gone
+        return math.inf
+
+
+def _delete(path: Path, *, whole: bool) -> None:
+    """A file, or a folder: an empty one, or with what is in it."""
+    with suppress(OSError):
+        if not path.is_dir():
+            path.unlink()
+        elif whole:
+            shutil.rmtree(path)
+        else:
+            path.rmdir()
 
 
 def _link_or_copy(upload: str, target: Path) -> None:

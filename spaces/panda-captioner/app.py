@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,18 +11,23 @@ from typing import Any
 
 import gradio as gr
 
-from panda_hf.errors import PandaError
 from panda_hf.showing import pages
+from panda_hf.showing.arguments import TEXT_LETTERS, TITLE_LETTERS
 from panda_hf.showing.cast import Choices
 from panda_hf.showing.collection import Filter
 from panda_hf.showing.desk import EXPECTED, Chosen, Desk, Kind, told
+from panda_hf.showing.doors import Doors
 from panda_hf.showing.gate import BodyLimit
 from panda_hf.showing.limits import Limits
 from panda_hf.showing.long_video import SLIDERS
+from panda_hf.showing.look import theme
+from panda_hf.showing.programs import door, programs, refuse_addresses
 from panda_hf.showing.student import Words
 from panda_hf.showing.tab_caption import CaptionTab
 from panda_hf.showing.tab_explore import ExploreTab
 from panda_hf.showing.tab_split import SplitTab
+from panda_hf.showing.uploads import upload_route
+from panda_hf.showing.visits import key_of
 
 HERE = Path(__file__).parent
 TITLE = "panda_hf: a long video in, captioned clips out"
@@ -48,7 +54,7 @@ STYLE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private",
 
 def make_app(desk: Desk) -> gr.Blocks:
     """The page over a desk."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(60, 1800)) as demo:
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as demo:
         gr.HTML(pages.masthead(desk.choices.default, desk.limits), apply_default_css=False)
         models: list[Any] = [gr.State(None), gr.State([]), gr.State(None)]
         with gr.Tabs(elem_id="p-tabs"):
@@ -61,16 +67,22 @@ def make_app(desk: Desk) -> gr.Blocks:
             with gr.Tab("Models", id="models"):
                 models_tab(desk, models)
         programs(desk)
+        refuse_addresses(demo)
         gr.HTML(pages.footer(desk.limits), apply_default_css=False)
         demo.unload(leaving(desk))
     return demo
+
+
+def key(request: gr.Request) -> str:
+    """Whose click it is: a page behind the door of a browser."""
+    return key_of(door(request), request.session_hash)
 
 
 def leaving(desk: Desk) -> Any:
     """What happens when a visitor closes the page."""
 
     def leave(request: gr.Request) -> None:
-        desk.leave(request.session_hash)
+        desk.leave(key(request))
 
     return leave
 
@@ -81,9 +93,11 @@ def caption_tab(desk: Desk, models: list[Any]) -> None:
     with gr.Row(elem_classes="p-columns"):
         with gr.Column(scale=2, min_width=300):
             upload, seen, shelf = given_video(desk, "clip", "Your clip")
-            title = gr.Textbox(label="Title", placeholder="What it is called", max_length=300)
-            description = gr.Textbox(label="Description", placeholder="What is written below it", max_length=2000)
-            subtitle = gr.Textbox(label="Subtitle", placeholder="What is said in it", max_length=2000)
+            title = gr.Textbox(label="Title", placeholder="What it is called", max_length=TITLE_LETTERS)
+            description = gr.Textbox(
+                label="Description", placeholder="What is written below it", max_length=TEXT_LETTERS
+            )
+            subtitle = gr.Textbox(label="Subtitle", placeholder="What is said in it", max_length=TEXT_LETTERS)
             go = gr.Button("Caption", variant="primary", elem_id="p-caption")
         with gr.Column(scale=3, min_width=300):
             doing = gr.HTML(elem_id="p-caption-doing", apply_default_css=False)
@@ -91,14 +105,14 @@ def caption_tab(desk: Desk, models: list[Any]) -> None:
     words = [title, description, subtitle]
 
     def take(request: gr.Request, path: str) -> tuple[str, str, str, None]:
-        return desk.take(request.session_hash, path, "clip"), "", "", None
+        return desk.take(key(request), path, "clip"), "", "", None
 
     def example(request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
-        film, player = desk.example(request.session_hash, "clip", event._data["index"])
+        film, player = desk.example(key(request), "clip", event._data["index"])
         return player, "", "", film.title, film.description, film.subtitle
 
     def caption(request: gr.Request, one: str, two: str, three: str, *rest: Any) -> Iterator[tuple[str, str]]:
-        yield from tab.caption(request.session_hash, Words.of(one, two, three), chosen(rest))
+        yield from tab.caption(key(request), Words.of(one, two, three), chosen(rest))
 
     run: dict[str, Any] = {
         "fn": caption,
@@ -122,8 +136,8 @@ def split_tab(desk: Desk, models: list[Any]) -> list[Any]:
         with gr.Column(scale=2, min_width=300):
             upload, seen, shelf = given_video(desk, "film", "Your video")
             with gr.Accordion("What is known about it", open=False):
-                title = gr.Textbox(label="Title", max_length=300)
-                description = gr.Textbox(label="Description", max_length=2000)
+                title = gr.Textbox(label="Title", max_length=TITLE_LETTERS)
+                description = gr.Textbox(label="Description", max_length=TEXT_LETTERS)
                 cues = gr.File(label="Subtitles (.srt, .vtt)", file_types=[".srt", ".vtt"], height=110)
             go = gr.Button("Split and caption", variant="primary", elem_id="p-split")
             with gr.Accordion("Thresholds", open=False, elem_id="p-thresholds"):
@@ -136,21 +150,21 @@ def split_tab(desk: Desk, models: list[Any]) -> list[Any]:
             away = take_away()
 
     def take(request: gr.Request, path: str) -> tuple[str, str, str, None]:
-        return desk.take(request.session_hash, path, "film"), "", "", None
+        return desk.take(key(request), path, "film"), "", "", None
 
     def example(request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
-        film, player = desk.example(request.session_hash, "film", event._data["index"])
+        film, player = desk.example(key(request), "film", event._data["index"])
         return player, "", "", film.title, film.description
 
     def split(request: gr.Request, one: str, two: str, path: str | None, *more: Any) -> Iterator[tuple[str, str]]:
         numbers, models = more[: len(SLIDERS)], more[len(SLIDERS) :]
-        yield from tab.split(request.session_hash, Words.of(one, two, None), path, named(numbers), chosen(models))
+        yield from tab.split(key(request), Words.of(one, two, None), path, named(numbers), chosen(models))
 
     def restitch(request: gr.Request, *numbers: Any) -> tuple[Any, Any]:
-        return tab.restitch(request.session_hash, named(numbers)) or (gr.skip(), gr.skip())
+        return tab.restitch(key(request), named(numbers)) or (gr.skip(), gr.skip())
 
     def caption_rest(request: gr.Request, *numbers: Any) -> Iterator[tuple[str, str]]:
-        yield from tab.caption_rest(request.session_hash, named(numbers))
+        yield from tab.caption_rest(key(request), named(numbers))
 
     work: dict[str, Any] = {"concurrency_id": "work", "concurrency_limit": desk.limits.at_once, **STYLE}
     inputs = [title, description, cues, *sliders, *models]
@@ -189,10 +203,10 @@ def away_events(tab: SplitTab, away: dict[str, Any], sliders: list[Any], work: d
     """What the buttons of :func:`take_away` do. The token's box is emptied before anything is sent."""
 
     def download(request: gr.Request, license: str, *numbers: Any) -> Iterator[str]:
-        yield from tab.download(request.session_hash, named(numbers), license or None)
+        yield from tab.download(key(request), named(numbers), license or None)
 
     def push(request: gr.Request, license: str, repo: str, token: str, private: bool, *numbers: Any) -> Iterator[Any]:
-        for said in tab.push(request.session_hash, named(numbers), license or None, repo or "", token or "", private):
+        for said in tab.push(key(request), named(numbers), license or None, repo or "", token or "", private):
             yield said, ""
 
     away["zip"].click(download, [away["license"], *sliders], away["said"], **work)
@@ -229,7 +243,7 @@ def explore_tab(desk: Desk, sliders: list[Any]) -> None:
     shown = [doing, result, where, at, pager]
 
     def fill(request: gr.Request, number: int, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        html, number, count = tab.page(request.session_hash, filter_of(*values), number)
+        html, number, count = tab.page(key(request), filter_of(*values), number)
         return "", html or gr.skip(), f"Page {number} of {count}", number, gr.Row(visible=count > 1)
 
     def opened(request: gr.Request, act: Any) -> tuple[Any, ...]:
@@ -241,10 +255,10 @@ def explore_tab(desk: Desk, sliders: list[Any]) -> None:
         return *fill(request, 1, ("", [], -1.0, 0.0, 120.0)), names
 
     def open_named(request: gr.Request, wanted: str | None) -> tuple[Any, ...]:
-        return opened(request, lambda: tab.open(request.session_hash, wanted or ""))
+        return opened(request, lambda: tab.open(key(request), wanted or ""))
 
     def open_own(request: gr.Request, *numbers: Any) -> tuple[Any, ...]:
-        return opened(request, lambda: tab.open_own(request.session_hash, named(numbers)))
+        return opened(request, lambda: tab.open_own(key(request), named(numbers)))
 
     def search(request: gr.Request, *values: Any) -> tuple[Any, ...]:
         return fill(request, 1, values)
@@ -289,45 +303,6 @@ def models_tab(desk: Desk, models: list[Any]) -> None:
         box.change(choose, [student, teachers, selector], [*models, said], **STYLE)
 
 
-def programs(desk: Desk) -> None:
-    """What programs call; see README.md. The boxes say what goes in and out; nobody sees them."""
-    caption, split, explore = CaptionTab(desk), SplitTab(desk), ExploreTab(desk)
-    with gr.Row(visible=False):
-        video, title, description, subtitle = gr.File(label="video"), *(gr.Textbox() for _ in range(3))
-        dataset, words, teacher = (gr.Textbox() for _ in range(3))
-        low, high, short, long, limit = (gr.Number() for _ in range(5))
-        thresholds, answer, file = gr.JSON(), gr.JSON(), gr.File()
-        buttons = [gr.Button() for _ in range(3)]
-    work: dict[str, Any] = {"concurrency_id": "work", "concurrency_limit": desk.limits.at_once}
-
-    def caption_clip(video: str, title: str = "", description: str = "", subtitle: str = "") -> dict:
-        """One clip: all candidates with scores, the chosen caption, the student's, each with and without the words."""
-        return answered(lambda: caption.call(video, Words.of(title, description, subtitle)))
-
-    def split_video(video: str, title: str = "", description: str = "", thresholds: Any = None) -> tuple[dict, str]:
-        """A long video: shots, dropped parts with reasons, captioned clips; and the dataset repository as a zip."""
-        rows, path = answered(lambda: split.call(video, Words.of(title, description, None), thresholds or {}))
-        return rows, str(path)
-
-    def explore_dataset(
-        dataset: str, words: str = "", teacher: str = "", min_score: float | None = None,
-        max_score: float | None = None, min_seconds: float | None = None, max_seconds: float | None = None,
-        limit: float = 20,
-    ) -> dict:  # fmt: skip
-        """A dataset: the clips that fit."""
-        wanted = Filter(
-            words=words or "", teachers=(teacher,) if teacher else (), min_score=min_score, max_score=max_score,
-            min_seconds=min_seconds, max_seconds=max_seconds,
-        )  # fmt: skip
-        return answered(lambda: explore.call(dataset, wanted, int(20 if limit is None else limit)))
-
-    first, second, third = buttons
-    first.click(caption_clip, [video, title, description, subtitle], answer, api_name="caption", **work)
-    second.click(split_video, [video, title, description, thresholds], [answer, file], api_name="split", **work)
-    inputs = [dataset, words, teacher, low, high, short, long, limit]
-    third.click(explore_dataset, inputs, answer, api_name="explore", concurrency_limit=4)
-
-
 def given_video(desk: Desk, kind: Kind, label: str) -> tuple[Any, Any, Any]:
     """Where a video is given: the box for uploads, its player, the shelf of examples."""
     seen = gr.HTML(elem_id=f"p-{kind}-seen", apply_default_css=False)
@@ -366,14 +341,6 @@ def filter_of(words: str, teachers: Any, low: float, short: float, long: float) 
     )  # fmt: skip
 
 
-def answered(act: Any) -> Any:
-    """What ``act`` returns; what cannot be done is told to the program in words."""
-    try:
-        return act()
-    except EXPECTED as error:
-        raise gr.Error(told(error), print_exception=not isinstance(error, PandaError)) from None
-
-
 def launch(desk: Desk, **options: Any) -> tuple[Any, str, str]:
     """Serve the page; ``options`` go to ``gr.Blocks.launch``.
 
@@ -381,50 +348,26 @@ def launch(desk: Desk, **options: Any) -> tuple[Any, str, str]:
     """
     from starlette.middleware import Middleware
 
+    # Gradio reads it whenever it looks for a file: nothing of a visitor lies anywhere else.
+    os.environ["GRADIO_TEMP_DIR"] = str(desk.visits.root)
     demo = make_app(desk).queue(max_size=desk.limits.waiting, default_concurrency_limit=desk.limits.at_once)
-    shelf = [str(film.path.parent) for films in desk.examples.values() for film in films[:1]]
+    shelf = [film.path.parent for films in desk.examples.values() for film in films[:1]]
+    doors = Middleware(Doors, root=desk.visits.root, shared=shelf)
     return demo.launch(
         css=(HERE / "page.css").read_text(encoding="utf-8"),
         head=f"<script>{(HERE / 'page.js').read_text(encoding='utf-8')}</script>",
         theme=theme(),
-        allowed_paths=[str(desk.visits.root), *shelf],
+        allowed_paths=[str(folder) for folder in shelf],
         max_file_size=desk.limits.max_bytes,
-        app_kwargs={"middleware": [Middleware(BodyLimit, max_bytes=desk.limits.max_bytes)]},
+        app_kwargs={
+            "middleware": [Middleware(BodyLimit, max_bytes=desk.limits.max_bytes), doors],
+            "routes": [upload_route(desk.visits)],
+        },
+        ssr_mode=False,
         footer_links=["api"],
         run_history=False,
         **options,
     )
-
-
-def theme() -> Any:
-    """Gradio's plain theme in the colours of the page; page.css does the rest."""
-    sans = ["ui-sans-serif", "system-ui", "Segoe UI", "Noto Sans", "sans-serif"]
-    plain = gr.themes.Base(font=sans, font_mono=["ui-monospace", "monospace"], radius_size="md", primary_hue="blue")
-    light = {
-        "body_background_fill": "#faf8f4", "body_text_color": "#1f2228", "background_fill_primary": "#ffffff",
-        "background_fill_secondary": "#f4f1ea", "block_background_fill": "#ffffff", "border_color_primary": "#e4e0d7",
-        "block_border_color": "#e4e0d7", "body_text_color_subdued": "#5d626d", "block_label_text_color": "#5d626d",
-        "block_title_text_color": "#3a3e47", "input_background_fill": "#ffffff", "input_border_color": "#d3cec2",
-        "button_primary_background_fill": "#2a62b8", "button_primary_background_fill_hover": "#21509a",
-        "button_primary_text_color": "#ffffff", "button_secondary_background_fill": "#ffffff",
-        "button_secondary_border_color": "#d3cec2", "color_accent": "#2a62b8", "slider_color": "#2a62b8",
-        "link_text_color": "#2a62b8", "input_placeholder_color": "#6d717b",
-    }  # fmt: skip
-    dark = {
-        "body_background_fill": "#14161a", "body_text_color": "#e6e7ea", "background_fill_primary": "#1b1e24",
-        "background_fill_secondary": "#20242b", "block_background_fill": "#1b1e24", "border_color_primary": "#2e323a",
-        "block_border_color": "#2e323a", "body_text_color_subdued": "#a1a7b3", "block_label_text_color": "#a1a7b3",
-        "block_title_text_color": "#c9ccd3", "input_background_fill": "#16191e", "input_border_color": "#3a3f49",
-        "button_primary_background_fill": "#8ab4f5", "button_primary_background_fill_hover": "#a5c6f8",
-        "button_primary_text_color": "#10151d", "button_secondary_background_fill": "#1b1e24",
-        "button_secondary_border_color": "#3a3f49", "slider_color": "#8ab4f5", "link_text_color": "#8ab4f5",
-        "input_placeholder_color": "#8d939f",
-    }  # fmt: skip
-    flat = {
-        "block_shadow": "none", "button_primary_shadow": "none", "block_label_background_fill": "transparent",
-        "block_border_width": "1px", "input_border_width": "1px", "block_radius": "10px", "button_large_radius": "8px",
-    }  # fmt: skip
-    return plain.set(**light, **flat, **{f"{name}_dark": value for name, value in dark.items()})
 
 
 def desk_from_environment() -> Desk:
@@ -440,15 +383,23 @@ def desk_from_environment() -> Desk:
 
 
 def serve(desk: Desk, **options: Any) -> None:
-    """Open the page, load the models beside it, and stay until Ctrl-C."""
-    _, address, _ = launch(desk, prevent_thread_lock=True, quiet=True, **options)
-    print(f"Open {address} (stop with Ctrl-C)", flush=True)
-    CaptionTab(desk).warm_up()
+    """Open the page, load the models beside it, and stay until Ctrl-C or until the system ends it."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), end)
     try:
+        _, address, _ = launch(desk, prevent_thread_lock=True, quiet=True, **options)
+        print(f"Open {address} (stop with Ctrl-C)", flush=True)
+        CaptionTab(desk).warm_up()
         while True:
             time.sleep(3600)
     finally:
         desk.visits.close()
+
+
+def end(number: int, frame: object) -> None:
+    """End as by Ctrl-C, so that the visitors' files go."""
+    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,25 @@ def test_one_clip(cast: Cast) -> None:
     assert is_harmless(pages.captioned(state, cast))
 
 
+def test_why_a_teacher_wrote_nothing_is_told_on_the_page_and_to_programs(cast: Cast, desk: Desk, film: Path) -> None:
+    why = "the server answered 503"
+    state = Captioned("", candidates=(Candidate("mini_image", "a ball", 0.5), Candidate("mini_text", problem=why)))
+    assert f"none: {why}" in pages.captioned(state, cast)
+    told = [(one["teacher"], one["caption"], one["problem"]) for one in state.as_row()["candidates"]]
+    assert told == [("mini_image", "a ball", None), ("mini_text", None, why)]
+    own = desk.visits.adopt(desk.visits.of("why"), str(film), "a.mp4", one_clip=False)
+    *_, long = scan_film(own, cast.split(), desk.visits.helpers, desk.limits)
+    assert isinstance(long, Long)
+    rules = cast.split().rules
+    failed = {
+        "caption": "a ball", "caption_teacher": "mini_image", "matching_score": 0.5,
+        "candidates": [{"teacher": "mini_text", "caption": None, "score": None}],
+        "caption_errors": [{"teacher": "mini_text", "type": "EndpointError", "message": why}],
+    }  # fmt: skip
+    clips = [{**row, **failed} for row in long.clips(rules)]
+    assert pages.split(long, long.stitched(rules), clips, cast).count(f"none: {why}") == len(clips) > 0
+
+
 def test_problems_names_and_work(cast: Cast) -> None:
     summary = PushSummary(EVIL)
     shown = [pages.problem(EVIL), pages.working(EVIL, 0.5), pages.pushed(summary)]
@@ -124,21 +143,39 @@ def test_limits_come_from_the_environment_and_must_be_numbers() -> None:
         Limits.from_environment({"PANDA_MAX_MB": "many"})
 
 
-@pytest.mark.parametrize(("declared", "passes"), [(10, True), (10 + SLACK_BYTES, True), (2 * 10**9, False)])
-def test_a_body_that_declares_too_much_is_refused_unread(declared: int, passes: bool) -> None:
+def gated(declared: int, parts: list[int]) -> tuple[list[dict[str, Any]], int]:
+    """What a gate of 10 bytes sends, and how much of the body is read behind it."""
     import asyncio
 
-    sent: list[dict] = []
+    sent: list[dict[str, Any]] = []
+    read = 0
+    coming = iter(parts)
 
     async def inner(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal read
+        for _ in parts:
+            read += len((await receive())["body"])
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    async def receive() -> dict:
-        raise AssertionError("the body was read")
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": bytes(next(coming)), "more_body": True}
 
-    async def send(message: dict) -> None:
+    async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "headers": [(b"content-length", str(declared).encode())]}
-    asyncio.run(BodyLimit(inner, 10)(scope, receive, send))
-    assert sent[0]["status"] == (200 if passes else 413)
+    headers = [(b"content-length", str(declared).encode())] if declared else []
+    asyncio.run(BodyLimit(inner, 10)({"type": "http", "headers": headers}, receive, send))
+    return sent, read
+
+
+@pytest.mark.parametrize(
+    ("declared", "status", "read"), [(10, 200, 10), (10 + SLACK_BYTES, 200, 10), (2 * 10**9, 413, 0)]
+)
+def test_a_body_that_declares_too_much_is_refused_unread(declared: int, status: int, read: int) -> None:
+    sent, found = gated(declared, [10])
+    assert (sent[0]["status"], found) == (status, read)
+
+
+def test_a_body_that_declares_nothing_is_refused_when_too_much_has_come() -> None:
+    sent, read = gated(0, [10, SLACK_BYTES, 1, 10**9])
+    assert sent[0]["status"] == 413 and read == 10 + SLACK_BYTES

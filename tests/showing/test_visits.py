@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 
 from panda_hf.errors import VideoError
 from panda_hf.showing.limits import Limits
-from panda_hf.showing.visits import Visits, shown_name
+from panda_hf.showing.root import LOCK
+from panda_hf.showing.visits import Visits, key_of, shown_name
 from tests.video.films import write_film as write_numbers
 
 HOSTILE_NAME = '../../<img src=x onerror="alert(1)">\u202egpj.mp4'
@@ -97,6 +99,66 @@ def test_a_program_s_visit_ends_with_its_call(visits: Visits, upload: Path) -> N
     with visits.passing() as visit:
         assert visits.adopt(visit, str(upload), None, one_clip=True).path.is_file()
     assert not visit.folder.exists()
+
+
+def arrived(visits: Visits, door: str, film: Path) -> Path:
+    """An upload as the route leaves it."""
+    folder = visits.new_upload(door) / "0123abcd"
+    folder.mkdir()
+    return Path(shutil.copyfile(film, folder / "film.mp4"))
+
+
+def test_an_upload_is_taken_over_by_its_own_door_alone_and_once(visits: Visits, upload: Path) -> None:
+    anna, ben = visits.of(key_of("anna", "session")), visits.of(key_of("ben", "session"))
+    path = arrived(visits, "anna", upload)
+    for visit, wanted in ((ben, str(path)), (anna, str(upload)), (anna, "/etc/passwd"), (anna, str(path.parents[2]))):
+        with pytest.raises(VideoError, match="no upload of yours"):
+            visits.take_over(visit, wanted, one_clip=True)
+    with pytest.raises(VideoError, match="no upload of yours"):
+        visits.take_over(ben, f"{ben.folder.parent}/upload-x/../../{path.relative_to(visits.root)}", one_clip=True)
+    assert path.is_file()
+    film = visits.take_over(anna, str(path), one_clip=True)
+    assert film.path.read_bytes() == upload.read_bytes() and not path.parents[1].exists()
+    with pytest.raises(VideoError, match="no upload of yours"):
+        visits.take_over(anna, str(path), one_clip=True)
+
+
+def test_an_upload_that_is_refused_is_deleted_too(visits: Visits, tmp_path: Path) -> None:
+    (tmp_path / "bad.mp4").write_bytes(b"0")
+    path = arrived(visits, "anna", tmp_path / "bad.mp4")
+    with pytest.raises(VideoError):
+        visits.take_over(visits.of(key_of("anna", "session")), str(path), one_clip=True)
+    assert not path.parents[1].exists()
+
+
+def test_one_session_behind_two_doors_is_two_visits(visits: Visits) -> None:
+    one, other = visits.of(key_of("anna", "session")), visits.of(key_of("ben", "session"))
+    assert one is not other and one is visits.of(key_of("anna", "session"))
+    assert (one.folder.parent.name, other.folder.parent.name) == ("anna", "ben")
+
+
+def test_uploads_of_which_nothing_was_made_are_swept_and_young_ones_and_visits_are_kept(
+    visits: Visits, upload: Path
+) -> None:
+    old, young, stray = arrived(visits, "carl", upload), arrived(visits, "carl", upload), visits.root / "stray"
+    kept = visits.of(key_of("dora", "session")).folder
+    stray.touch()
+    long_ago = time.time() - visits.limits.idle_seconds - 60
+    for path in (*old.parents[:2], old, stray, kept):
+        os.utime(path, (long_ago, long_ago))
+    visits.sweep()
+    assert not old.parents[1].exists() and not stray.exists()
+    assert young.is_file() and kept.is_dir() and (visits.root / LOCK).is_file()
+
+
+def test_subtitles_stay_with_the_visit_and_go_with_it(visits: Visits, upload: Path) -> None:
+    path = arrived(visits, "emil", upload)
+    visit = visits.of(key_of("emil", "session"))
+    visit.uploads.add(visits.uploaded(visit, str(path)))
+    visits.sweep()
+    assert path.is_file()
+    visits.leave(key_of("emil", "session"))
+    assert not path.parents[1].exists()
 
 
 def test_a_playlist_that_names_a_local_file_is_refused(visits: Visits, tmp_path: Path, upload: Path) -> None:

@@ -21,7 +21,9 @@ from panda_hf.mini.film import make_film
 from panda_hf.mini.films import write_film as write_mini_film
 from panda_hf.showing.cast import Choices
 from panda_hf.showing.desk import Desk
+from panda_hf.showing.doors import COOKIE, door_of
 from panda_hf.showing.limits import Limits
+from panda_hf.showing.visits import key_of
 from panda_hf.video import probe
 from tests.annotation.curated import curated
 from tests.video.films import write_film
@@ -49,13 +51,33 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> str:
 def served(app: Any, dataset: str) -> Iterator[tuple[Desk, str]]:
     choices = Choices.from_environment({"PANDA_TEACHERS": "mini_text", "PANDA_STUDENT": "none"})
     desk = Desk.open(choices, Limits(max_megabytes=3), datasets=[dataset], examples=SPACE / "examples")
-    _, address, _ = app.launch(desk, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
-    yield desk, address
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", "")  # which `launch` sets; afterwards it is as before
+        _, address, _ = app.launch(desk, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+        yield desk, address
     desk.visits.close()
 
 
-def upload(address: str, name: str, data: bytes, **headers: str) -> httpx.Response:
-    return httpx.post(f"{address}gradio_api/upload", files={"files": (name, data)}, headers=headers, timeout=60)
+def upload(address: str, name: str, data: bytes, client: Any = httpx, **headers: str) -> httpx.Response:
+    return client.post(f"{address}gradio_api/upload", files={"files": (name, data)}, headers=headers, timeout=60)
+
+
+@pytest.fixture
+def visitors(served: tuple[Desk, str]) -> Iterator[tuple[httpx.Client, httpx.Client]]:
+    """Two browsers that have opened the page."""
+    with httpx.Client() as anna, httpx.Client() as ben:
+        for client in (anna, ben):
+            assert client.get(served[1]).cookies[COOKIE]
+        yield anna, ben
+
+
+def called(address: str, path: object, client: Any = httpx) -> str:
+    """What `/caption` answers of a file on the server."""
+    given = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    call = f"{address}gradio_api/call/caption"
+    event = client.post(call, json={"data": [given, "", "", ""]}, timeout=60).json()["event_id"]
+    answer: str = client.get(f"{call}/{event}", timeout=120).text
+    return answer
 
 
 def test_the_card_is_one_of_a_space() -> None:
@@ -64,17 +86,74 @@ def test_the_card_is_one_of_a_space() -> None:
     assert (SPACE / front["app_file"]).is_file() and len(front["short_description"]) <= 60
 
 
-def test_a_visitor_s_file_is_served_to_who_knows_its_name_and_other_files_are_not(served: tuple[Desk, str]) -> None:
+def test_an_upload_is_handed_out_to_who_sent_it_and_to_nobody_else(
+    served: tuple[Desk, str], visitors: tuple[httpx.Client, httpx.Client]
+) -> None:
     desk, address = served
-    film = desk.visits.of("somebody").new_path(".mp4")
+    anna, ben = visitors
+    data = b"of Anna alone"
+    [path] = upload(address, "film.mp4", data, anna).json()
+    asked = f"{address}gradio_api/file={path}"
+    assert anna.get(asked).content == data
+    assert [one.get(asked).status_code for one in (ben, httpx)] == [403, 403]
+    [same] = upload(address, "film.mp4", data, ben).json()
+    assert same != path and ben.get(f"{address}gradio_api/file={same}").content == data
+    digest = Path(path).parent.name
+    guesses = [desk.visits.root / digest, Path(path).parents[2] / digest, Path(same).parents[2] / digest]
+    assert Path(same).parent.name == digest  # which who has the same bytes can find out
+    for guess in guesses:
+        assert ben.get(f"{address}gradio_api/file={guess / 'film.mp4'}").status_code == 403
+
+
+def test_what_is_made_for_a_visitor_is_theirs_until_they_leave(
+    served: tuple[Desk, str], visitors: tuple[httpx.Client, httpx.Client]
+) -> None:
+    desk, address = served
+    anna, ben = visitors
+    key = key_of(door_of(anna.cookies[COOKIE]), "session")
+    film = desk.visits.of(key).new_path(".mp4")
     film.write_bytes(b"0" * 100)
-    listing = f"{address}gradio_api/file={film.parent}"
+    asked = f"{address}gradio_api/file={film}"
+    found = anna.get(asked)
+    assert found.status_code == 200 and found.headers["content-type"] == "video/mp4"
+    assert [one.get(asked).status_code for one in (ben, httpx)] == [403, 403]
+    assert anna.get(f"{address}gradio_api/file={film.parent}").status_code == 403
+    desk.leave(key)
+    assert anna.get(asked).status_code == 403
+
+
+def test_examples_are_for_all_and_files_of_the_machine_for_nobody(
+    served: tuple[Desk, str], visitors: tuple[httpx.Client, httpx.Client]
+) -> None:
+    address = served[1]
     status = {
-        f: httpx.get(f"{address}gradio_api/file={f}").status_code for f in (film, "/etc/passwd", SPACE / "app.py")
+        path: visitors[0].get(f"{address}gradio_api/file={path}").status_code
+        for path in (
+            SPACE / "examples" / "clips_0094.mp4",
+            "/etc/passwd",
+            SPACE / "app.py",
+            "https://example.org/a.mp4",
+        )
     }
-    assert list(status.values()) == [200, 403, 403] and httpx.get(listing).status_code == 403
-    desk.leave("somebody")
-    assert httpx.get(f"{address}gradio_api/file={film}").status_code == 403
+    assert list(status.values()) == [200, 403, 403, 403]
+
+
+def test_markup_that_somebody_uploads_is_never_shown_as_a_page(
+    served: tuple[Desk, str], visitors: tuple[httpx.Client, httpx.Client]
+) -> None:
+    address, anna = served[1], visitors[0]
+    [path] = upload(address, "evil.html", b"<script>alert(1)</script>", anna).json()
+    found = anna.get(f"{address}gradio_api/file={path}")
+    assert found.headers["content-type"] == "application/octet-stream"
+    assert found.headers["content-disposition"].startswith("attachment")
+
+
+def test_all_that_the_server_keeps_lies_in_its_own_folder(served: tuple[Desk, str], tmp_path: Path) -> None:
+    desk, address = served
+    [path] = upload(address, "../../../a<b>.mp4", b"0").json()
+    assert Path(path).is_relative_to(desk.visits.root) and desk.visits.root.stat().st_mode & 0o077 == 0
+    assert upload(address, "n" * 4000 + ".mp4", b"0").status_code in (200, 400)
+    assert httpx.post(f"{address}gradio_api/upload", content=b"no form").status_code == 400
 
 
 def test_two_gigabytes_are_refused_when_they_are_declared_and_when_they_come(served: tuple[Desk, str]) -> None:
@@ -91,17 +170,28 @@ def test_two_gigabytes_are_refused_when_they_are_declared_and_when_they_come(ser
     assert upload(address, "a.mp4", bytes(3_500_000)).status_code == 413
 
 
-def test_a_visitor_cannot_name_a_file_of_the_server_or_of_another_visitor(served: tuple[Desk, str]) -> None:
+def test_a_visitor_cannot_name_a_file_of_the_server_or_of_another_visitor(
+    served: tuple[Desk, str], visitors: tuple[httpx.Client, httpx.Client], tmp_path: Path
+) -> None:
     desk, address = served
-    other = desk.visits.of("other").new_path(".mp4")
-    write_film(other, 10, fps=10)
-    for path in (str(other), "/etc/passwd", str(SPACE / "examples" / "clips_0094.mp4")):
-        given = {"path": path, "meta": {"_type": "gradio.FileData"}}
-        call = f"{address}gradio_api/call/caption"
-        event = httpx.post(call, json={"data": [given, "", "", ""]}, timeout=60).json()["event_id"]
-        answer = httpx.get(f"{call}/{event}", timeout=120).text
-        assert "event: error" in answer and "event: complete" not in answer
-    desk.leave("other")
+    anna, ben = visitors
+    film = write_film(tmp_path / "film.mp4", 10, fps=10)
+    made = desk.visits.of(key_of(door_of(anna.cookies[COOKIE]), "session")).new_path(".mp4")
+    made.write_bytes(film.read_bytes())
+    [path] = upload(address, "film.mp4", film.read_bytes(), anna).json()
+    for named in (path, str(made), "/etc/passwd", str(SPACE / "examples" / "clips_0094.mp4")):
+        for one in (ben, httpx):
+            answer = called(address, named, one)
+            assert "event: error" in answer and "event: complete" not in answer, named
+    assert "no upload of yours" in called(address, path, ben)
+    answer = called(address, path, anna)  # the same file by who sent it
+    assert "event: complete" in answer and '"caption":' in answer
+    assert "no upload of yours" in called(address, path, anna)  # it was deleted after its use
+
+
+def test_the_server_fetches_no_address_for_a_visitor(served: tuple[Desk, str]) -> None:
+    answer = called(served[1], "http://example.org/film.mp4")
+    assert "event: error" in answer and "is an address. Upload the file itself" in answer
 
 
 def test_runs_are_not_recorded_and_the_push_cannot_be_called_by_a_program(served: tuple[Desk, str]) -> None:
@@ -161,6 +251,31 @@ def test_what_cannot_be_done_is_told_to_the_program(served: tuple[Desk, str], tm
         client.predict(film, "", "", {"detector_threshold": 1}, api_name="/split")
     with pytest.raises(AppError, match="no id of the Hub"):
         client.predict(str(tmp_path), "", "", None, None, None, None, 20, api_name="/explore")
+
+
+@pytest.mark.parametrize(
+    ("call", "data", "said"),
+    [
+        ("caption", [None, "", "", ""], "video=None: expected one uploaded file"),
+        ("caption", ["film.mp4", "", "", ""], "video='film.mp4': expected one uploaded file"),
+        ("caption", [["film.mp4"], "", "", ""], "video=['film.mp4']: expected one uploaded file"),
+        ("caption", [{"path": "a"}, ["a"], "", ""], "title=['a']: expected text"),
+        ("caption", [{"path": "a"}, "", "", "a\0"], "subtitle='a�': expected text without the character U+0000"),
+        ("caption", [{"path": "a"}, "\ud800", "", ""], "title='�': expected text without the character U+D800"),
+        ("split", [{"path": "a"}, "", "", {"min_seconds": None}], "thresholds['min_seconds']=None: expected a number"),
+        ("split", [{"path": "a"}, "", "", [1]], "thresholds=[1]: expected a mapping"),
+        ("explore", ["../..", "", "", None, None, None, None, 20], "'../..' is no id of the Hub"),
+        ("explore", ["a/b", "", "", None, None, None, None, -1], "limit=-1: expected a whole number from 0 to 1000"),
+        ("explore", ["a/b", "", "", float("nan"), None, None, None, 1], "min_score=nan: expected a number"),
+        ("explore", [7, "", "", None, None, None, None, 1], "dataset=7: expected text"),
+    ],
+)
+def test_an_argument_of_another_kind_is_named(served: tuple[Desk, str], call: str, data: list, said: str) -> None:
+    address = f"{served[1]}gradio_api/call/{call}"
+    body = json.dumps({"data": data})
+    event = httpx.post(address, content=body, headers={"Content-Type": "application/json"}, timeout=60).json()
+    lines = httpx.get(f"{address}/{event['event_id']}", timeout=120).text.splitlines()
+    assert lines[0] == "event: error" and said in json.loads(lines[1].removeprefix("data: "))["error"]
 
 
 def one_visitor(address: str, film: Path) -> dict[str, Any]:
