@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -26,6 +30,7 @@ from panda_hf.showing.limits import Limits
 from panda_hf.showing.visits import key_of
 from panda_hf.video import probe
 from tests.annotation.curated import curated
+from tests.spaces.running import running
 from tests.video.films import write_film
 
 pytest.importorskip("gradio", minversion="6")
@@ -278,31 +283,77 @@ def test_an_argument_of_another_kind_is_named(served: tuple[Desk, str], call: st
     assert lines[0] == "event: error" and said in json.loads(lines[1].removeprefix("data: "))["error"]
 
 
-def one_visitor(address: str, film: Path) -> dict[str, Any]:
-    """Split a film of one's own, as a program does."""
-    from gradio_client import Client, handle_file
+def environment_in(folder: Path) -> dict[str, str]:
+    """Of a server whose temporary folder is ``folder``."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder), "HF_HUB_OFFLINE": "1"}
 
-    client = Client(address, verbose=False)
-    rows, path = client.predict(handle_file(str(film)), film.stem, "", None, api_name="/split")
-    with zipfile.ZipFile(path) as archive:
-        return {"rows": rows, "names": archive.namelist(), "ids": {clip["video_id"] for clip in rows["clips"]}}
+
+SMALL = ("--teacher", "mini_text", "--student", "none")
+
+
+@dataclass
+class Program:
+    """A visitor that is a program: what it was answered of a film of its own."""
+
+    client: Any
+    rows: dict[str, Any]
+    file: str
+    """The path of its dataset on the server."""
+
+    @classmethod
+    def split(cls, address: str, film: Path) -> Program:
+        from gradio_client import Client, handle_file
+
+        client = Client(address, verbose=False, download_files=False)
+        rows, file = client.predict(handle_file(str(film)), film.stem, "", None, api_name="/split")
+        return cls(client, rows, file["path"])
+
+    def get(self, address: str, file: str) -> httpx.Response:
+        """A file, asked for as this program."""
+        return httpx.get(f"{address}gradio_api/file={file}", cookies=self.client.cookies, timeout=60)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1700)
-def test_ten_visitors_at_once_are_all_answered_each_with_their_own(served: tuple[Desk, str], tmp_path: Path) -> None:
-    import resource
-
-    desk, address = served
+def test_ten_visitors_at_once_are_all_answered_each_with_their_own(tmp_path: Path) -> None:
     films = [write_mini_film(make_film(20 + i, "test", 2), tmp_path / str(i)) for i in range(10)]
-    one_visitor(address, films[0])  # the models are loaded
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with ThreadPoolExecutor(10) as pool:
-        found = list(pool.map(lambda film: one_visitor(address, film), films))
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10
-    for film, answer in zip(films, found, strict=True):
-        assert answer["rows"]["duration"] == pytest.approx(probe(str(film)).duration, abs=0.2)
-        assert answer["ids"] <= {film.stem} and any(name.endswith(".parquet") for name in answer["names"])
-        others = {other.stem for other in films} - {film.stem}
-        assert not others & {Path(name).stem.rpartition(".")[0] for name in answer["names"]}
-    assert grown < 1024, f"{grown:.0f} MB more"
+    with running(environment_in(tmp_path), tmp_path / "log.txt", *SMALL) as page:
+        Program.split(page.address, films[0])  # the models are loaded
+        before = page.processes()
+        with ThreadPoolExecutor(10) as pool:
+            found = list(pool.map(lambda film: Program.split(page.address, film), films))
+        after = page.processes()
+        for film, one in zip(films, found, strict=True):
+            clips = one.rows["clips"]
+            assert one.rows["duration"] == pytest.approx(probe(str(film)).duration, abs=0.2)
+            assert clips and {clip["video_id"] for clip in clips} == {film.stem}
+            assert all(clip["caption"] and clip["title"] == film.stem for clip in clips)
+            with zipfile.ZipFile(io.BytesIO(one.get(page.address, one.file).content)) as archive:
+                names = archive.namelist()
+                [parquet] = [name for name in names if name.startswith("clips/train")]
+                rows = pq.read_table(io.BytesIO(archive.read(parquet))).to_pylist()
+            assert {row["video_id"] for row in rows} == {film.stem} and len(rows) == len(clips)
+            assert {row["clip_path"] for row in rows} == {name for name in names if name.endswith(".mp4")}
+        seen = [[other.get(page.address, one.file).status_code for other in found] for one in found]
+        assert seen == [[200 if one is other else 403 for other in found] for one in found]
+    assert len(after) >= 3, "the server and two decoders"
+    grown = (sum(after.values()) - sum(before.values())) / 2**20
+    assert grown < 512, f"{grown:.0f} MB more in {len(after)} processes"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("ending", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_nothing_of_a_visitor_is_left_when_the_server_is_ended(tmp_path: Path, ending: str) -> None:
+    home = tmp_path / "tmp"
+    home.mkdir()
+    film = write_mini_film(make_film(20, "test", 2), tmp_path)
+    with running(environment_in(home), tmp_path / "log.txt", *SMALL) as page:
+        one = Program.split(page.address, film)
+        upload(page.address, "film.mp4", film.read_bytes())
+        left = [path for path in home.rglob("*") if path.is_file() and path.stat().st_size > 1000]
+        assert Path(one.file) in left and all(path.is_relative_to(Path(one.file).parents[3]) for path in left)
+        page.process.send_signal(getattr(signal, ending))
+        page.process.wait(60)
+        assert [path for path in home.rglob("*") if path.is_file()] == [] and not list(home.glob("panda*"))
+        assert "Traceback" not in (tmp_path / "log.txt").read_text()

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +13,8 @@ from panda_hf.mini.films import write_film
 from tests.annotation.curated import HOSTILE, captions, clip_row, curated, write_rows
 from tests.publishing.hub_server import READER, WRITER, Hub
 from tests.showing.closed_sockets import closed
-from tests.spaces.test_annotate import browser, free_port
+from tests.spaces.running import running
+from tests.spaces.test_annotate import browser
 
 pytest.importorskip("gradio", minversion="6")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -63,29 +60,13 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_rows(folder, [{**row, "caption": HOSTILE, "caption_teacher": "a"} for row in rows])
 
 
-@contextmanager
-def space(environment: dict[str, str], log: Path, *datasets: str) -> Iterator[str]:
-    """`panda-hf space` while it runs; its address."""
-    command = [sys.executable, "-m", "panda_hf", "space", *datasets, "--port", str(free_port())]
-    with open(log, "w") as errors:
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment)
-    assert server.stdout is not None
-    try:
-        found = re.search(r"Open (http://\S+)", server.stdout.readline())
-        assert found is not None, log.read_text()
-        yield found.group(1)
-    finally:
-        server.kill()
-        server.wait()
-
-
 @pytest.fixture(scope="module")
 def served(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """The page without a network: its address, and the file of what it tried to reach."""
     folder = tmp_path_factory.mktemp("closed")
     environment, tried = closed(folder)
-    with space(environment, folder / "log.txt", str(dataset)) as address:
-        yield address, tried
+    with running(environment, folder / "log.txt", str(dataset)) as page:
+        yield page.address, tried
     assert not tried.exists(), tried.read_text()
 
 
@@ -97,8 +78,8 @@ def published(tmp_path: Path) -> Iterator[tuple[str, Hub, Path]]:
     home.mkdir()
     with Hub() as hub:
         own = {**environment, **hub.environment(home, READER), "TMPDIR": str(home)}
-        with space(own, home / "log.txt") as address:
-            yield address, hub, home
+        with running(own, home / "log.txt") as page:
+            yield page.address, hub, home
 
 
 class Visitor:
