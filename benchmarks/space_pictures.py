@@ -73,11 +73,8 @@ def choose(page: Any, kind: str, example: int, given: Path | None, button: str) 
 
 
 def open_tab(page: Any, name: str) -> None:
-    """A tab; on a phone those that do not fit are in a menu."""
-    size = page.viewport_size
-    page.set_viewport_size({"width": 1100, "height": 900})
+    """A tab."""
     page.click(f"button[role=tab]:has-text('{name}') >> visible=true")
-    page.set_viewport_size(size)
 
 
 def split(page: Any, film: Path | None) -> None:

@@ -62,19 +62,36 @@ class Collection:
     split: str
     label: str | None = None
     """What it is called instead of its path."""
+    address: str | None = None
+    """Under what name a program loads it; ``None``: no program of the visitor's can."""
     _places: dict[str, Place] = field(default_factory=dict)
 
     @classmethod
     def open(
-        cls, dataset: str, config: str | None = None, split: str = "train", *, max_rows: int, label: str | None = None
+        cls,
+        dataset: str,
+        config: str | None = None,
+        split: str = "train",
+        *,
+        max_rows: int,
+        label: str | None = None,
+        address: str | None = None,
     ) -> Collection:
         """The clips of a folder that ``curate`` made, or of a dataset of the Hub.
+
+        Args:
+            dataset: a folder or a Hub id.
+            config: ``None``: the one that ``load_dataset(dataset)`` loads.
+            split: such as ``train``.
+            max_rows: of these are the first looked at.
+            label: what it is called instead of its path.
+            address: see the field.
 
         Raises:
             SourceError: when there is no such dataset, or it holds no captioned clips.
         """
         tables = Tables.find(dataset, config, split)
-        found = cls(tables, [], 0, config, split, label)
+        found = cls(tables, [], 0, config, split, label, address)
         for number, group, table, _ in tables.groups(COLUMNS):
             found._add(number, group, table, max_rows)
         if not found.rows:
@@ -107,10 +124,12 @@ class Collection:
         where = f"{quote(self.tables.config)}/{quote(self.split)}"
         return f"{hub_address(self.tables.dataset)}/viewer/{where}?row={row['row']}"
 
-    def code(self, row: Row) -> str:
-        """How a program gets at a row."""
+    def code(self, row: Row) -> str | None:
+        """How a program of the visitor's gets at a row; ``None``: it cannot."""
+        if self.address is None:
+            return None
         more = f", {self.config!r}" if self.config else ""
-        return f"load_dataset({(self.label or self.tables.dataset)!r}{more}, split={self.split!r})[{row['row']}]"
+        return f"load_dataset({self.address!r}{more}, split={self.split!r})[{row['row']}]"
 
     def _add(self, number: int, group: int, table: pa.Table, max_rows: int) -> None:
         missing = [name for name in NEEDED if name not in table.column_names]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from zlib import crc32
 
 from jinja2 import Environment
 
@@ -23,6 +24,7 @@ from panda_hf.showing.collection import Collection, hub_address, numbers, second
 from panda_hf.showing.films import ExampleFilm
 from panda_hf.showing.limits import Limits
 from panda_hf.showing.long_video import Long
+from panda_hf.showing.repository import UNPACKED
 from panda_hf.stage import Row
 
 FILE = "gradio_api/file="
@@ -39,7 +41,8 @@ LOW_SCORE, HIGH_SCORE = 0.0, 1.0
 
 def masthead(cast: Cast, limits: Limits) -> str:
     """The head of the page: what this is, in four steps."""
-    return _render("masthead.html.j2", cast=cast, limits=limits, is_mini=is_mini(cast))
+    lines = list(zip((3, 11, 19), (88, 112, 70), colours(cast.teachers).values(), strict=False))
+    return _render("masthead.html.j2", cast=cast, limits=limits, is_mini=is_mini(cast), lines=lines)
 
 
 def footer(limits: Limits) -> str:
@@ -60,7 +63,9 @@ def thresholds() -> str:
 def models(choices: Choices) -> str:
     """Which models this page has."""
     rows = [(name, sees(name)) for name in choices.teachers]
-    return _render("models.html.j2", choices=choices, cast=choices.default, rows=rows)
+    return _render(
+        "models.html.j2", choices=choices, cast=choices.default, rows=rows, colours=colours(choices.teachers)
+    )
 
 
 def examples(films: Sequence[ExampleFilm]) -> str:
@@ -80,7 +85,7 @@ def working(doing: str, share: float | None = None) -> str:
 
 def download(path: Path, size: int) -> str:
     """A link to a dataset repository as one file."""
-    return _render("download.html.j2", source=address(path), megabytes=size / 1e6)
+    return _render("download.html.j2", source=address(path), megabytes=size / 1e6, name=UNPACKED)
 
 
 def pushed(summary: PushSummary) -> str:
@@ -153,11 +158,12 @@ def collection(found: Collection, kept: Sequence[Row], shown: Sequence[Row], fil
     return _render(
         "collection.html.j2",
         found=found,
+        is_own=found.label is not None,
         count=len(kept),
         scores=drawing.histogram(numbers(row.get("matching_score") for row in kept)),
         lengths=drawing.histogram(numbers(seconds_of(row) for row in kept)),
         teachers=_teacher_bars(kept),
-        colours=colours([name for name, _ in found.teachers]),
+        colours=colours(name for name, _ in found.teachers),
         cards=[_row_card(found, row, files.get(row["clip_id"])) for row in shown],
     )
 
@@ -193,9 +199,13 @@ def sees(teacher: str) -> str:
     return " + ".join(SEES[one] for one in card_of(teacher).sees) if teacher in cards() else ""
 
 
-def colours(teachers: Sequence[str]) -> dict[str, int]:
-    """A number of a colour for each teacher, the same wherever the page shows it."""
-    return {name: i for i, name in enumerate(sorted(teachers))}
+def colours(teachers: Iterable[str]) -> dict[str, int]:
+    """A number of a colour for each teacher: its own, the same in every tab and whoever stands beside it.
+
+    The eight of a set have eight different ones; the miniature of a teacher of the paper has that teacher's.
+    """
+    known = {name: i for i, name in enumerate(cards())}
+    return {name: known.get(name, crc32(name.encode("utf-8", "replace"))) % 8 for name in teachers}
 
 
 def is_mini(cast: Cast) -> bool:

@@ -30,6 +30,8 @@ from panda_hf.showing.long_video import Long, require_clips
 from panda_hf.splitting import Split, SplitSettings
 from panda_hf.stage import Batch, Row
 
+UNPACKED = "dataset"
+"""What the zip is called, and the folder into which visitors are told to unpack it."""
 _KNOWN: Any = dataclasses.field(default_factory=dict, compare=False, repr=False, metadata={"recorded": False})
 
 
@@ -115,7 +117,7 @@ def write_repository(long: Long, settings: SplitSettings, cast: Cast, out: Path,
 
 def write_zip(folder: Path) -> Path:
     """The repository as one file beside it, ``dataset.zip``."""
-    target = folder.with_name("dataset.zip")
+    target = folder.with_name(f"{UNPACKED}.zip")
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder)

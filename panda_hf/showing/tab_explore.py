@@ -10,6 +10,7 @@ from panda_hf.errors import SourceError
 from panda_hf.showing import pages
 from panda_hf.showing.collection import Collection, Filter, clip_file, require_public
 from panda_hf.showing.desk import EXPECTED, Desk
+from panda_hf.showing.repository import UNPACKED
 from panda_hf.showing.tab_split import Sliders, plain, write_own
 from panda_hf.showing.visits import Visit
 from panda_hf.stage import Row
@@ -44,7 +45,9 @@ class ExploreTab:
         """
         with self.desk.visits.of(key) as visit:
             folder = write_own(visit, sliders, None)
-            found = Collection.open(str(folder), max_rows=self.desk.limits.max_rows, label=folder.name)
+            found = Collection.open(
+                str(folder), max_rows=self.desk.limits.max_rows, label=folder.name, address=UNPACKED
+            )
             visit.things["collection"] = found
             return found
 
@@ -77,7 +80,9 @@ class ExploreTab:
             raise SourceError("Give the id of a dataset of the Hub, such as user/name.")
         if name not in self.desk.datasets and not self.desk.choices.free:
             require_public(name)
-        return Collection.open(name, max_rows=self.desk.limits.max_rows)
+        # A folder is of use to visitors on their own machine alone; to others it would tell where things lie here.
+        address = name if self.desk.choices.free or not Path(name).is_dir() else None
+        return Collection.open(name, max_rows=self.desk.limits.max_rows, address=address)
 
     def _files(self, visit: Visit, found: Collection, rows: Sequence[Row]) -> dict[str, Path]:
         """A playable file of each clip whose pictures are found."""

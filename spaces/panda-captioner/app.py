@@ -58,11 +58,11 @@ def make_app(desk: Desk) -> gr.Blocks:
         gr.HTML(pages.masthead(desk.choices.default, desk.limits), apply_default_css=False)
         models: list[Any] = [gr.State(None), gr.State([]), gr.State(None)]
         with gr.Tabs(elem_id="p-tabs"):
-            with gr.Tab("Caption a clip", id="caption"):
+            with gr.Tab("Caption", id="caption"):
                 caption_tab(desk, models)
-            with gr.Tab("Split a long video", id="split"):
+            with gr.Tab("Split", id="split"):
                 sliders = split_tab(desk, models)
-            with gr.Tab("Explore a dataset", id="explore"):
+            with gr.Tab("Explore", id="explore"):
                 explore_tab(desk, sliders)
             with gr.Tab("Models", id="models"):
                 models_tab(desk, models)

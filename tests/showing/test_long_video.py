@@ -13,10 +13,11 @@ from datasets import load_dataset
 
 from panda_hf.errors import HubError, VideoError
 from panda_hf.showing.cast import Cast
+from panda_hf.showing.collection import Collection
 from panda_hf.showing.desk import Desk
 from panda_hf.showing.films import ExampleFilm
 from panda_hf.showing.long_video import Long, caption_clips, scan_film, settings_of, video_id_of
-from panda_hf.showing.repository import push_repository, write_repository, write_zip
+from panda_hf.showing.repository import UNPACKED, push_repository, write_repository, write_zip
 from panda_hf.showing.student import Words
 from panda_hf.splitting import Split
 from panda_hf.splitting.settings import DEFAULT, SplitSettings
@@ -113,6 +114,24 @@ def test_the_repository_loads_and_says_what_the_page_says(repository: Path, capt
     assert all((tmp_path / "out" / row["clip_path"]).is_file() for row in rows)
     head = json.loads((tmp_path / "out" / "manifest.jsonl").read_text().splitlines()[0])
     assert [step["name"] for step in head["steps"]][:1] == ["Split"] and "known" not in head["steps"][0]["settings"]
+
+
+def test_the_call_that_explore_shows_loads_that_very_row(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    path = write_zip(repository)
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(path.stem)  # as `unzip dataset.zip -d dataset`
+    found = Collection.open(str(repository), max_rows=100, label="my_film", address=UNPACKED)
+    folder = Collection.open("dataset", max_rows=100, address="dataset")
+    assert len(found.rows) > 1
+    for row in (found.rows[0], found.rows[-1]):
+        for code in (found.code(row), folder.code(row)):
+            assert code is not None and eval(code)["clip_id"] == row["clip_id"]
+    assert found.code(found.rows[1]) == "load_dataset('dataset', split='train')[1]"
+    assert Collection.open(str(repository), max_rows=100).code(found.rows[0]) is None
 
 
 def test_what_is_taken_along_names_no_path_of_this_machine(repository: Path, desk: Desk) -> None:

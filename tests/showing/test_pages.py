@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from panda_hf.captioning.registry import expanded
 from panda_hf.errors import CheckpointError
 from panda_hf.publishing.hub import PushSummary
 from panda_hf.showing import pages
@@ -76,15 +78,48 @@ def test_a_long_video(desk: Desk, cast: Cast, film: Path) -> None:
     assert {"trimmed"} <= {part["reason"] for part in video["dropped"]} and "trimmed" in html
 
 
-def test_a_dataset() -> None:
-    class Tables:
-        dataset, root, files, is_local, config = EVIL, EVIL, (), False, EVIL
+def opened(name: str = "own", is_local: bool = True) -> Any:
+    return SimpleNamespace(dataset=name, root=name, files=(), is_local=is_local, config=name)
 
+
+def test_a_dataset() -> None:
     texts = dict.fromkeys(("clip_id", "caption", "caption_teacher"), EVIL)
     rows = [{**texts, "matching_score": 0.5, "start": 0.0, "end": 2.0, "row": 0}]
-    found = Collection(Tables(), rows, 1, EVIL, EVIL)  # type: ignore[arg-type]
+    found = Collection(opened(EVIL, is_local=False), rows, 1, EVIL, EVIL)
     html = pages.collection(found, rows, rows, {})
     assert is_harmless(html) and "https://huggingface.co/datasets/%3Cimg" in html
+
+
+def test_the_teachers_of_a_set_have_eight_colours(choices: Choices) -> None:
+    for name in ("paper", "modern", "mini"):
+        teachers = expanded([name])
+        assert len(teachers) == 8 and set(pages.colours(teachers).values()) == set(range(8))
+    assert pages.colours(["unknown"])["unknown"] in range(8)
+
+
+def test_a_teacher_has_one_colour_in_all_tabs(desk: Desk, choices: Choices, film: Path) -> None:
+    alone, all_eight = Cast(None, ("mini_image",), "mini/selector"), Cast(None, expanded(["mini"]), "mini/selector")
+    state = Captioned("", candidates=(Candidate("mini_image", "a ball", 0.5),), caption="a ball", teacher="mini_image")
+    own = desk.visits.adopt(desk.visits.of("colours"), str(film), "a.mp4", one_clip=False)
+    *_, long = scan_film(own, alone.split(), desk.visits.helpers, desk.limits)
+    assert isinstance(long, Long)
+    rules = alone.split().rules
+    texts = {"caption": "a ball", "caption_teacher": "mini_image", "matching_score": 0.5, "candidates": []}
+    clips = [{**row, **texts} for row in long.clips(rules)]
+    rows = [
+        {**clip, "row": i, "caption_teacher": name} for clip in clips for i, name in enumerate(("a", "mini_image"))
+    ]
+    found = Collection(opened(), rows, 2, None, "train", "own", "dataset")
+    one = f'class="p-dot t{pages.colours(["mini_image"])["mini_image"]}"'
+    video = long.stitched(rules)
+    for html in (
+        pages.captioned(state, alone), pages.captioned(state, all_eight),
+        pages.split(long, video, clips, alone), pages.split(long, video, clips, all_eight),
+        pages.collection(found, rows, [row for row in rows if row["caption_teacher"] == "mini_image"], {}),
+        pages.models(choices),
+    ):  # fmt: skip
+        dots = re.findall(r'class="p-dot t\d"[^>]*>(?:(?!</svg>).)*</svg>(?:<span>)?mini_image', html)
+        assert dots and all(dot.startswith(one) for dot in dots)
 
 
 def test_filters_keep_what_fits_and_leave_out_what_is_not_known() -> None:
