@@ -32,17 +32,20 @@ HEAD_SECONDS = 1.0
 SWELL_SECONDS = 0.32
 SWELL, SWELL_OF_KEY = 6.0, 1.5
 """So many times the usual bytes for ``SWELL_SECONDS``, and as many as this many key frames: a gradual transition."""
+SWELL_OF_REST = 4.0
+"""And so many times the mean of what lies farther than half a swell from it."""
 
 FIXED_SWELL = 4.0
 """The same where key frames lie at fixed distances, so that a swell may hide a cut too."""
 
-HUSH, HUSH_FRAMES = 0.03, 8
-"""So small a share of the group's bigger frames for so many frames: black, or a still picture, between moving ones."""
-HUSH_BYTES = 25
-"""A mean that is always so small."""
+HUSH, HUSH_FRAMES, HUSH_BUSIER = 0.035, 5, 0.7
+"""The biggest of so many frames in a row is so small a share of what it is elsewhere (this quantile): black, or a
+still picture, between moving ones. Every second or fourth frame is always small."""
+HUSH_BYTES, HUSH_BETWEEN = 25, 4.0
+"""So few bytes do too, if elsewhere there are so many times more."""
 
-AGITATED, AGITATED_OF_KEY = 1.8, 0.3
-"""The last frames before a key frame are so big that movement may have called for it, rather than a cut."""
+AGITATED_OF_KEY = 0.3
+"""The last frames before a key frame are so big, held against it, that movement may have called for it, not a cut."""
 TAIL_FRAMES = 4
 
 NOTHING_BYTES = 150
@@ -54,7 +57,7 @@ WORTH_A_PICTURE = 3.0
 LEAST_KEY = 0.3
 """Key frames of a flash or of black are small: no frame is held against less than this share of the usual one."""
 
-IRREGULAR_SHARE = 0.3
+IRREGULAR_SHARE = 0.2
 """An encoder looks for cuts where at least so many groups are shorter than the longest."""
 
 REGULAR_SHARE = 0.98
@@ -66,7 +69,7 @@ class GroupDoubt:
     """What the bytes say of one group.
 
     ``inside``: the last frame, counted from the key frame, that must be decoded; 0: none. ``irregular``: the next key
-    frame came earlier than it had to. ``agitated``: the frames before the next key frame are unusually big, or the
+    frame came earlier than it had to. ``agitated``: the frames before the next key frame are big beside it, or the
     group is the only one so long, so that nobody knows whether it had to end. ``nothing``: every frame says no more
     than that nothing changes. ``thrifty``: the bytes would not do to turn the picture into another one.
     """
@@ -85,10 +88,12 @@ class ByteRules:
         sizes: bytes of each frame, as shown.
         groups: each key frame and the frames after it, half-open.
         fps: mean frame rate.
+        intra: whether each frame is known to be coded without others; ``None``: no more is known than the key frames.
     """
 
-    def __init__(self, sizes: Sizes, groups: list[tuple[int, int]], fps: float) -> None:
+    def __init__(self, sizes: Sizes, groups: list[tuple[int, int]], fps: float, intra: Booleans | None = None) -> None:
         self._sizes, self._groups = sizes, groups
+        self._intra = np.zeros(len(sizes), bool) if intra is None else intra
         lengths = np.array([last - first for first, last in groups[:-1]] or [groups[0][1]])
         self._regular_length = REGULAR_SHARE * lengths.max()
         self._repeats = int(np.sum(lengths >= self._regular_length)) > 1
@@ -106,36 +111,55 @@ class ByteRules:
         irregular = self.seeks_cuts and not (longest and self._repeats)
         if not len(sizes):
             return GroupDoubt(0, irregular, False, True, True)
-        key = max(
-            self._least_key,
-            min(self._sizes[first], self._sizes[last] if last < len(self._sizes) else self._sizes[first]),
+        next_key = self._sizes[last] if last < len(self._sizes) else self._sizes[first]
+        key = max(self._least_key, min(self._sizes[first], next_key))
+        inside = max(
+            _last(self._spikes(sizes, key), 3),
+            _last(self._intra[first + 1 : last], 3),
+            _last(self._swells(sizes, key), 2 * self._window),
+            _last(_hushes(sizes), 2 * HUSH_FRAMES),
         )
-        usual = _usual(sizes)
-        spikes = (sizes >= SPIKE * usual) & (sizes >= SPIKE_OF_KEY * key)
-        if self.seeks_cuts:
-            spikes[self._head :] = False
-        inside = max(_last(spikes, 3), _last(self._swells(sizes, key), 2 * self._window))
-        agitated = (sizes >= AGITATED * usual) & (sizes >= AGITATED_OF_KEY * key)
         return GroupDoubt(
-            len(sizes) if self._hushes(sizes) else inside,
+            inside,
             irregular,
-            bool(agitated[-TAIL_FRAMES:].any() or (irregular and longest)),
+            bool(sizes[-TAIL_FRAMES:].max() >= AGITATED_OF_KEY * next_key or (irregular and longest)),
             bool(sizes.max() <= NOTHING_BYTES),
             bool(sizes.sum() < WORTH_A_PICTURE * key),
         )
+
+    def _spikes(self, sizes: npt.NDArray[np.float64], key: float) -> Booleans:
+        """Frames that may be the first of a shot."""
+        spikes = (sizes >= SPIKE * _usual(sizes)) & (sizes >= SPIKE_OF_KEY * key)
+        if self.seeks_cuts:
+            spikes[self._head :] = False
+        return np.asarray(spikes, np.bool_)
 
     def _swells(self, sizes: npt.NDArray[np.float64], key: float) -> Booleans:
         window = min(self._window, len(sizes))
         sums = np.convolve(sizes, np.ones(window), "valid")
         factor = SWELL if self.seeks_cuts else FIXED_SWELL
-        return (sums >= SWELL_OF_KEY * key) & (sums >= factor * window * (np.median(sizes) + 1))
+        swells = (sums >= SWELL_OF_KEY * key) & (sums >= factor * window * (np.median(sizes) + 1))
+        if self.seeks_cuts and swells.any():
+            swells &= sums >= SWELL_OF_REST * window * _mean_elsewhere(sizes, window)
+        return np.asarray(swells, np.bool_)
 
-    def _hushes(self, sizes: npt.NDArray[np.float64]) -> bool:
-        if len(sizes) < HUSH_FRAMES:
-            return False
-        means = np.convolve(sizes, np.ones(HUSH_FRAMES) / HUSH_FRAMES, "valid")
-        hushed = max(HUSH_BYTES, min(NOTHING_BYTES, HUSH * np.quantile(sizes, BIG_AMONG_NEIGHBOURS)))
-        return bool(means.min() <= hushed < sizes.max())
+
+def _mean_elsewhere(sizes: npt.NDArray[np.float64], window: int) -> npt.NDArray[np.float64]:
+    """For each stretch of ``window`` frames the mean of those farther from it than half its length, plus 1."""
+    total = np.concatenate([[0.0], np.cumsum(sizes)])
+    first = np.arange(len(sizes) - window + 1)
+    low, high = np.maximum(0, first - window // 2), np.minimum(len(sizes), first + window + window // 2)
+    return np.asarray((total[-1] - total[high] + total[low]) / np.maximum(1, len(sizes) - high + low) + 1)
+
+
+def _hushes(sizes: npt.NDArray[np.float64]) -> Booleans:
+    """Where next to no bytes begin to follow."""
+    if len(sizes) < HUSH_FRAMES:
+        return np.zeros(0, bool)
+    most = np.lib.stride_tricks.sliding_window_view(sizes, HUSH_FRAMES).max(axis=1)
+    busy = np.quantile(most, HUSH_BUSIER)
+    hushed = most <= max(HUSH * busy, min(HUSH_BYTES, busy / HUSH_BETWEEN))
+    return np.asarray(hushed & ~np.concatenate([[False], hushed[:-1]]), np.bool_)
 
 
 def _usual(sizes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -26,6 +26,9 @@ WIDTHS = (5, 8, 12, 17, 24)
 AROUND = 3
 """So many samples before and after a window must look like its ends: the one shot, and the other."""
 
+LONGEST = WIDTHS[-1] + 4 * AROUND
+"""So many samples are always held."""
+
 LEAST_CHANGE = 14.0
 """Mean difference of the two shots, of 255."""
 
@@ -81,7 +84,7 @@ class GradualWatch:
     def __init__(self, fps: float) -> None:
         self._stride = max(1, round(fps / SAMPLES_PER_SECOND))
         self._samples: list[Sample] = []
-        self._thumbs = np.zeros((0, THUMBNAIL[0] * THUMBNAIL[1] * 3), np.float32)
+        self._held = np.zeros((2 * LONGEST, THUMBNAIL[0] * THUMBNAIL[1] * 3), np.float32)
         self._best: Hit | None = None
         self._waited = 0
 
@@ -119,26 +122,31 @@ class GradualWatch:
         self._keep(0)
         return found
 
+    @property
+    def _thumbs(self) -> Array:
+        return self._held[: len(self._samples)]
+
     def _take(self, sample: Sample) -> None:
-        thumb = cv2.resize(sample.yuv, THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
-        self._thumbs = np.concatenate([self._thumbs, thumb.reshape(1, -1)])
+        if len(self._samples) == len(self._held):
+            self._keep(LONGEST)
+        thumb = cv2.resize(sample.yuv, THUMBNAIL, interpolation=cv2.INTER_AREA)
+        self._held[len(self._samples)] = thumb.reshape(-1)
         self._samples.append(sample)
-        if len(self._samples) > 2 * (WIDTHS[-1] + 4 * AROUND):
-            self._keep(WIDTHS[-1] + 4 * AROUND)
 
     def _keep(self, count: int) -> None:
         cut = max(0, len(self._samples) - count)
-        self._samples, self._thumbs = self._samples[cut:], self._thumbs[cut:]
+        self._held[: len(self._samples) - cut] = self._thumbs[cut:].copy()
+        self._samples = self._samples[cut:]
 
     def _look(self) -> Hit | None:
         """The best of the windows that end ``AROUND`` samples before the newest."""
         last = len(self._samples) - 1 - AROUND
-        firsts = np.array([last - width for width in WIDTHS if last - width - AROUND >= 0], int)
-        if not len(firsts):
-            return None
-        change = np.abs(self._thumbs[firsts] - self._thumbs[last]).mean(axis=1)
-        hits = [self._judge(first, last) for first in firsts[change >= LEAST_CHANGE].tolist()]
-        return max((hit for hit in hits if hit is not None), key=lambda hit: hit.quality, default=None)
+        two, least = self._held[last], LEAST_CHANGE * self._held.shape[1]
+        firsts = [last - width for width in WIDTHS if last - width - AROUND >= 0]
+        changing = [first for first in firsts if cv2.norm(self._held[first], two, cv2.NORM_L1) >= least]
+        hits = [self._judge(first, last) for first in changing]
+        best_first = sorted((hit for hit in hits if hit is not None), key=lambda hit: -hit.quality)
+        return next((hit for hit in best_first if self._joins_two_shots(hit)), None)
 
     def _judge(self, first: int, last: int) -> Hit | None:
         thumbs = self._thumbs
@@ -148,14 +156,21 @@ class GradualWatch:
         if unrest > STEADY * change:
             return None
         steps = np.abs(np.diff(thumbs[first : last + 1], axis=0)).sum(axis=1)
-        unexplained = explain(one, two, thumbs[first + 1 : last])
-        if steps.max() > STEP * change or unexplained > 1 or new_structure(one, two) < NEW_STRUCTURE:
+        if steps.max() > STEP * change:
             return None
-        ends = (describe(self._samples[at].yuv) for at in (first, last))
-        if distance(*ends) < DIFFERS:
+        unexplained = explain(one, two, thumbs[first + 1 : last])
+        if unexplained > 1:
             return None
         fit = change * (2 - unexplained - unrest / change) * (1 - (last - first) / LONG)
         return Hit(self._samples[first].frame, self._samples[last].frame, fit)
+
+    def _joins_two_shots(self, hit: Hit) -> bool:
+        """Whether the pictures before and after a window are not one in another light, nor much alike."""
+        ends = [i for i, sample in enumerate(self._samples) if sample.frame in (hit.first, hit.last)]
+        one, two = (self._thumbs[i] for i in ends)
+        if new_structure(one, two) < NEW_STRUCTURE:
+            return False
+        return distance(*(describe(self._samples[i].yuv) for i in ends)) >= DIFFERS
 
     def _tell(self) -> Stretch | None:
         hit, self._best, self._waited = self._best, None, 0
@@ -182,18 +197,21 @@ def new_structure(one: Array, two: Array) -> float:
 
     A thing that leaves a plain picture is no new picture.
     """
-    luma = one[::3], two[::3]
+    luma = one[::3] - one[::3].mean(), two[::3] - two[::3].mean()
     return max(_unlike(*luma), _unlike(*luma[::-1]))
 
 
 def _unlike(a: Array, b: Array) -> float:
     """What is left of ``a`` where it is explained by ``b`` in another light; the fit is to the places that fit."""
-    fits = np.ones(len(a), bool)
+    most = int(PLACES * len(a))
+    x, y = b, a
     for _ in range(4):
-        x, y = b - b[fits].mean(), a - a[fits].mean()
-        rest = np.abs(y - x * float(x[fits] @ y[fits]) / max(1e-6, float(x[fits] @ x[fits])))
-        fits = rest <= np.quantile(rest, PLACES)
-    return float(np.quantile(rest, PLACES))
+        x_mean, y_mean = x.mean(), y.mean()
+        slope = (x @ y - len(x) * x_mean * y_mean) / max(1e-6, x @ x - len(x) * x_mean**2)
+        rest = np.abs(a - y_mean - slope * (b - x_mean))
+        fits = np.argpartition(rest, most)[:most]
+        x, y = b[fits], a[fits]
+    return float(rest[fits].max())
 
 
 def explain(one: Array, two: Array, inside: Array) -> float:

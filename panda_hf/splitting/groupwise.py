@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from itertools import chain, islice, pairwise
@@ -12,9 +13,18 @@ import numpy.typing as npt
 
 from panda_hf.splitting.collect import Clock, Collector, Scan
 from panda_hf.splitting.descriptor import describe
-from panda_hf.splitting.doubt import ByteRules
+from panda_hf.splitting.doubt import ByteRules, GroupDoubt
 from panda_hf.splitting.settings import SplitSettings
-from panda_hf.splitting.shots import BlackWatch, Boundary, content_scores, cuts_of, is_black, is_full_range, small_step
+from panda_hf.splitting.shots import (
+    ADAPTIVE_REACH,
+    BlackWatch,
+    Boundary,
+    content_scores,
+    cuts_of,
+    is_black,
+    is_full_range,
+    small_step,
+)
 from panda_hf.splitting.stitching import distance
 from panda_hf.video import Frame, VideoLike
 from panda_hf.video.groups import Group, GroupReader
@@ -32,6 +42,9 @@ MAX_GROUP_SECONDS, MAX_GROUP_BYTES = 30.0, 2**26
 DIFFERS = 0.25
 """Descriptors of the two key frames around a group that are farther apart show two shots, or much movement."""
 
+UNLIKE = 0.8
+"""Movement does not turn a picture into one that is farther away than this before the encoder gives up on it."""
+
 ALIKE = 0.15
 """Where key frames lie at fixed distances, a group is skipped only if its key frames are nearer than this."""
 
@@ -40,9 +53,6 @@ FLASH_FRAMES = 6
 
 MOVES = 1.5
 """Frames so many times farther apart than those of a still picture end the search for movement."""
-
-STRIDE = 4
-"""Every so many frames are looked at in that search."""
 
 
 def is_worth_it(index: PacketIndex) -> bool:
@@ -103,7 +113,7 @@ class _GroupScan:
         self._step = small_step(info.width, info.height)
         self._full_range = is_full_range(info.pixel_format)
         self._clock = Clock.of(info)
-        self._rules = ByteRules(index.sizes, index.groups, fps)
+        self._rules = ByteRules(index.sizes, index.groups, fps, index.intra)
         self._black = BlackWatch(settings, fps, self._full_range)
         self._collector = Collector(info, self._clock, settings, lag=0, describe_probes=describe_probes)
         self._key = self._key_of(first)
@@ -119,17 +129,24 @@ class _GroupScan:
         next_key = None if following is None else self._key_of(following)
         doubt = self._rules.doubt(number)
         length = group.last - group.first
-        run = self._run(group, self._frames_to_decode(number, length, next_key), doubt.nothing)
+        count = self._frames_to_decode(number, length, next_key)
+        tail: list[_Look] = []
+        if next_key is not None and self._may_be_movement(doubt, next_key) and count < length - 1:
+            tail = self._tail(group)
+            count = count if self._stands_out(tail, next_key) else length - 1
+        run = self._run(group, count, doubt.nothing)
         whole = len(run) == length
         cuts = self._cuts_in([*run, next_key] if whole and next_key is not None else run)
         if self._is_end_of_a_flash(run, cuts):
             self._key_is_cut, cuts = False, cuts[1:]
         self._hand_on(run, cuts)
+        if tail and tail[-1].frame > run[-1].frame:
+            self._pass(tail[-1]._replace(features=describe(tail[-1].yuv)), cut=False)
         next_is_cut = length in cuts
         if not whole and next_key is not None:
             next_is_cut = doubt.irregular and self._apart(run[-1], next_key) >= DIFFERS
         if not whole and (next_is_cut or next_key is None) and not self._moves:
-            self._look_for_movement(group, len(run))
+            self._look_for_movement(group, run[-1].frame)
         self._previous = None if whole else group
         if next_key is not None:
             self._key, self._key_is_cut = next_key, next_is_cut
@@ -149,7 +166,23 @@ class _GroupScan:
         if not doubt.irregular:
             explained = self._rules.seeks_cuts and not doubt.thrifty and not self._is_black(next_key)
             return doubt.inside if explained else rest
-        return rest if doubt.agitated else doubt.inside
+        return doubt.inside
+
+    def _may_be_movement(self, doubt: GroupDoubt, next_key: _Look) -> bool:
+        """Whether a key frame that seems to begin a shot may be there for much movement, or for the end of a
+        dissolve."""
+        return doubt.irregular and doubt.agitated and DIFFERS <= self._apart(self._key, next_key) < UNLIKE
+
+    def _tail(self, group: Group) -> list[_Look]:
+        """The last frames of a group that others refer to."""
+        return [self._look(frame) for frame in deque(self._reader.references(group), ADAPTIVE_REACH + 1)]
+
+    def _stands_out(self, tail: Sequence[_Look], next_key: _Look) -> bool:
+        """Whether the step from the end of a group to the next key frame is a cut among the steps before it."""
+        looks = [*tail, next_key]
+        steps = content_scores([look.yuv for look in looks], self._full_range)
+        lengths = np.diff([look.frame for look in looks], prepend=looks[0].frame - 1)
+        return len(tail) in cuts_of(steps / lengths, self._settings)
 
     def _cuts_in(self, run: Sequence[_Look]) -> list[int]:
         """Positions of the cuts in a run of consecutive frames, flashes left out."""
@@ -193,29 +226,35 @@ class _GroupScan:
         if self._shot_began is not None:
             self._moves |= distance(self._shot_began, features) > MOVES * self._settings.still_distance
 
-    def _look_for_movement(self, group: Group, looked_at: int) -> None:
-        """Decode more of the last group of a shot, until a frame differs from the shot's first one."""
-        last = None
-        for frame in islice(self._reader.frames(group), looked_at, None):
-            last = frame
-            if (frame.index - group.first) % STRIDE == 0:
-                self._note_movement(describe(frame.yuv(self._step)))
+    def _look_for_movement(self, group: Group, last: int) -> None:
+        """Decode more of the last group of a shot, until a frame differs from the shot's first one.
+
+        Args:
+            group: the last group.
+            last: the number of its last frame that was looked at.
+        """
+        seen = None
+        for frame in self._reader.references(group):
+            if frame.index > last:
+                seen = self._look(frame)
+                seen = seen._replace(features=describe(seen.yuv))
+                self._note_movement(self._features(seen))
                 if self._moves:
                     break
-        if last is not None:
-            self._pass(self._look(last), cut=False)
+        if seen is not None:
+            self._pass(seen, cut=False)
 
     def _run(self, group: Group, count: int, nothing: bool) -> list[_Look]:
-        """The key frame and ``count`` frames after it; after black also those up to the end of the fade out of it."""
+        """The key frame and ``count`` frames after it; where these end in black, also those up to the end of the fade
+        out of it."""
         run = [self._key]
         watch = copy(self._black)
-        fades = self._is_black(self._key) and not nothing
         watch.feed(0, self._key.yuv)
-        if count or fades:
+        if count or (watch.is_black and not nothing):
             for frame in islice(self._reader.frames(group), 1, None):
                 run.append(self._look(frame))
-                fades = fades and not watch.feed(len(run), run[-1].yuv)
-                if len(run) > count and not fades:
+                watch.feed(len(run), run[-1].yuv)
+                if len(run) > count and not watch.is_black:
                     break
         return run
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
@@ -10,8 +11,8 @@ from typing import Literal
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scenedetect import AdaptiveDetector, ContentDetector, FrameTimecode
-from scenedetect.detector import FlashFilter, SceneDetector
+from scenedetect import FrameTimecode
+from scenedetect.detector import FlashFilter
 
 from panda_hf.splitting.settings import SplitSettings
 
@@ -71,18 +72,18 @@ class ShotDetector:
     """
 
     def __init__(self, settings: SplitSettings, fps: float, full_range: bool = False) -> None:
-        self._detector = make_detector(settings)
-        self._zero = FrameTimecode(0, fps)
+        self._rule = AdaptiveRule(settings) if settings.detector == "adaptive" else ContentRule(settings, fps)
         self._full_range = full_range
         self._black = BlackWatch(settings, fps, full_range)
         self._looks_for_black = settings.black_luma is not None
         self._frames = 0
         self._ticks: list[int] = []
+        self._last: Image | None = None
 
     @property
     def lag(self) -> int:
         """A boundary is reported at most so many frames after it."""
-        return max(self._detector.event_buffer_length, int(self._looks_for_black))
+        return max(self._rule.lag, int(self._looks_for_black))
 
     def feed(self, tick: int, yuv: Image) -> list[Boundary]:
         """Take the next frame; the boundaries that are certain now, in order of time.
@@ -92,14 +93,59 @@ class ShotDetector:
             yuv: the frame, small, uint8 [h, w, 3]; all frames of one video have one size.
         """
         self._ticks = [*self._ticks[-self.lag :], tick]
-        timecode = FrameTimecode(self._frames, self._zero)
-        cuts = self._detector.process_frame(timecode, to_bgr(yuv, self._full_range))
-        found = [Boundary(self._tick_of(cut), "cut") for cut in cuts if cut.frame_num > 0]
+        hsv = _hsv(yuv, self._full_range)
+        score = 0.0 if self._last is None else _step(self._last, hsv)
+        self._last = hsv
+        found = [Boundary(self._ticks[cut - self._frames - 1], "cut") for cut in self._rule.feed(self._frames, score)]
         self._frames += 1
         return found + self._black.feed(tick, yuv)
 
-    def _tick_of(self, cut: FrameTimecode) -> int:
-        return self._ticks[cut.frame_num - self._frames - 1]
+
+class ContentRule:
+    """PySceneDetect's ``ContentDetector`` on scores; its filter mode is set, for its default changed in 0.6.4.
+
+    The score for its default weights comes from one call in place of twelve, a third of the whole pass.
+    """
+
+    def __init__(self, settings: SplitSettings, fps: float) -> None:
+        mode = FlashFilter.Mode[settings.flash_mode.upper()]
+        self._filter = FlashFilter(mode, settings.min_shot_frames)
+        self._threshold, self._zero = settings.detector_threshold, FrameTimecode(0, fps)
+
+    @property
+    def lag(self) -> int:
+        """A cut is told at most so many frames late."""
+        return self._filter.max_behind
+
+    def feed(self, frame: int, score: float) -> list[int]:
+        """Take the score of the next frame; the frames at which shots begin that are certain now."""
+        found = self._filter.filter(FrameTimecode(frame, self._zero), score >= self._threshold)
+        return [cut.frame_num for cut in found if cut.frame_num > 0]
+
+
+class AdaptiveRule:
+    """The rule of PySceneDetect's ``AdaptiveDetector``: a score stands out from those of the frames around it."""
+
+    lag = ADAPTIVE_REACH
+
+    def __init__(self, settings: SplitSettings) -> None:
+        self._settings = settings
+        self._scores: deque[float] = deque(maxlen=2 * ADAPTIVE_REACH + 1)
+        self._last_cut = 0
+
+    def feed(self, frame: int, score: float) -> list[int]:
+        """Take the score of the next frame; the frame at which a shot begins, if that is certain now."""
+        self._scores.append(score)
+        target = frame - ADAPTIVE_REACH
+        if len(self._scores) < 2 * ADAPTIVE_REACH + 1 or self._scores[ADAPTIVE_REACH] < self._settings.detector_floor:
+            return []
+        if target - self._last_cut < self._settings.min_shot_frames:
+            return []
+        around = sum(self._scores) - self._scores[ADAPTIVE_REACH]
+        if self._scores[ADAPTIVE_REACH] * 2 * ADAPTIVE_REACH < self._settings.detector_threshold * around:
+            return []
+        self._last_cut = target
+        return [target]
 
 
 class BlackWatch:
@@ -112,6 +158,11 @@ class BlackWatch:
         self._brightest_black = 255 * (BLACK_SHARE * (self._luma or 0) + 1 - BLACK_SHARE)
         self._gain = 1 + FADE_IN_RATE / fps
         self._last_tick = 0
+
+    @property
+    def is_black(self) -> bool:
+        """Whether the last frame was black, or still fading in."""
+        return self._black
 
     def feed(self, tick: int, yuv: Image) -> list[Boundary]:
         """Take the next frame; the boundary on it or on the frame before it, if there is one."""
@@ -127,41 +178,18 @@ class BlackWatch:
         return [Boundary(tick, "black") if black else Boundary(last_tick, "content")]
 
 
-class _QuickScore(ContentDetector):
-    """The score of PySceneDetect for its default weights by one call in place of twelve, a third of the whole pass.
-
-    The method is private there; should it be renamed, the slower one runs again and finds the same cuts.
-    """
-
-    _last_hsv: Image | None = None
-
-    def _calculate_frame_score(self, timecode: FrameTimecode, frame_img: Image) -> float:
-        hsv = np.asarray(cv2.cvtColor(frame_img, cv2.COLOR_BGR2HSV), np.uint8)
-        last, self._last_hsv = self._last_hsv, hsv
-        return 0.0 if last is None else cv2.norm(last, hsv, cv2.NORM_L1) / hsv.size
-
-
-class _Content(_QuickScore, ContentDetector):
-    pass
-
-
-class _Adaptive(_QuickScore, AdaptiveDetector):
-    pass
-
-
-def make_detector(settings: SplitSettings) -> SceneDetector:
-    """PySceneDetect's detector for these settings; the filter mode is set, for its default changed in 0.6.4."""
-    if settings.detector == "adaptive":
-        floor = settings.detector_floor
-        return _Adaptive(settings.detector_threshold, min_scene_len=settings.min_shot_frames, min_content_val=floor)
-    mode = FlashFilter.Mode[settings.flash_mode.upper()]
-    return _Content(settings.detector_threshold, settings.min_shot_frames, filter_mode=mode)
-
-
 def content_scores(images: Sequence[Image], full_range: bool = False) -> npt.NDArray[np.float64]:
     """For each small YUV image how far it is from the one before, as PySceneDetect counts it; the first has 0."""
-    hsv = [cv2.cvtColor(to_bgr(image, full_range), cv2.COLOR_BGR2HSV) for image in images]
-    return np.array([0.0, *(cv2.norm(one, two, cv2.NORM_L1) / one.size for one, two in pairwise(hsv))])
+    return np.array([0.0, *(_step(one, two) for one, two in pairwise(_hsv(image, full_range) for image in images))])
+
+
+def _hsv(yuv: Image, full_range: bool) -> Image:
+    return np.asarray(cv2.cvtColor(to_bgr(yuv, full_range), cv2.COLOR_BGR2HSV), np.uint8)
+
+
+def _step(one: Image, two: Image) -> float:
+    """PySceneDetect's score of a frame after another, for its default weights."""
+    return cv2.norm(one, two, cv2.NORM_L1) / one.size
 
 
 def cuts_of(scores: npt.NDArray[np.float64], settings: SplitSettings) -> list[int]:

@@ -30,7 +30,7 @@ class Split(Stage):
     that the detector found; pieces of a forced cut are not told apart.
     """
 
-    version: int = 3
+    version: int = 4
 
     settings: SplitSettings | None = None
     """The rules; ``None``: the preset ``default`` for the descriptor, ``panda70m`` for a model."""

@@ -82,7 +82,7 @@ def sequence_facts(unit: bytes) -> SequenceFacts:
     Raises:
         ValueError: it ends too early.
     """
-    bits = _Bits(unit)
+    bits = Bits(unit)
     bits.read(8)
     profile, _, level, number = bits.read(8), bits.read(8), bits.read(8), bits.count()
     chroma, depths = 1, (0, 0)
@@ -101,7 +101,7 @@ def sequence_facts(unit: bytes) -> SequenceFacts:
 
 def picture_id(unit: bytes) -> int:
     """The number of a picture parameter set."""
-    bits = _Bits(unit)
+    bits = Bits(unit)
     bits.read(8)
     return bits.count()
 
@@ -155,7 +155,7 @@ def _sets(box: bytes, place: int, count: int) -> tuple[tuple[bytes, ...], int]:
     return tuple(found), place
 
 
-class _Bits:
+class Bits:
     """Reads numbers bit by bit from a unit, without the bytes that keep start codes out of it."""
 
     def __init__(self, unit: bytes) -> None:
@@ -163,6 +163,11 @@ class _Bits:
         self._bits, self._left = int.from_bytes(data, "big"), 8 * len(data)
 
     def read(self, width: int) -> int:
+        """The next ``width`` bits as a number.
+
+        Raises:
+            ValueError: there are fewer.
+        """
         if width > self._left:
             raise ValueError("a parameter set is cut short")
         self._left -= width
@@ -181,7 +186,7 @@ class _Bits:
         return (number + 1) // 2 * (1 if number % 2 else -1)
 
 
-def _skip_scaling(bits: _Bits, lists: int) -> None:
+def _skip_scaling(bits: Bits, lists: int) -> None:
     for number in range(lists):
         last, following = 8, 8
         for _ in range((16 if number < 6 else 64) if bits.read(1) else 0):
@@ -190,7 +195,7 @@ def _skip_scaling(bits: _Bits, lists: int) -> None:
             last = following or last
 
 
-def _skip_order(bits: _Bits) -> None:
+def _skip_order(bits: Bits) -> None:
     """How the order of pictures is told."""
     kind = bits.count()
     if kind == 0:

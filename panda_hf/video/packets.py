@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from panda_hf.errors import VideoError
 from panda_hf.video.decoder import Decoder
+from panda_hf.video.slices import SliceReader
 from panda_hf.video.source import Source, VideoLike
 
 ONE_FRAME_EACH = frozenset({"h264", "hevc", "av1", "vp9"})
@@ -32,6 +33,8 @@ class PacketIndex:
     """[n], bytes."""
     keys: NDArray[np.intp]
     """Positions of the key frames among the n, ascending; the first is 0."""
+    intra: NDArray[np.bool_]
+    """[n], frames coded without others, as far as their headers tell (H.264, HEVC); key frames always."""
     end: float
     """When the last frame stops being shown, seconds."""
 
@@ -66,8 +69,10 @@ def index_packets(video: VideoLike | Source) -> PacketIndex | None:
 
 
 def _rows(decoder: Decoder) -> NDArray[np.int64] | None:
-    """[n, 4] in decoding order: timestamp, bytes, whether it is a key packet, duration."""
+    """[n, 5] in decoding order: timestamp, bytes, whether it is a key packet, duration, whether it is coded alone."""
     rows = []
+    context = decoder.stream.codec_context
+    slices = SliceReader.of(context.codec.canonical_name, context.extradata)
     last: int | None = None
     for packet in decoder.packets():
         if not packet.size:
@@ -79,7 +84,8 @@ def _rows(decoder: Decoder) -> NDArray[np.int64] | None:
             if last is not None and dts <= last:
                 return None
             last = dts
-        rows.append((pts, packet.size, packet.is_keyframe, packet.duration or 0))
+        alone = packet.is_keyframe or (slices is not None and slices.is_intra(memoryview(packet)))
+        rows.append((pts, packet.size, packet.is_keyframe, packet.duration or 0, alone))
     return np.array(rows, np.int64) if rows else None
 
 
@@ -91,7 +97,9 @@ def _index(decoder: Decoder, rows: NDArray[np.int64]) -> PacketIndex | None:
         return None
     times = np.array([decoder.timeline.seconds(int(timestamp)) for timestamp in timestamps])
     end = float(times[-1] + (float(shown[-1, 3] * decoder.timeline.tick) or decoder.timeline.step))
-    return None if _is_cut_short(decoder, end) else PacketIndex(timestamps, times, shown[:, 1], keys, end)
+    if _is_cut_short(decoder, end):
+        return None
+    return PacketIndex(timestamps, times, shown[:, 1], keys, shown[:, 4] > 0, end)
 
 
 def _is_cut_short(decoder: Decoder, end: float) -> bool:

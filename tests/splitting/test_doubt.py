@@ -55,3 +55,24 @@ def test_a_swell_of_bytes_must_be_looked_at():
 def test_movement_before_a_key_frame_is_noticed():
     assert rules([100, 250, 60, 250], {98: 4000}).doubt(0).agitated
     assert not rules([100, 250, 60, 250]).doubt(0).agitated
+
+
+def test_a_frame_coded_alone_must_be_looked_at_wherever_it_is():
+    intra = np.zeros(920, bool)
+    intra[70] = True
+    sizes = np.full(920, 500)
+    groups = [(0, 100), (100, 350), (350, 410), (410, 660), (660, 920)]
+    assert ByteRules(sizes, groups, FPS, intra).doubt(0).inside == 73
+    assert ByteRules(sizes, groups, FPS).doubt(0).inside == 0
+
+
+def test_frames_that_say_nothing_between_others_must_be_looked_at():
+    pattern = {i: (4000 if i % 4 == 0 else 60) for i in range(1, 100)}  # as of B-frames between others
+    assert rules([100, 250, 60, 250], pattern).doubt(0).inside == 0
+    black = {**pattern, **dict.fromkeys(range(50, 70), 40)}
+    assert 50 <= rules([100, 250, 60, 250], black).doubt(0).inside <= 60
+
+
+def test_bytes_that_are_many_all_the_time_are_no_swell():
+    movement = dict.fromkeys(range(150, 300), 4000)
+    assert rules([100, 250, 60, 250], movement).doubt(1).inside == 0

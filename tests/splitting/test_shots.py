@@ -8,7 +8,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from scenedetect import ContentDetector, FrameTimecode
+from scenedetect import AdaptiveDetector, ContentDetector, FrameTimecode
 from scenedetect.detector import FlashFilter
 
 from panda_hf.splitting.settings import PANDA70M, SplitSettings
@@ -85,6 +85,19 @@ def test_the_cuts_are_those_of_pyscenedetect_on_the_same_images():
     ]
     assert len(expected) > 5
     assert [b.tick for b in boundaries(pictures, PANDA70M)] == expected
+
+
+def test_the_adaptive_cuts_are_those_of_pyscenedetect_on_the_same_images():
+    rng = np.random.default_rng(1)
+    pictures = [p for seed in range(12) for p in shot(seed, int(rng.integers(3, 30)))]
+    stock = AdaptiveDetector(3.0, min_scene_len=8, min_content_val=20.0)
+    expected = [
+        cut.frame_num
+        for i, picture in enumerate(pictures)
+        for cut in stock.process_frame(FrameTimecode(i, 25.0), to_bgr(yuv_of(picture)))
+    ]
+    assert 5 < len(expected) < 11  # some lie too close together
+    assert [b.tick for b in boundaries(pictures, ADAPTIVE)] == expected
 
 
 def test_merging_is_another_choice_than_suppressing():
