@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import quote
 from zlib import crc32
 
@@ -25,6 +25,7 @@ from panda_hf.showing.films import ExampleFilm
 from panda_hf.showing.limits import Limits
 from panda_hf.showing.long_video import Long
 from panda_hf.showing.repository import UNPACKED
+from panda_hf.splitting.stitching import Reason
 from panda_hf.stage import Row
 
 FILE = "gradio_api/file="
@@ -36,6 +37,8 @@ SEES = {
     "metadata": "title and description",
     "subtitle": "the subtitle",
 }
+PATTERNS = {reason: i for i, reason in enumerate(get_args(Reason))}
+"""How a dropped part is hatched: by its reason, whatever else was dropped."""
 LOW_SCORE, HIGH_SCORE = 0.0, 1.0
 
 
@@ -112,8 +115,8 @@ def captioned(state: Captioned, cast: Cast) -> str:
     )
 
 
-def split(long: Long, video: Row, clips: Sequence[Row], cast: Cast) -> str:
-    """A long video: the timeline with the reasons, and the clips as cards."""
+def split(long: Long, video: Row, clips: Sequence[Row], cast: Cast, *, is_working: bool = False) -> str:
+    """A long video: the timeline with the reasons, and the clips as cards, of which some are being captioned."""
     tally = Tally()
     tally.add_dropped(video["dropped"])
     targets = {row["clip_id"]: f"clip-{i}" for i, row in enumerate(clips)}
@@ -124,7 +127,9 @@ def split(long: Long, video: Row, clips: Sequence[Row], cast: Cast) -> str:
         video=video,
         timeline=drawing.timeline(video, clips, targets),
         reasons=sorted(tally.dropped.items(), key=lambda item: -item[1].seconds),
-        patterns={reason: i for i, reason in enumerate(sorted(tally.dropped))},
+        patterns=PATTERNS,
+        is_working=is_working,
+        waiting=sum(not row.get("caption") and not row.get("problem") for row in clips),
         kept=kept,
         cards=[card(f"clip-{i}", row, long) for i, row in enumerate(clips)],
         colours=colours(cast.teachers),

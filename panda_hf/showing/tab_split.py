@@ -135,16 +135,14 @@ class SplitTab:
 
     def _captions(self, long: Long, settings: SplitSettings, cast: Cast) -> Iterator[Shown]:
         clips, helpers, limits = long.clips(settings), self.desk.visits.helpers, self.desk.limits
-        yield Shown(pages.working("Taking a picture of each clip"), self._page(long, settings, cast))
+        yield Shown(pages.working("Taking a picture of each clip"), self._page(long, settings, cast, is_working=True))
         add_posters(long, clips, helpers, limits)
         for doing in caption_clips(long, clips, cast, helpers, limits):
-            yield Shown(pages.working(doing), self._page(long, settings, cast))
-        more = len(clips) - limits.max_clips
-        left = f"The first {limits.max_clips} clips have captions here, {more} more have none." if more > 0 else ""
-        yield Shown(pages.working(left), self._page(long, settings, cast))
+            yield Shown(pages.working(doing), self._page(long, settings, cast, is_working=True))
+        yield Shown(pages.working(""), self._page(long, settings, cast))
 
-    def _page(self, long: Long, settings: SplitSettings, cast: Cast) -> str:
-        return pages.split(long, long.stitched(settings), long.clips(settings), cast)
+    def _page(self, long: Long, settings: SplitSettings, cast: Cast, *, is_working: bool = False) -> str:
+        return pages.split(long, long.stitched(settings), long.clips(settings), cast, is_working=is_working)
 
 
 def split_of(visit: Visit) -> tuple[Long, Cast]:

@@ -187,9 +187,13 @@ def take_away() -> dict[str, Any]:
         license = gr.Dropdown(LICENSES, value="", label="Licence of the footage", allow_custom_value=True)
         zipped = gr.Button("Make the dataset (zip)", size="sm", elem_id="p-zip")
         with gr.Row():
-            repo = gr.Textbox(label="Or push it to your account: user/name", max_length=120)
+            repo = gr.Textbox(label="Or push it to your account: user/name", max_length=120, min_width=220)
             token = gr.Textbox(
-                label="Your token with write access", type="password", max_length=200, info="Used once, kept nowhere."
+                label="Your token with write access",
+                type="password",
+                max_length=200,
+                min_width=220,
+                info="Used once, kept nowhere.",
             )
         private = gr.Checkbox(True, label="Private")
         push = gr.Button("Push to the Hub", size="sm", elem_id="p-push")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -21,9 +21,19 @@ from panda_hf.showing.gate import SLACK_BYTES, BodyLimit
 from panda_hf.showing.limits import Limits
 from panda_hf.showing.long_video import Long, scan_film
 from panda_hf.showing.student import Words
+from panda_hf.splitting.stitching import Reason
 
 EVIL = "<img src=x onerror=alert(1)>\"'${1}{{x}}"
 FREE = re.compile(r"<img src=x|<b>evil|\" onerror")
+
+
+@pytest.fixture(scope="module")
+def long(desk: Desk, cast: Cast, film: Path) -> Long:
+    """A scanned film of an evil name."""
+    own = desk.visits.adopt(desk.visits.of("evil"), str(film), EVIL, one_clip=False)
+    *_, long = scan_film(own, cast.split(), desk.visits.helpers, desk.limits)
+    assert isinstance(long, Long)
+    return long
 
 
 def is_harmless(html: str) -> bool:
@@ -38,15 +48,12 @@ def test_one_clip(cast: Cast) -> None:
     assert is_harmless(pages.captioned(state, cast))
 
 
-def test_why_a_teacher_wrote_nothing_is_told_on_the_page_and_to_programs(cast: Cast, desk: Desk, film: Path) -> None:
+def test_why_a_teacher_wrote_nothing_is_told_on_the_page_and_to_programs(cast: Cast, long: Long) -> None:
     why = "the server answered 503"
     state = Captioned("", candidates=(Candidate("mini_image", "a ball", 0.5), Candidate("mini_text", problem=why)))
     assert f"none: {why}" in pages.captioned(state, cast)
     told = [(one["teacher"], one["caption"], one["problem"]) for one in state.as_row()["candidates"]]
     assert told == [("mini_image", "a ball", None), ("mini_text", None, why)]
-    own = desk.visits.adopt(desk.visits.of("why"), str(film), "a.mp4", one_clip=False)
-    *_, long = scan_film(own, cast.split(), desk.visits.helpers, desk.limits)
-    assert isinstance(long, Long)
     rules = cast.split().rules
     failed = {
         "caption": "a ball", "caption_teacher": "mini_image", "matching_score": 0.5,
@@ -63,10 +70,7 @@ def test_problems_names_and_work(cast: Cast) -> None:
     assert all(is_harmless(html) for html in [*shown, pages.player(Path("/a/b.mp4"), EVIL, EVIL)])
 
 
-def test_a_long_video(desk: Desk, cast: Cast, film: Path) -> None:
-    own = desk.visits.adopt(desk.visits.of("evil"), str(film), EVIL, one_clip=False)
-    *_, long = scan_film(own, cast.split(), desk.visits.helpers, desk.limits)
-    assert isinstance(long, Long)
+def test_a_long_video(long: Long, cast: Cast) -> None:
     video = {**long.stitched(cast.split().rules), "warning": EVIL}
     clip = {"caption": EVIL, "caption_teacher": EVIL, "matching_score": 0.5, "student_caption": EVIL, "subtitle": EVIL}
     clips: list[dict[str, Any]] = [
@@ -97,12 +101,9 @@ def test_the_teachers_of_a_set_have_eight_colours(choices: Choices) -> None:
     assert pages.colours(["unknown"])["unknown"] in range(8)
 
 
-def test_a_teacher_has_one_colour_in_all_tabs(desk: Desk, choices: Choices, film: Path) -> None:
+def test_a_teacher_has_one_colour_in_all_tabs(long: Long, choices: Choices) -> None:
     alone, all_eight = Cast(None, ("mini_image",), "mini/selector"), Cast(None, expanded(["mini"]), "mini/selector")
     state = Captioned("", candidates=(Candidate("mini_image", "a ball", 0.5),), caption="a ball", teacher="mini_image")
-    own = desk.visits.adopt(desk.visits.of("colours"), str(film), "a.mp4", one_clip=False)
-    *_, long = scan_film(own, alone.split(), desk.visits.helpers, desk.limits)
-    assert isinstance(long, Long)
     rules = alone.split().rules
     texts = {"caption": "a ball", "caption_teacher": "mini_image", "matching_score": 0.5, "candidates": []}
     clips = [{**row, **texts} for row in long.clips(rules)]
@@ -120,6 +121,25 @@ def test_a_teacher_has_one_colour_in_all_tabs(desk: Desk, choices: Choices, film
     ):  # fmt: skip
         dots = re.findall(r'class="p-dot t\d"[^>]*>(?:(?!</svg>).)*</svg>(?:<span>)?mini_image', html)
         assert dots and all(dot.startswith(one) for dot in dots)
+
+
+def test_a_reason_is_hatched_the_same_whatever_else_was_dropped(long: Long, cast: Cast) -> None:
+    video = long.stitched(cast.split().rules)
+    drops = [{"start": 0.0, "end": 0.5, "reason": name} for name in get_args(Reason)]
+    alone = [pages.split(long, {**video, "dropped": [drop]}, [], cast) for drop in drops]
+    marks = [re.findall(r'fill="url\(#(p-h\d)\)"', html) for html in alone]
+    assert len({mark[0] for mark in marks}) == len(drops) and all(len(set(mark)) == 1 for mark in marks)
+    together = pages.split(long, {**video, "dropped": drops}, [], cast)
+    assert all(f'id="{mark[0]}"' in together and f"#{mark[0]})" in together for mark in marks)
+
+
+def test_clips_without_a_caption_are_counted_when_nothing_is_being_done(long: Long, cast: Cast) -> None:
+    rules = cast.split().rules
+    video, clips = long.stitched(rules), long.clips(rules)
+    assert f"{len(clips)} clips without a caption yet" in pages.split(long, video, clips, cast)
+    assert "without a caption yet" not in pages.split(long, video, clips, cast, is_working=True)
+    done = [{**row, "caption": "a ball", "caption_teacher": "a", "matching_score": 0.5} for row in clips]
+    assert "without a caption yet" not in pages.split(long, video, done, cast)
 
 
 def test_filters_keep_what_fits_and_leave_out_what_is_not_known() -> None:
