@@ -14,8 +14,16 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
+from panda_hf.video.packets import PacketIndex
+
 Sizes = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
+
+MIN_MEAN_FRAMES = 24
+"""Key frames closer together than this cost more than they save."""
+
+MAX_GROUP_SECONDS, MAX_GROUP_BYTES = 30.0, 2**26
+"""Longer or bigger groups are neither skipped nor held in memory: the whole video is decoded."""
 
 NEIGHBOURS = 12
 """A frame is held against so many frames on either side."""
@@ -37,6 +45,11 @@ SWELL_OF_REST = 4.0
 
 FIXED_SWELL = 4.0
 """The same where key frames lie at fixed distances, so that a swell may hide a cut too."""
+
+RISE_SECONDS, AROUND_SECONDS = (0.48, 0.8), 1.0
+RISE, RISE_OF_BOTH, RISE_OF_KEY = 3.0, 1.15, 1.5
+"""For so long so many times the bytes of the calmer second before or after, more than of either, and as many as this
+many key frames: a gradual transition between shots that move."""
 
 HUSH, HUSH_FRAMES, HUSH_BUSIER = 0.035, 5, 0.7
 """The biggest of so many frames in a row is so small a share of what it is elsewhere (this quantile): black, or a
@@ -62,6 +75,17 @@ IRREGULAR_SHARE = 0.2
 
 REGULAR_SHARE = 0.98
 """A group of nearly the longest length ended because it was long enough."""
+
+
+def is_worth_it(index: PacketIndex) -> bool:
+    """Whether a video's groups of pictures are long enough to skip and short enough to hold."""
+    spans = index.groups
+    if len(index.times) < MIN_MEAN_FRAMES * len(spans):
+        return False
+    ends = [*index.times[index.keys[1:]].tolist(), index.end]
+    longest = max(end - start for start, end in zip(index.times[index.keys].tolist(), ends, strict=True))
+    biggest = int(np.add.reduceat(index.sizes, index.keys).max())
+    return longest <= MAX_GROUP_SECONDS and biggest <= MAX_GROUP_BYTES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +116,7 @@ class ByteRules:
     """
 
     def __init__(self, sizes: Sizes, groups: list[tuple[int, int]], fps: float, intra: Booleans | None = None) -> None:
-        self._sizes, self._groups = sizes, groups
+        self._sizes, self._groups, self._fps = sizes, groups, fps
         self._intra = np.zeros(len(sizes), bool) if intra is None else intra
         lengths = np.array([last - first for first, last in groups[:-1]] or [groups[0][1]])
         self._regular_length = REGULAR_SHARE * lengths.max()
@@ -117,6 +141,7 @@ class ByteRules:
             _last(self._spikes(sizes, key), 3),
             _last(self._intra[first + 1 : last], 3),
             _last(self._swells(sizes, key), 2 * self._window),
+            max(_last(self._rises(sizes, key, seconds), round(2 * seconds * self._fps)) for seconds in RISE_SECONDS),
             _last(_hushes(sizes), 2 * HUSH_FRAMES),
         )
         return GroupDoubt(
@@ -142,6 +167,18 @@ class ByteRules:
         if self.seeks_cuts and swells.any():
             swells &= sums >= SWELL_OF_REST * window * _mean_elsewhere(sizes, window)
         return np.asarray(swells, np.bool_)
+
+    def _rises(self, sizes: npt.NDArray[np.float64], key: float, seconds: float) -> Booleans:
+        width, reach = max(3, round(seconds * self._fps)), max(3, round(AROUND_SECONDS * self._fps))
+        total = np.concatenate([[0.0], np.cumsum(sizes)])
+        first = np.arange(max(0, len(sizes) - width + 1))
+        low, high = np.maximum(0, first - reach), np.minimum(len(sizes), first + width + reach)
+        inside = (total[first + width] - total[first]) / width
+        before = (total[first] - total[low] + 1) / np.maximum(1, first - low)
+        after = (total[high] - total[first + width] + 1) / np.maximum(1, high - first - width)
+        rises = inside >= np.maximum(RISE * np.minimum(before, after), RISE_OF_BOTH * np.maximum(before, after))
+        rises &= (first - low >= reach // 4) & (high - first - width >= reach // 4)
+        return np.asarray(rises & (inside * width >= RISE_OF_KEY * key), np.bool_)
 
 
 def _mean_elsewhere(sizes: npt.NDArray[np.float64], window: int) -> npt.NDArray[np.float64]:

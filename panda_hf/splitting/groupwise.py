@@ -33,12 +33,6 @@ from panda_hf.video.packets import PacketIndex
 Image = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]
 
-MIN_MEAN_FRAMES = 24
-"""Key frames closer together than this cost more than they save."""
-
-MAX_GROUP_SECONDS, MAX_GROUP_BYTES = 30.0, 2**26
-"""Longer or bigger groups are neither skipped nor held in memory: the whole video is decoded."""
-
 DIFFERS = 0.25
 """Descriptors of the two key frames around a group that are farther apart show two shots, or much movement."""
 
@@ -51,19 +45,12 @@ ALIKE = 0.15
 FLASH_FRAMES = 6
 """Two cuts no farther apart, after which the picture is as before, are a flash."""
 
+TRIAL_GROUPS, LITTLE = 6, 0.8
+"""After so many groups of an encoder that does not look for cuts, the rest is decoded at a stretch if skipping has
+spared less than the rest of this share: key frames need not be decoded twice then."""
+
 MOVES = 1.5
 """Frames so many times farther apart than those of a still picture end the search for movement."""
-
-
-def is_worth_it(index: PacketIndex) -> bool:
-    """Whether a video's groups of pictures are long enough to skip and short enough to hold."""
-    spans = index.groups
-    if len(index.times) < MIN_MEAN_FRAMES * len(spans):
-        return False
-    ends = [*index.times[index.keys[1:]].tolist(), index.end]
-    longest = max(end - start for start, end in zip(index.times[index.keys].tolist(), ends, strict=True))
-    biggest = int(np.add.reduceat(index.sizes, index.keys).max())
-    return longest <= MAX_GROUP_SECONDS and biggest <= MAX_GROUP_BYTES
 
 
 def scan_groups(
@@ -87,9 +74,12 @@ def scan_groups(
         ahead: Iterator[Group | None] = chain(groups, [None])
         for number, (group, following) in enumerate(pairwise(chain([first], ahead))):
             assert group is not None
-            scan.take(number, group, following)
             if watch is not None:
                 watch(float(index.times[group.first]))
+            if following is not None and scan.spares_little(number):
+                scan.take_rest(number, chain([group, following], groups), watch)
+                break
+            scan.take(number, group, following)
         return scan.finish()
 
 
@@ -135,21 +125,43 @@ class _GroupScan:
             tail = self._tail(group)
             count = count if self._stands_out(tail, next_key) else length - 1
         run = self._run(group, count, doubt.nothing)
-        whole = len(run) == length
-        cuts = self._cuts_in([*run, next_key] if whole and next_key is not None else run)
-        if self._is_end_of_a_flash(run, cuts):
-            self._key_is_cut, cuts = False, cuts[1:]
-        self._hand_on(run, cuts)
-        if tail and tail[-1].frame > run[-1].frame:
+        if len(run) == length:
+            self._take_whole(run, next_key)
+            return
+        self._hand_on(run, self._cuts_without_flash(run, run))
+        if tail:
             self._pass(tail[-1]._replace(features=describe(tail[-1].yuv)), cut=False)
-        next_is_cut = length in cuts
-        if not whole and next_key is not None:
-            next_is_cut = doubt.irregular and self._apart(run[-1], next_key) >= DIFFERS
-        if not whole and (next_is_cut or next_key is None) and not self._moves:
+        next_is_cut = next_key is not None and doubt.irregular and self._apart(run[-1], next_key) >= DIFFERS
+        if (next_is_cut or next_key is None) and not self._moves:
             self._look_for_movement(group, run[-1].frame)
-        self._previous = None if whole else group
+        self._previous = group
         if next_key is not None:
             self._key, self._key_is_cut = next_key, next_is_cut
+
+    def spares_little(self, number: int) -> bool:
+        """Whether it would be as well to decode all of the groups from the ``number``-th on."""
+        before = self._index.groups[number][0]
+        return number >= TRIAL_GROUPS and not self._rules.seeks_cuts and self._reader.decoded >= LITTLE * before
+
+    def take_rest(self, number: int, groups: Iterator[Group], watch: Callable[[float], None] | None) -> None:
+        """Take all groups from the ``number``-th on, by decoding them at a stretch."""
+        frames = self._reader.onward(groups)
+        next(frames)  # the open key frame
+        for first, last in self._index.groups[number:]:
+            run = [self._key, *(self._look(frame) for frame in islice(frames, last - first - 1))]
+            following = next(frames, None)
+            next_key = None if following is None else self._look(following)
+            self._take_whole(run, next_key)
+            if watch is not None:
+                watch(float(self._index.times[first]))
+
+    def _take_whole(self, run: Sequence[_Look], next_key: _Look | None) -> None:
+        """Hand on all frames of a group, with the cuts among them and on the next key frame."""
+        cuts = self._cuts_without_flash(run, run if next_key is None else [*run, next_key])
+        self._hand_on(run, cuts)
+        self._previous = None
+        if next_key is not None:
+            self._key, self._key_is_cut = next_key, len(run) in cuts
 
     def finish(self) -> Scan:
         """All groups were taken."""
@@ -183,6 +195,15 @@ class _GroupScan:
         steps = content_scores([look.yuv for look in looks], self._full_range)
         lengths = np.diff([look.frame for look in looks], prepend=looks[0].frame - 1)
         return len(tail) in cuts_of(steps / lengths, self._settings)
+
+    def _cuts_without_flash(self, run: Sequence[_Look], frames: Sequence[_Look]) -> list[int]:
+        """Positions of the cuts in ``frames``, the run and what follows it; that on its first frame is taken back if a
+        flash began there."""
+        cuts = self._cuts_in(frames)
+        if not self._is_end_of_a_flash(run, cuts):
+            return cuts
+        self._key_is_cut = False
+        return cuts[1:]
 
     def _cuts_in(self, run: Sequence[_Look]) -> list[int]:
         """Positions of the cuts in a run of consecutive frames, flashes left out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import av
@@ -107,6 +107,23 @@ class GroupReader:
         if expected != group.last:
             raise IndexMismatch(f"{self._decoder.source.name}: frame {expected} does not decode")
 
+    def onward(self, groups: Iterable[Group]) -> Iterator[Frame]:
+        """All frames of successive groups, in order, decoded at a stretch.
+
+        Raises:
+            IndexMismatch: another frame came than the index promised.
+        """
+        expected: int | None = None
+        for frame in self._decode(packet for group in groups for packet in group.packets):
+            if expected is None and frame.index not in self._index.keys:
+                continue  # shown before the first key frame, and not to be decoded without the group before it
+            if expected not in (None, frame.index):
+                raise IndexMismatch(f"{self._decoder.source.name}: frame {expected} does not decode")
+            expected = frame.index + 1
+            yield frame
+        if expected != len(self._index.times):
+            raise IndexMismatch(f"{self._decoder.source.name}: frame {expected} does not decode")
+
     def references(self, group: Group) -> Iterator[Frame]:
         """The frames of the group that others refer to, in order: about half of them, at three quarters of the cost.
 
@@ -125,7 +142,7 @@ class GroupReader:
         frame = self.key_frame(group)
         return describe(self._decoder, Decoded(frame.time, frame.duration, frame.picture))
 
-    def _decode(self, packets: Sequence[Packet]) -> Iterator[Frame]:
+    def _decode(self, packets: Iterable[Packet]) -> Iterator[Frame]:
         context = self._decoder.stream.codec_context
         context.flush_buffers()
         try:
