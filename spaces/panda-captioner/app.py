@@ -138,7 +138,9 @@ def split_tab(desk: Desk, models: list[Any]) -> list[Any]:
             with gr.Accordion("What is known about it", open=False):
                 title = gr.Textbox(label="Title", max_length=TITLE_LETTERS)
                 description = gr.Textbox(label="Description", max_length=TEXT_LETTERS)
-                cues = gr.File(label="Subtitles (.srt, .vtt)", file_types=[".srt", ".vtt"], height=110)
+                cues = gr.File(
+                    label="Subtitles (.srt, .vtt)", file_types=[".srt", ".vtt"], height=110, elem_id="p-cues"
+                )
             go = gr.Button("Split and caption", variant="primary", elem_id="p-split")
             with gr.Accordion("Thresholds", open=False, elem_id="p-thresholds"):
                 gr.HTML(pages.thresholds(), apply_default_css=False)

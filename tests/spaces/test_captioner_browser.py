@@ -126,7 +126,7 @@ def visitor(browser: Any, served: tuple[str, Path]) -> Iterator[Visitor]:
 
 
 @pytest.mark.parametrize("name", ["flower_cc0.mp4", "msvd_PeUHy0A1GF0_114_121.avi"])
-def test_a_real_clip_is_captioned_with_markup_for_a_title(visitor: Visitor, videos: Path, name: str) -> None:
+def test_a_real_clip_is_captioned(visitor: Visitor, videos: Path, name: str) -> None:
     page = visitor.page
     visitor.give("clip", videos / name)
     page.wait_for_selector("#p-clip-seen video")
@@ -136,7 +136,41 @@ def test_a_real_clip_is_captioned_with_markup_for_a_title(visitor: Visitor, vide
     assert len(page.inner_text("#p-caption-result section[aria-labelledby=chosen-title] .p-big")) > 3
     assert page.locator("#p-caption-result .p-candidates li").count() == 3
     page.wait_for_function("document.querySelector('#p-clip-seen video').videoWidth > 0")
+    assert page.locator("#words-title").count() == 1  # the title was read
+
+
+def test_markup_in_subtitles_is_shown_as_text(visitor: Visitor, film: Path, tmp_path: Path) -> None:
+    page = visitor.page
+    cues = tmp_path / "film.srt"
+    text = HOSTILE.replace("<", "&lt;")  # bare tags are taken out of subtitles
+    cues.write_text(f"1\n00:00:00,000 --> 00:01:00,000\n{text}\n")
+    visitor.tab("Split")
+    page.click("text=What is known about it")
+    page.set_input_files("#p-cues input[type=file]", str(cues))
+    page.wait_for_selector("#p-cues button[aria-label=Clear]")
+    visitor.give("film", film)
+    page.wait_for_selector("#p-film-seen video")
+    page.click("#p-split")
+    page.wait_for_function(SPLIT)
+    said = page.locator("#p-split-result .p-said >> nth=0")
+    assert HOSTILE in said.inner_text() and said.locator("img, b").count() == 0
+    page.wait_for_timeout(500)
     assert page.title() != "broken"
+    said.evaluate("(element, html) => { element.innerHTML = html }", HOSTILE)  # so it would be seen if it were markup
+    page.wait_for_function("document.title === 'broken'")
+
+
+def test_an_upload_plays_for_who_gave_it_and_not_for_another_browser(
+    browser: Any, visitor: Visitor, served: tuple[str, Path], film: Path
+) -> None:
+    visitor.give("clip", film)
+    visitor.page.wait_for_selector("#p-clip-seen video")
+    visitor.page.wait_for_function("document.querySelector('#p-clip-seen video').videoWidth > 0")
+    address = visitor.page.evaluate("document.querySelector('#p-clip-seen video').src")
+    other = Visitor(browser, served[0])
+    assert visitor.page.request.get(address).status == 200
+    assert other.page.request.get(address).status == 403
+    assert visitor.page.evaluate("document.cookie") == ""  # no script reads the cookie
 
 
 def test_an_example_is_captioned_by_one_click(visitor: Visitor) -> None:
@@ -232,18 +266,49 @@ def test_what_was_split_is_pushed_and_opened_from_the_hub(
     assert not visitor.noise
 
 
-def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, served: tuple[str, Path], film: Path) -> None:
-    phone = Visitor(browser, served[0], 390, dark=True)
+TABS = ("Caption", "Split", "Explore", "Models")
+SEEN = """name => {
+  const [tab] = [...document.querySelectorAll('button[role=tab]')].filter(one => one.textContent.trim() === name);
+  const box = tab.getBoundingClientRect();
+  const top = document.elementFromPoint((box.left + box.right) / 2, (box.top + box.bottom) / 2);
+  return box.left >= 0 && box.right <= innerWidth && tab.contains(top);
+}"""
+"""Whether a tab lies on the screen, under a finger, with nothing above it."""
+
+
+@pytest.mark.parametrize(("width", "dark"), [(320, False), (390, True), (1280, False)])
+def test_every_tab_is_on_the_screen_and_opens_by_one_touch(
+    browser: Any, served: tuple[str, Path], width: int, dark: bool
+) -> None:
+    page = Visitor(browser, served[0], width, dark=dark).page
+    page.locator("button[role=tab] >> nth=0").scroll_into_view_if_needed()
+    assert page.locator("button[role=tab]").count() == len(TABS)
+    assert not page.get_by_label("More tabs").is_visible()
+    for name, inside in zip(TABS, ("#p-caption", "#p-split", "button#p-own", ".p-models"), strict=True):
+        assert page.evaluate(SEEN, name), name
+        page.click(f"button[role=tab]:has-text('{name}')")
+        page.wait_for_selector(inside)
+        assert page.evaluate(WIDER) == 0, name
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_on_a_phone_nothing_is_wider_than_the_screen(
+    browser: Any, served: tuple[str, Path], film: Path, dark: bool
+) -> None:
+    phone = Visitor(browser, served[0], 390, dark=dark)
     page = phone.page
     page.click("#p-clip-shelf [data-example='0']")
-    page.wait_for_selector("#chosen-title")
+    page.wait_for_selector("#words-title")
     wider = {"caption": page.evaluate(WIDER)}
-    page.set_viewport_size({"width": 1280, "height": 850})  # a phone keeps tabs in a menu
-    phone.tab("Split")
-    page.set_viewport_size({"width": 390, "height": 850})
-    phone.give("film", film)
-    page.wait_for_selector("#p-film-seen video")
-    page.click("#p-split")
-    page.wait_for_function(SPLIT)
+    phone.split(film)
+    page.click("#p-thresholds button >> nth=0")
+    page.click("#p-away button >> nth=0")
     wider["split"] = page.evaluate(WIDER)
-    assert wider == {"caption": 0, "split": 0} and not phone.noise
+    phone.tab("Explore")
+    page.click("button#p-own")
+    page.wait_for_selector("#p-explore-result .p-cards video")
+    wider["explore"] = page.evaluate(WIDER)
+    phone.tab("Models")
+    page.wait_for_selector(".p-models")
+    wider["models"] = page.evaluate(WIDER)
+    assert set(wider.values()) == {0} and not phone.noise, wider
