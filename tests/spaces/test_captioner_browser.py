@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,20 @@ def test_an_upload_plays_for_who_gave_it_and_not_for_another_browser(
     assert visitor.page.request.get(address).status == 200
     assert other.page.request.get(address).status == 403
     assert visitor.page.evaluate("document.cookie") == ""  # no script reads the cookie
+
+
+def test_closing_the_page_deletes_what_was_given(visitor: Visitor, film: Path) -> None:
+    visitor.give("clip", film)
+    visitor.page.wait_for_selector("#p-clip-seen video")
+    address = visitor.page.evaluate("document.querySelector('#p-clip-seen video').src")
+    ask = visitor.page.context.request  # the same browser, with its cookie
+    assert ask.get(address).status == 200
+    visitor.page.close()
+    for _ in range(300):
+        if ask.get(address).status == 403:
+            return
+        time.sleep(0.1)
+    raise AssertionError("it is still there")
 
 
 def test_an_example_is_captioned_by_one_click(visitor: Visitor) -> None:
