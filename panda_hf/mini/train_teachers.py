@@ -92,7 +92,7 @@ def fast_bf16() -> bool:
     return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 
-def _note(place: Place, settings: CaptionerSettings, recipe: Recipe, loss: float, seconds: float) -> None:
+def _note(place: Place, settings: CaptionerSettings, recipe: Recipe, loss: float | None, seconds: float) -> None:
     """Write how the checkpoint was made beside it."""
     made = {
         "command": "panda-hf mini train",
@@ -100,7 +100,7 @@ def _note(place: Place, settings: CaptionerSettings, recipe: Recipe, loss: float
         "scenes": place.scenes,
         "fresh_scenes": place.fresh,
         "starts_from": recipe.starts_from,
-        "mean_loss": round(loss, 4),
+        "mean_loss": None if loss is None else round(loss, 4),  # None: finished before, only saved anew
         "seconds_of_last_run": round(seconds),
         "torch": torch.__version__,
     }

@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import Dataset
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from panda_hf.training.states import last_complete_checkpoint
+from panda_hf.training import states
 
 IGNORED = -100
 """The label of a position that does not count in the loss."""
@@ -112,7 +112,7 @@ def train_captioner(
     resume: bool = True,
     callbacks: Sequence[TrainerCallback] = (),
     collator: Callable[[Any], dict[str, torch.Tensor]] | None = None,
-) -> float:
+) -> float | None:
     """Train ``model`` in place; runs under ``accelerate launch`` as it is.
 
     Args:
@@ -121,15 +121,13 @@ def train_captioner(
         samples: a map-style dataset; the order is drawn from ``settings.seed``.
         out: where checkpoints go while training.
         settings: how to train.
-        resume: go on from the last complete checkpoint in ``out``; ``False`` removes what is there.
+        resume: go on from the last complete checkpoint in ``out``; ``False`` removes those of earlier runs.
         callbacks: such as one that evaluates.
         collator: makes batches of other samples than captioned clips; ``None``: :class:`CaptionCollator`.
 
     Returns:
-        The mean loss per caption token over the steps of this call.
+        The mean loss per caption token over the steps of this call; ``None`` when it made none.
     """
-    if not resume and out.exists():
-        shutil.rmtree(out)
     collator = collator or CaptionCollator(
         processor, bool(_language_config(model).is_encoder_decoder), settings.max_caption_tokens
     )
@@ -140,8 +138,7 @@ def train_captioner(
         data_collator=collator,
         callbacks=list(callbacks),
     )
-    checkpoint = last_complete_checkpoint(out)
-    return float(trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None).training_loss)
+    return states.train(trainer, resume)
 
 
 def save_half(model: Any, processor: Any, folder: Path) -> None:

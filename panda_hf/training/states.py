@@ -27,19 +27,35 @@ def last_state(folder: Path, resume: bool) -> str | None:
     return None
 
 
-def train(trainer: Trainer, resume: bool) -> None:
+def train(trainer: Trainer, resume: bool) -> float | None:
     """Train from the last state in ``output_dir``; weights that made all of ``max_steps`` already are only loaded.
 
     ``Trainer`` itself makes one step more at each such resume.
-    """
-    from safetensors.torch import load_model
 
-    state = last_state(Path(str(trainer.args.output_dir)), resume)
+    Args:
+        trainer: saves and loads states as its class does.
+        resume: whether to look for a state; without, those of earlier runs are removed.
+
+    Returns:
+        The mean loss over the steps of this call; ``None`` when it made none.
+    """
+    with trainer.args.main_process_first(local=False):  # it alone takes old states away
+        state = last_state(Path(str(trainer.args.output_dir)), resume)
     if state and 0 < trainer.args.max_steps <= _steps(Path(state)):
-        assert trainer.model is not None
-        load_model(trainer.model, Path(state) / "model.safetensors")
-    else:
-        trainer.train(resume_from_checkpoint=state)
+        _finish(trainer, state)
+        return None
+    return float(trainer.train(resume_from_checkpoint=state).training_loss)
+
+
+def _finish(trainer: Trainer, state: str) -> None:
+    """Put ``trainer`` where it was behind its last step, and let its callbacks know."""
+    from transformers import TrainerState
+
+    trainer._load_from_checkpoint(state)
+    trainer.state = TrainerState.load_from_json(str(Path(state) / "trainer_state.json"))
+    trainer.state.is_local_process_zero = trainer.is_local_process_zero()
+    trainer.state.is_world_process_zero = trainer.is_world_process_zero()
+    trainer.control = trainer.callback_handler.on_train_end(trainer.args, trainer.state, trainer.control)
 
 
 def _steps(state: Path) -> int:

@@ -18,7 +18,7 @@ from transformers import EvalPrediction, Trainer, TrainerCallback
 
 from panda_hf.errors import OutputError
 from panda_hf.models.student import PandaStudentForConditionalGeneration, PandaStudentProcessor
-from panda_hf.training.states import last_state
+from panda_hf.training import states
 from panda_hf.training.student_examples import (
     Clips,
     ExampleClips,
@@ -183,12 +183,12 @@ def train_student(
         out: where states go while training, and the clips that could not be read.
         settings: how. A saved state is gone on with only under the same ones.
         score: of captions that the student writes for the validation clips; ``None``: only the loss is measured.
-        resume: go on from the last complete state in ``out``; ``False`` removes what is there.
+        resume: go on from the last complete state in ``out``; ``False`` removes those of earlier runs.
         callbacks: of ``Trainer``, such as one that writes curves.
 
     Returns:
-        Figures after training: ``train_loss``, and ``eval_video_<name>`` and ``eval_text_<name>`` for the loss and
-        each figure of ``score``; empty where nothing is measured.
+        Figures after training: ``train_loss`` over the steps of this call, where it made any, and
+        ``eval_video_<name>`` and ``eval_text_<name>`` for the loss and each figure of ``score``, where measured.
 
     Raises:
         OutputError: when ``out`` holds a state of another run.
@@ -200,9 +200,8 @@ def train_student(
     if held is None:
         arguments.eval_strategy = type(arguments.eval_strategy)("no")
         arguments.eval_on_start = False
-    with arguments.main_process_first(local=False):  # it alone takes old states away
-        state = last_state(out, resume)
-    _check_same(out, settings, sum(clips.parts), state is not None, arguments.process_index == 0)
+    going_on = resume and states.last_complete_checkpoint(out) is not None
+    _check_same(out, settings, sum(clips.parts), going_on, arguments.process_index == 0)
     trainer = StudentTrainer(
         model=model,
         args=arguments,
@@ -220,8 +219,11 @@ def train_student(
         settings=settings,
         epoch_clips=sum(clips.parts),
     )  # fmt: skip
-    loss = float(trainer.train(resume_from_checkpoint=state).training_loss)
-    return {"train_loss": loss, **(trainer.evaluate() if held is not None else {})}
+    loss = states.train(trainer, resume)
+    return {
+        **({} if loss is None else {"train_loss": loss}),
+        **(trainer.evaluate() if held is not None else {}),
+    }
 
 
 def skipped(notes: Path) -> dict[str, str]:

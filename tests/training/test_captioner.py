@@ -130,6 +130,25 @@ def test_an_interrupted_run_ends_where_an_undisturbed_one_does(kind, tmp_path):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5, msg=name)
 
 
+@pytest.mark.parametrize("kind", ["blip2", "llava"])
+def test_a_finished_run_that_is_resumed_makes_no_step(kind, tmp_path):
+    first, processor = build(kind)
+    samples = Samples(kind, processor)
+    assert train_captioner(first, processor, samples, tmp_path, settings(steps=3)) > 0
+    again, _ = build(kind)
+    assert train_captioner(again, processor, samples, tmp_path, settings(steps=3), callbacks=[NoStep()]) is None
+    for (name, a), (_, b) in zip(first.state_dict().items(), again.state_dict().items(), strict=True):
+        assert torch.equal(a, b), name
+    assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-3"]
+
+
+class NoStep(TrainerCallback):
+    """Fails where a step is made."""
+
+    def on_step_begin(self, args, state, control, **more):
+        raise AssertionError(f"a step behind {state.global_step}")
+
+
 def test_weights_are_kept_in_half_and_read_in_full_precision(tmp_path):
     model, processor = build("llava")
     full = {name: weight.clone() for name, weight in model.state_dict().items()}

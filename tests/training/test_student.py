@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from panda_hf.cli import app
 from panda_hf.cli.train_student import scorer_of
 from panda_hf.errors import CheckpointError, OutputError, SourceError
+from panda_hf.training.curves import CurveWriter
 from panda_hf.training.lora import LoRA
 from panda_hf.training.student import StudentCollator, train_student
 from panda_hf.training.student_examples import Lesson, Unread
@@ -142,6 +143,27 @@ def test_a_killed_run_goes_on_at_the_very_sample(start: Path, tmp_path: Path) ->
     a, b = weights(tmp_path / "whole"), weights(tmp_path / "halves")
     for name in a:
         torch.testing.assert_close(a[name], b[name], rtol=1e-5, atol=1e-7, msg=name)
+
+
+def test_a_finished_training_that_is_resumed_makes_no_step(start: Path, tmp_path: Path) -> None:
+    """As when the process was killed behind the last state, before the student was written."""
+    clips = [example(i) for i in range(4)]
+    settings = StudentSettings(steps=2, **FAST)
+    found, trained, tables = [], [], []
+    for out in (tmp_path / "out", tmp_path / "again"):
+        model, processor = load_student(str(start))
+        prepare(model, Adapting())
+        curves = CurveWriter(out, columns=("step", "eval_text_loss"))
+        found.append(
+            train_student(model, processor, clips, clips[:2], tmp_path / "states", settings, callbacks=[curves])
+        )
+        trained.append(model.state_dict())
+        tables.append((out / "curves.csv").read_text())
+    assert found[0].pop("train_loss") > 0 and "train_loss" not in found[1]
+    assert found[0]["eval_text_loss"] == found[1]["eval_text_loss"] and tables[0] == tables[1]
+    assert all(torch.equal(weight, trained[1][name]) for name, weight in trained[0].items())
+    assert changed(weights(start), trained[1])
+    assert [path.name for path in (tmp_path / "states").glob("checkpoint-*")] == ["checkpoint-2"]
 
 
 def test_a_state_of_other_settings_is_not_gone_on_with(start: Path, tmp_path: Path) -> None:
