@@ -132,8 +132,10 @@ def split(path: str, effort: Literal["doubtful", "all"] = "doubtful") -> list[fl
     if out["error"][0]:
         raise SystemExit(out["error"][0]["message"])
     gradual = {(drop["start"], drop["end"]) for drop in out["dropped"][0] if drop["reason"] == "transition"}
-    gaps = [(one["end"], two["start"]) for one, two in pairwise(out["shots"][0])]
-    return [edge for gap in gaps for edge in ({sum(gap) / 2} if gap in gradual else set(gap))]
+    shots = out["shots"][0]
+    gaps = [(one["end"], two["start"]) for one, two in pairwise(shots)]
+    edges = [edge for gap in gaps for edge in ({sum(gap) / 2} if gap in gradual else set(gap))]
+    return edges + [shot["start"] for shot in shots[:1] if shot["start"] > 0]  # PySceneDetect tells the end of black
 
 
 def measure(work: str, path: str) -> dict[str, Any]:

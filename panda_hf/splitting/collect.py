@@ -120,10 +120,25 @@ class Collector:
         boundaries = self._note(self._joints.feed(frame, tick, yuv, found))
         self._add(self._cutter.feed(tick, yuv, boundaries))
 
-    def finish(self, times: Sequence[float], end: float, warning: str | None, decoded: int) -> Scan:
-        """The video is over; ``times`` are those of all its frames, ``end`` when the last one goes."""
+    def finish(
+        self,
+        times: Sequence[float],
+        end: float,
+        warning: str | None,
+        decoded: int,
+        found: Sequence[Boundary] = (),
+    ) -> Scan:
+        """The video is over.
+
+        Args:
+            times: when each of its frames is shown, seconds.
+            end: when the last one goes.
+            warning: what was wrong with it.
+            decoded: how many frames were decoded.
+            found: the last boundaries.
+        """
         clock = dataclasses.replace(self.clock, times=times, end=end)
-        self._add(self._cutter.finish(clock.end_tick(), self._note(self._joints.finish())))
+        self._add(self._cutter.finish(clock.end_tick(), self._note(self._joints.finish(found))))
         ticks = self._probe_ticks
         if not self._describe and decoded != len(times):
             ticks = [tick for piece in self._pieces for tick in probe_ticks(piece, self._fraction)]

@@ -17,10 +17,12 @@ from panda_hf.splitting.doubt import ByteRules, GroupDoubt
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.shots import (
     ADAPTIVE_REACH,
+    AS_BEFORE,
     BlackWatch,
     Boundary,
     content_scores,
     cuts_of,
+    flash_frames,
     is_black,
     is_full_range,
     small_step,
@@ -41,9 +43,6 @@ UNLIKE = 0.8
 
 ALIKE = 0.15
 """Where key frames lie at fixed distances, a group is skipped only if its key frames are nearer than this."""
-
-FLASH_FRAMES = 6
-"""Two cuts no farther apart, after which the picture is as before, are a flash."""
 
 TRIAL_GROUPS, LITTLE = 6, 0.8
 """After so many groups of an encoder that does not look for cuts, the rest is decoded at a stretch if skipping has
@@ -105,6 +104,7 @@ class _GroupScan:
         self._clock = Clock.of(info)
         self._rules = ByteRules(index.sizes, index.groups, fps, index.intra)
         self._black = BlackWatch(settings, fps, self._full_range)
+        self._flash = flash_frames(fps)
         self._collector = Collector(info, self._clock, settings, lag=0, describe_probes=describe_probes)
         self._key = self._key_of(first)
         self._key_is_cut = False
@@ -209,19 +209,19 @@ class _GroupScan:
         """Positions of the cuts in a run of consecutive frames, flashes left out."""
         cuts = cuts_of(content_scores([look.yuv for look in run], self._full_range), self._settings)
         for one, two in pairwise(list(cuts)):
-            if two - one <= FLASH_FRAMES and self._apart(run[one - 1], run[two]) < DIFFERS:
+            if two - one < self._flash and self._apart(run[one - 1], run[two]) < AS_BEFORE:
                 cuts = [cut for cut in cuts if cut not in (one, two)]
         return cuts
 
     def _is_end_of_a_flash(self, run: Sequence[_Look], cuts: Sequence[int]) -> bool:
         """Whether the key frame began a flash, after which the picture is as it was before."""
-        if not (self._key_is_cut and cuts and cuts[0] <= FLASH_FRAMES and cuts[0] < len(run)) or self._before is None:
+        if not (self._key_is_cut and cuts and cuts[0] < self._flash and cuts[0] < len(run)) or self._before is None:
             return False
         before = self._before
         if self._previous is not None:
             *_, last = self._reader.frames(self._previous)
             before = self._look(last)
-        return self._apart(before, run[cuts[0]]) < DIFFERS
+        return self._apart(before, run[cuts[0]]) < AS_BEFORE
 
     def _hand_on(self, run: Sequence[_Look], cuts: Sequence[int]) -> None:
         for position, look in enumerate(run):

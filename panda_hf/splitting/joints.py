@@ -44,10 +44,12 @@ class Joints:
         self._held += [(frame, boundary) for boundary in found]
         return certain
 
-    def finish(self) -> list[Boundary]:
-        """The boundaries still held; no frame follows."""
-        if self._watch is not None:
-            self._settle(self._watch.finish())
+    def finish(self, found: Sequence[Boundary] = ()) -> list[Boundary]:
+        """The boundaries still held, and those found last; no frame follows."""
+        if self._watch is None:
+            return list(found)
+        self._held += [(0, boundary) for boundary in found]
+        self._settle(self._watch.finish())
         return self._release(None)
 
     def _release(self, before: int | None) -> list[Boundary]:

@@ -80,4 +80,4 @@ def scan_all(
                 collector.take(index, tick, yuv, detector.feed(tick, yuv))
             if watch is not None:
                 watch(batch[-1][1])
-        return collector.finish(times, reader.end or 0.0, reader.warning, len(times))
+        return collector.finish(times, reader.end or 0.0, reader.warning, len(times), detector.finish())

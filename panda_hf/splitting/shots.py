@@ -6,7 +6,7 @@ import dataclasses
 from collections import deque
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, Protocol
 
 import cv2
 import numpy as np
@@ -14,7 +14,9 @@ import numpy.typing as npt
 from scenedetect import FrameTimecode
 from scenedetect.detector import FlashFilter
 
+from panda_hf.splitting.descriptor import describe
 from panda_hf.splitting.settings import SplitSettings
+from panda_hf.splitting.stitching import distance
 
 Image = npt.NDArray[np.uint8]
 
@@ -31,6 +33,9 @@ end of a linear fade of two thirds of a second."""
 
 ADAPTIVE_REACH = 2
 """PySceneDetect's ``AdaptiveDetector`` holds a frame against so many on either side."""
+
+FLASH_SECONDS, AS_BEFORE = 0.4, 0.25
+"""Two cuts no farther apart, after which the picture is as before (distance of the descriptors), are a flash."""
 
 # from Y, U, V to B, G, R by BT.601; the last column is what the offsets of Y, U and V come to
 _LIMITED = np.array([[1.1644, 2.0172, 0, -276.83], [1.1644, -0.3918, -0.813, 135.58], [1.1644, 0, 1.596, -222.92]])
@@ -72,13 +77,16 @@ class ShotDetector:
     """
 
     def __init__(self, settings: SplitSettings, fps: float, full_range: bool = False) -> None:
-        self._rule = AdaptiveRule(settings) if settings.detector == "adaptive" else ContentRule(settings, fps)
+        self._rule: Rule = (
+            AdaptiveRule(settings, fps) if settings.detector == "adaptive" else ContentRule(settings, fps)
+        )
         self._full_range = full_range
         self._black = BlackWatch(settings, fps, full_range)
         self._looks_for_black = settings.black_luma is not None
         self._frames = 0
-        self._ticks: list[int] = []
+        self._ticks: deque[int] = deque(maxlen=self.lag + 1)
         self._last: Image | None = None
+        self._found: list[Boundary] = []
 
     @property
     def lag(self) -> int:
@@ -89,16 +97,46 @@ class ShotDetector:
         """Take the next frame; the boundaries that are certain now, in order of time.
 
         Args:
-            tick: when the frame is shown.
+            tick: when the frame is shown, later than those before.
             yuv: the frame, small, uint8 [h, w, 3]; all frames of one video have one size.
         """
-        self._ticks = [*self._ticks[-self.lag :], tick]
+        self._ticks.append(tick)
         hsv = _hsv(yuv, self._full_range)
         score = 0.0 if self._last is None else _step(self._last, hsv)
         self._last = hsv
-        found = [Boundary(self._ticks[cut - self._frames - 1], "cut") for cut in self._rule.feed(self._frames, score)]
+        self._note(self._rule.feed(self._frames, score, yuv))
+        self._found += self._black.feed(tick, yuv)
         self._frames += 1
-        return found + self._black.feed(tick, yuv)
+        return self._told(self._ticks[0] if self._frames > self.lag else -1)
+
+    def finish(self) -> list[Boundary]:
+        """The boundaries still held back; no frame follows."""
+        self._frames -= 1
+        self._note(self._rule.finish())
+        return self._told(self._ticks[-1]) if self._ticks else []
+
+    def _note(self, cuts: Sequence[int]) -> None:
+        self._found += [Boundary(self._ticks[cut - self._frames - 1], "cut") for cut in cuts]
+
+    def _told(self, until: int) -> list[Boundary]:
+        """What was found up to a tick, in order; a cut may be found later than the black after it."""
+        told = [boundary for boundary in self._found if boundary.tick <= until]
+        self._found = [boundary for boundary in self._found if boundary.tick > until]
+        return sorted(told, key=lambda boundary: boundary.tick)
+
+
+class Rule(Protocol):
+    """Finds cuts in scores."""
+
+    @property
+    def lag(self) -> int:
+        """A cut is told at most so many frames late."""
+
+    def feed(self, frame: int, score: float, yuv: Image) -> list[int]:
+        """Take the score of the next frame, and the frame; those at which shots begin that are certain now."""
+
+    def finish(self) -> list[int]:
+        """Those that were not certain before the end."""
 
 
 class ContentRule:
@@ -114,38 +152,77 @@ class ContentRule:
 
     @property
     def lag(self) -> int:
-        """A cut is told at most so many frames late."""
+        """See :class:`Rule`."""
         return self._filter.max_behind
 
-    def feed(self, frame: int, score: float) -> list[int]:
-        """Take the score of the next frame; the frames at which shots begin that are certain now."""
+    def feed(self, frame: int, score: float, yuv: Image) -> list[int]:
+        """See :class:`Rule`."""
         found = self._filter.filter(FrameTimecode(frame, self._zero), score >= self._threshold)
         return [cut.frame_num for cut in found if cut.frame_num > 0]
 
+    def finish(self) -> list[int]:
+        """See :class:`Rule`."""
+        return []
+
 
 class AdaptiveRule:
-    """The rule of PySceneDetect's ``AdaptiveDetector``: a score stands out from those of the frames around it."""
+    """The rule of PySceneDetect's ``AdaptiveDetector``, that a score stands out from those around it, without flashes.
 
-    lag = ADAPTIVE_REACH
+    Holds ``ADAPTIVE_REACH`` small frames, and the one before a cut that may begin a flash.
+    """
 
-    def __init__(self, settings: SplitSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: SplitSettings, fps: float) -> None:
+        self._settings, self._flash = settings, flash_frames(fps)
         self._scores: deque[float] = deque(maxlen=2 * ADAPTIVE_REACH + 1)
+        self._images: deque[Image] = deque(maxlen=ADAPTIVE_REACH + 2)
         self._last_cut = 0
+        self._held: list[tuple[int, Image]] = []
 
-    def feed(self, frame: int, score: float) -> list[int]:
-        """Take the score of the next frame; the frame at which a shot begins, if that is certain now."""
+    @property
+    def lag(self) -> int:
+        """See :class:`Rule`."""
+        return ADAPTIVE_REACH + self._flash
+
+    def feed(self, frame: int, score: float, yuv: Image) -> list[int]:
+        """See :class:`Rule`."""
         self._scores.append(score)
+        self._images.append(yuv)
         target = frame - ADAPTIVE_REACH
-        if len(self._scores) < 2 * ADAPTIVE_REACH + 1 or self._scores[ADAPTIVE_REACH] < self._settings.detector_floor:
-            return []
-        if target - self._last_cut < self._settings.min_shot_frames:
-            return []
-        around = sum(self._scores) - self._scores[ADAPTIVE_REACH]
-        if self._scores[ADAPTIVE_REACH] * 2 * ADAPTIVE_REACH < self._settings.detector_threshold * around:
-            return []
-        self._last_cut = target
-        return [target]
+        certain = [cut for cut, _ in self._held if target - cut >= self._flash]
+        self._held = self._held[len(certain) :]
+        if self._stands_out():
+            self._hold(target)
+        return certain
+
+    def finish(self) -> list[int]:
+        """See :class:`Rule`."""
+        held, self._held = self._held, []
+        return [cut for cut, _ in held]
+
+    def _stands_out(self) -> bool:
+        if len(self._scores) <= 2 * ADAPTIVE_REACH or self._scores[ADAPTIVE_REACH] < self._settings.detector_floor:
+            return False
+        score = self._scores[ADAPTIVE_REACH]
+        return 2 * ADAPTIVE_REACH * score >= self._settings.detector_threshold * (sum(self._scores) - score)
+
+    def _hold(self, target: int) -> None:
+        """A cut was found; with the last one it may be a flash, or be too close to it."""
+        before, after, *_ = self._images
+        if self._held and _apart(self._held[-1][1], after) < AS_BEFORE:
+            self._held.pop()
+            return
+        if target - self._last_cut >= self._settings.min_shot_frames:
+            self._last_cut = target
+            self._held.append((target, before))
+
+
+def flash_frames(fps: float) -> int:
+    """The longest flash."""
+    return max(1, round(FLASH_SECONDS * fps))
+
+
+def _apart(one: Image, two: Image) -> float:
+    return distance(describe(one), describe(two))
 
 
 class BlackWatch:

@@ -29,7 +29,8 @@ def yuv_of(rgb: np.ndarray) -> np.ndarray:
 
 def boundaries(pictures: list[np.ndarray], settings: SplitSettings, fps: float = 25.0) -> list[Boundary]:
     detector = ShotDetector(settings, fps)
-    return [found for i, picture in enumerate(pictures) for found in detector.feed(i, yuv_of(picture))]
+    found = [found for i, picture in enumerate(pictures) for found in detector.feed(i, yuv_of(picture))]
+    return found + detector.finish()
 
 
 def shot(seed: int, frames: int) -> list[np.ndarray]:
@@ -133,3 +134,25 @@ def test_a_dark_picture_with_a_lit_object_is_not_black():
     picture[:] = 0
     picture[0, :50] = 255
     assert is_black(yuv_of(picture), 0.06)
+
+
+@pytest.mark.parametrize(("frames", "is_flash"), [(3, True), (9, True), (14, False)])
+def test_a_flash_is_no_cut(frames: int, is_flash: bool):
+    white = [np.full((96, 160, 3), 250, np.uint8)] * frames
+    pictures = shot(1, 80)
+    found = boundaries(pictures[:30] + white + pictures[30 + frames :], SplitSettings())
+    assert [b.tick for b in found] == ([] if is_flash else [30, 30 + frames])
+
+
+def test_another_picture_after_a_short_one_is_no_flash():
+    found = boundaries(shot(1, 30) + shot(2, 9) + shot(3, 30), SplitSettings())
+    assert [b.tick for b in found] == [30, 39]
+
+
+def test_a_cut_shortly_before_black_is_told_before_it():
+    found = boundaries(shot(1, 30) + shot(2, 9) + [np.zeros((96, 160, 3), np.uint8)] * 30, SplitSettings())
+    assert [(b.tick, b.kind) for b in found if b.kind == "black" or b.tick == 30] == [(30, "cut"), (39, "black")]
+
+
+def test_a_cut_just_before_the_end_is_told_at_the_end():
+    assert [b.tick for b in boundaries(shot(1, 30) + shot(2, 5), SplitSettings())] == [30]
