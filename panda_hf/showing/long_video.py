@@ -19,11 +19,12 @@ from panda_hf.showing.cast import MODELS, Cast
 from panda_hf.showing.limits import Limits
 from panda_hf.showing.student import Words, stream_caption, written
 from panda_hf.showing.visits import Film
-from panda_hf.splitting.embedders import DESCRIPTOR, embed_frames
+from panda_hf.splitting.embedders import DESCRIPTOR
 from panda_hf.splitting.scan import Scan
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.split import Split, as_row
 from panda_hf.splitting.stitching import stitch
+from panda_hf.splitting.together import embed_frames
 from panda_hf.stage import Batch, Row
 from panda_hf.video import unpack_frames
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,6 @@ import numpy.typing as npt
 from panda_hf.errors import CheckpointError
 from panda_hf.models.checkpoints import resolve
 from panda_hf.models.release import kept
-from panda_hf.video import VideoLike, sample_frames
 
 if TYPE_CHECKING:
     import torch
@@ -24,32 +23,66 @@ DESCRIPTOR = "descriptor"
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-BATCH = 16
 
 
-def embed_frames(
-    checkpoint: str, video: VideoLike, times: Sequence[float], *, device: str = "cpu", threads: int | None = 1
-) -> Features:
-    """Unit vectors [n, d] of the frames shown at ``times`` seconds, by a vision model.
+class FrameEmbedder:
+    """A vision model as a function: RGB frames uint8 [n, h, w, 3] in, unit vectors [n, d] out.
 
-    Raises:
-        CheckpointError: when the model cannot be loaded whole.
-        VideoError: when the video cannot be read.
+    Whole frames are squeezed to the model's square, bilinear with antialiasing, as the official code does.
+
+    Args:
+        model: as loaded, in float32.
+        size: of the model's square.
+        mean: of the three colours, which run from 0 to 1.
+        std: their standard deviation.
+        device: where the model runs.
+        half: whether to compute in float16, whose rounding moves a distance less than that of bfloat16, eight times
+            as coarse, would; pictures for which its range is too small are computed in float32.
     """
-    embed = load_embedder(checkpoint, device)
-    batches = [times[i : i + BATCH] for i in range(0, len(times), BATCH)]
-    features = [embed(sample_frames(video, batch, threads=threads)) for batch in batches]
-    return np.concatenate(features) if features else np.zeros((0, 1), np.float32)
+
+    def __init__(
+        self, model: Any, size: int, mean: Sequence[float], std: Sequence[float], device: str, half: bool
+    ) -> None:
+        import torch
+
+        self._model = model.to(device).eval()
+        if half:
+            self._model = self._model.half()
+        self._size, self.device = (size, size), device
+        self._mean, self._std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (mean, std))
+
+    def __call__(self, frames: Frames) -> Features:
+        """Frames of one size."""
+        return self.features(self.pixels(frames))
+
+    def pixels(self, frames: Frames) -> torch.Tensor:
+        """What the model sees of frames of one size: float32 [n, 3, size, size] on its device."""
+        import torch
+
+        with torch.inference_mode():
+            pixels = torch.from_numpy(frames).to(self.device).permute(0, 3, 1, 2).float() / 255
+            pixels = torch.nn.functional.interpolate(pixels, self._size, mode="bilinear", antialias=True)
+            return (pixels - self._mean) / self._std
+
+    def features(self, pixels: torch.Tensor) -> Features:
+        """Unit vectors [n, d] of what :meth:`pixels` made, of one video or of many."""
+        import torch
+
+        with torch.inference_mode():
+            features = _pooled(self._model(pixels.to(self._model.dtype))).float()
+            if self._model.dtype == torch.float16 and not bool(features.isfinite().all()):
+                self._model = self._model.float()
+                features = _pooled(self._model(pixels)).float()
+            return torch.nn.functional.normalize(features, dim=-1).cpu().numpy()
 
 
 @kept
-def load_embedder(checkpoint: str, device: str = "cpu") -> Callable[[Frames], Features]:
-    """A vision model of transformers as a function: RGB frames uint8 [n, h, w, 3] in, unit vectors [n, d] out.
+def load_embedder(checkpoint: str, device: str = "cpu") -> FrameEmbedder:
+    """A vision model of transformers that compares frames; on a GPU it computes in half precision.
 
     CLIP gives its projected image embedding (``laion/CLIP-ViT-H-14-laion2B-s32B-b79K`` stands for ImageBind, whose
-    image tower it is), every other model its pooled output, or its class token where it has none. Whole frames are
-    squeezed to the model's square, bilinear with antialiasing, as the official code does; mean and standard deviation
-    are those of the checkpoint's own processor.
+    image tower it is), every other model its pooled output, or its class token where it has none. Mean and standard
+    deviation are those of the checkpoint's own processor.
 
     Args:
         checkpoint: Hub id, folder, or ``mini/<name>``.
@@ -58,22 +91,9 @@ def load_embedder(checkpoint: str, device: str = "cpu") -> Callable[[Frames], Fe
     Raises:
         CheckpointError: when it cannot be loaded or lacks weights.
     """
-    import torch
-
-    model = _load_model(resolve(checkpoint)).to(device).eval()
-    if device != "cpu":
-        model = model.half()
-    size = _image_size(model.config)
-    mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in _normalisation(resolve(checkpoint)))
-
-    def embed(frames: Frames) -> Features:
-        with torch.inference_mode():
-            pixels = torch.from_numpy(frames).to(device).permute(0, 3, 1, 2).float() / 255
-            pixels = torch.nn.functional.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
-            features = _pooled(model(((pixels - mean) / std).to(model.dtype))).float()
-            return torch.nn.functional.normalize(features, dim=-1).cpu().numpy()
-
-    return embed
+    model = _load_model(resolve(checkpoint))
+    mean, std = _normalisation(resolve(checkpoint))
+    return FrameEmbedder(model, _image_size(model.config), mean, std, device, half=device != "cpu")
 
 
 def _load_model(path: str) -> Any:

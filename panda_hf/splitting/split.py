@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
-from typing import Any
+from collections.abc import Iterator
 
-from datasets import Features
+from datasets import Features as Columns
 
 from panda_hf import schema
+from panda_hf.errors import CheckpointError
 from panda_hf.models.devices import device_of
 from panda_hf.splitting.collect import Clock, Scan
-from panda_hf.splitting.embedders import DESCRIPTOR, embed_frames
+from panda_hf.splitting.embedders import DESCRIPTOR, Features, Frames, load_embedder
 from panda_hf.splitting.scan import scan_video
 from panda_hf.splitting.settings import DEFAULT, PANDA70M, SplitSettings
 from panda_hf.splitting.stitching import Dropped, Stitched, Stretch, stitch
-from panda_hf.stage import Batch, Resources, Row, Stage, run_rows
+from panda_hf.splitting.together import embed_together, frames_at
+from panda_hf.stage import Batch, Failure, Resources, Row, Stage, run_rows
 from panda_hf.video import VideoLike
 
 Span = dict[str, float]
@@ -47,7 +48,7 @@ class Split(Stage):
         return ("video",)
 
     @property
-    def appends(self) -> Features:
+    def appends(self) -> Columns:
         """``schema.SPLIT_COLUMNS``."""
         return schema.SPLIT_COLUMNS
 
@@ -62,20 +63,41 @@ class Split(Stage):
         return self.settings or (DEFAULT if self.embedder == DESCRIPTOR else PANDA70M)
 
     def transform(self, batch: Batch, rank: int | None) -> Batch:
-        """Split each video; one that cannot be read becomes a failure."""
-        return run_rows(partial(self._row, rank=rank), batch, tuple(schema.SPLIT_COLUMNS))
+        """Split each video; one that cannot be read becomes a failure.
 
-    def _row(self, row: Row, rank: int | None) -> Row:
-        video = row["video"]
-        scan = scan_video(video, self.rules, describe_probes=self.embedder == DESCRIPTOR, threads=self.threads)
-        return as_row(scan, self._stitch(scan, video, rank))
+        With a model as embedder the probe frames of all videos go through it together, while threads look at the
+        videos that follow.
+        """
+        columns = tuple(schema.SPLIT_COLUMNS)
+        if self.embedder == DESCRIPTOR:
+            return run_rows(self._row, batch, columns)
+        scans: dict[int, Scan] = {}
+        probes = [self._probes(video, number, scans) for number, video in enumerate(batch["video"])]
+        try:
+            found = embed_together(probes, load_embedder(self.embedder, device_of(rank)))
+        except CheckpointError as error:  # the rows become error rows
+            return dict.fromkeys(columns, [Failure.of(error)] * len(probes))
 
-    def _stitch(self, scan: Scan, video: VideoLike, rank: int | None) -> Stitched:
-        features: Any = scan.features
-        if features is None:
-            device = device_of(rank)
-            features = embed_frames(self.embedder, video, scan.probe_times, device=device, threads=self.threads)
-        return stitch(scan.pieces, features, scan.clock.rate, self.rules)
+        def row_of(row: Row) -> Row:
+            features = found[row["number"]]
+            if isinstance(features, Exception):
+                raise features
+            return self._stitched(scans[row["number"]], features)
+
+        return run_rows(row_of, {"number": list(range(len(probes)))}, columns)
+
+    def _row(self, row: Row) -> Row:
+        scan = scan_video(row["video"], self.rules, threads=self.threads)
+        assert scan.features is not None
+        return self._stitched(scan, scan.features)
+
+    def _probes(self, video: VideoLike, number: int, scans: dict[int, Scan]) -> Iterator[Frames]:
+        """Look at a video, keep what was seen, and give its probe frames."""
+        scans[number] = scan_video(video, self.rules, describe_probes=False, threads=self.threads)
+        yield from frames_at(video, scans[number].probe_times, self.threads)
+
+    def _stitched(self, scan: Scan, features: Features) -> Row:
+        return as_row(scan, stitch(scan.pieces, features, scan.clock.rate, self.rules))
 
 
 def as_row(scan: Scan, stitched: Stitched) -> Row:

@@ -26,7 +26,8 @@ from transformers import (
 from panda_hf.errors import CheckpointError
 from panda_hf.splitting import Split, SplitSettings
 from panda_hf.splitting.convert_imagebind import convert_imagebind_vision
-from panda_hf.splitting.embedders import embed_frames, load_embedder
+from panda_hf.splitting.embedders import load_embedder
+from panda_hf.splitting.together import embed_frames
 from panda_hf.video import sample_frames
 
 from .films import moving, write
