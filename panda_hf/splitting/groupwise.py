@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from itertools import chain, islice, pairwise
-from typing import NamedTuple
-
-import numpy as np
-import numpy.typing as npt
 
 from panda_hf.splitting.collect import Clock, Collector, Scan
 from panda_hf.splitting.descriptor import describe
 from panda_hf.splitting.doubt import ByteRules, GroupDoubt
+from panda_hf.splitting.looks import Features, Look, gaps_of
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.shots import (
     ADAPTIVE_REACH,
@@ -32,9 +28,6 @@ from panda_hf.video import Frame, VideoLike
 from panda_hf.video.groups import Group, GroupReader
 from panda_hf.video.packets import PacketIndex
 
-Image = npt.NDArray[np.uint8]
-Features = npt.NDArray[np.float32]
-
 DIFFERS = 0.25
 """Descriptors of the two key frames around a group that are farther apart show two shots, or much movement."""
 
@@ -47,6 +40,9 @@ ALIKE = 0.15
 TRIAL_GROUPS, LITTLE = 6, 0.8
 """After so many groups of an encoder that does not look for cuts, the rest is decoded at a stretch if skipping has
 spared less than the rest of this share: key frames need not be decoded twice then."""
+
+EASE = 0.8
+"""Between two frames that others refer to, a cut may be hidden by so much."""
 
 MOVES = 1.5
 """Frames so many times farther apart than those of a still picture end the search for movement."""
@@ -82,14 +78,6 @@ def scan_groups(
         return scan.finish()
 
 
-class _Look(NamedTuple):
-    """A small decoded frame, the ``frame``-th of the video."""
-
-    frame: int
-    yuv: Image
-    features: Features | None = None
-
-
 class _GroupScan:
     """The state of a scan between two groups."""
 
@@ -109,9 +97,10 @@ class _GroupScan:
         self._key = self._key_of(first)
         self._key_is_cut = False
         self._last_cut = 0
+        self._last_frame = -1
         self._shot_began: Features | None = None  # the first frame of the open shot
         self._moves = False  # whether a later frame of it was seen to differ
-        self._before: _Look | None = None  # the last frame handed on
+        self._before: Look | None = None  # the last frame handed on
         self._previous: Group | None = None  # the last group, if its end was not decoded
 
     def take(self, number: int, group: Group, following: Group | None) -> None:
@@ -120,17 +109,13 @@ class _GroupScan:
         doubt = self._rules.doubt(number)
         length = group.last - group.first
         count = self._frames_to_decode(number, length, next_key)
-        tail: list[_Look] = []
-        if next_key is not None and self._may_be_movement(doubt, next_key) and count < length - 1:
-            tail = self._tail(group)
-            count = count if self._stands_out(tail, next_key) else length - 1
-        run = self._run(group, count, doubt.nothing)
-        if len(run) == length:
+        if next_key is not None and self._may_be_movement(doubt, next_key):
+            count = length - 1
+        run, is_whole = self._run(group, count, doubt.nothing)
+        if is_whole:
             self._take_whole(run, next_key)
             return
         self._hand_on(run, self._cuts_without_flash(run, run))
-        if tail:
-            self._pass(tail[-1]._replace(features=describe(tail[-1].yuv)), cut=False)
         next_is_cut = next_key is not None and doubt.irregular and self._apart(run[-1], next_key) >= DIFFERS
         if (next_is_cut or next_key is None) and not self._moves:
             self._look_for_movement(group, run[-1].frame)
@@ -155,7 +140,7 @@ class _GroupScan:
             if watch is not None:
                 watch(float(self._index.times[first]))
 
-    def _take_whole(self, run: Sequence[_Look], next_key: _Look | None) -> None:
+    def _take_whole(self, run: Sequence[Look], next_key: Look | None) -> None:
         """Hand on all frames of a group, with the cuts among them and on the next key frame."""
         cuts = self._cuts_without_flash(run, run if next_key is None else [*run, next_key])
         self._hand_on(run, cuts)
@@ -168,7 +153,7 @@ class _GroupScan:
         index = self._index
         return self._collector.finish(index.times.tolist(), index.end, None, self._reader.decoded)
 
-    def _frames_to_decode(self, number: int, length: int, next_key: _Look | None) -> int:
+    def _frames_to_decode(self, number: int, length: int, next_key: Look | None) -> int:
         """How many frames after the key frame are needed to know what happened in a group."""
         doubt, rest = self._rules.doubt(number), length - 1
         if next_key is None:
@@ -180,23 +165,12 @@ class _GroupScan:
             return doubt.inside if explained else rest
         return doubt.inside
 
-    def _may_be_movement(self, doubt: GroupDoubt, next_key: _Look) -> bool:
+    def _may_be_movement(self, doubt: GroupDoubt, next_key: Look) -> bool:
         """Whether a key frame that seems to begin a shot may be there for much movement, or for the end of a
         dissolve."""
         return doubt.irregular and doubt.agitated and DIFFERS <= self._apart(self._key, next_key) < UNLIKE
 
-    def _tail(self, group: Group) -> list[_Look]:
-        """The last frames of a group that others refer to."""
-        return [self._look(frame) for frame in deque(self._reader.references(group), ADAPTIVE_REACH + 1)]
-
-    def _stands_out(self, tail: Sequence[_Look], next_key: _Look) -> bool:
-        """Whether the step from the end of a group to the next key frame is a cut among the steps before it."""
-        looks = [*tail, next_key]
-        steps = content_scores([look.yuv for look in looks], self._full_range)
-        lengths = np.diff([look.frame for look in looks], prepend=looks[0].frame - 1)
-        return len(tail) in cuts_of(steps / lengths, self._settings)
-
-    def _cuts_without_flash(self, run: Sequence[_Look], frames: Sequence[_Look]) -> list[int]:
+    def _cuts_without_flash(self, run: Sequence[Look], frames: Sequence[Look]) -> list[int]:
         """Positions of the cuts in ``frames``, the run and what follows it; that on its first frame is taken back if a
         flash began there."""
         cuts = self._cuts_in(frames)
@@ -205,25 +179,29 @@ class _GroupScan:
         self._key_is_cut = False
         return cuts[1:]
 
-    def _cuts_in(self, run: Sequence[_Look]) -> list[int]:
-        """Positions of the cuts in a run of consecutive frames, flashes left out."""
-        cuts = cuts_of(content_scores([look.yuv for look in run], self._full_range), self._settings)
+    def _cuts_in(self, run: Sequence[Look], ease: float = 1.0) -> list[int]:
+        """Positions of the cuts in a run of frames, flashes left out; see :func:`cuts_of`."""
+        scores = content_scores([look.yuv for look in run], self._full_range)
+        cuts = cuts_of(scores, self._settings, gaps_of(run), ease)
         for one, two in pairwise(list(cuts)):
-            if two - one < self._flash and self._apart(run[one - 1], run[two]) < AS_BEFORE:
+            is_short = run[two].frame - run[one].frame < self._flash
+            if is_short and self._apart(run[one - 1], run[two]) < AS_BEFORE:
                 cuts = [cut for cut in cuts if cut not in (one, two)]
         return cuts
 
-    def _is_end_of_a_flash(self, run: Sequence[_Look], cuts: Sequence[int]) -> bool:
+    def _is_end_of_a_flash(self, run: Sequence[Look], cuts: Sequence[int]) -> bool:
         """Whether the key frame began a flash, after which the picture is as it was before."""
-        if not (self._key_is_cut and cuts and cuts[0] < self._flash and cuts[0] < len(run)) or self._before is None:
+        if not (self._key_is_cut and cuts and cuts[0] < len(run)) or self._before is None:
+            return False
+        if run[cuts[0]].frame - run[0].frame >= self._flash:
             return False
         before = self._before
         if self._previous is not None:
-            *_, last = self._reader.frames(self._previous)
+            *_, last = self._reader.references(self._previous)
             before = self._look(last)
         return self._apart(before, run[cuts[0]]) < AS_BEFORE
 
-    def _hand_on(self, run: Sequence[_Look], cuts: Sequence[int]) -> None:
+    def _hand_on(self, run: Sequence[Look], cuts: Sequence[int]) -> None:
         for position, look in enumerate(run):
             cut = self._key_is_cut if position == 0 else position in cuts
             cut = cut and look.frame - self._last_cut >= self._settings.min_shot_frames
@@ -234,9 +212,10 @@ class _GroupScan:
         if len(run) > 1:
             self._note_movement(self._features(run[-1]))
 
-    def _pass(self, look: _Look, cut: bool) -> None:
+    def _pass(self, look: Look, cut: bool) -> None:
         tick = self._clock.tick(look.frame, float(self._index.times[look.frame]))
-        boundaries = self._black.feed(tick, look.yuv) + ([Boundary(tick, "cut")] if cut else [])
+        step, self._last_frame = look.frame - self._last_frame, look.frame
+        boundaries = self._black.feed(tick, look.yuv, step) + ([Boundary(tick, "cut")] if cut else [])
         self._collector.take(look.frame, tick, look.yuv, boundaries)
         if boundaries or self._shot_began is None:
             self._shot_began, self._moves = self._features(look), False
@@ -265,33 +244,53 @@ class _GroupScan:
         if seen is not None:
             self._pass(seen, cut=False)
 
-    def _run(self, group: Group, count: int, nothing: bool) -> list[_Look]:
-        """The key frame and ``count`` frames after it; where these end in black, also those up to the end of the fade
-        out of it."""
+    def _run(self, group: Group, count: int, nothing: bool) -> tuple[list[Look], bool]:
+        """The key frame and what is looked at of the ``count`` frames after it; where these end in black, also of
+        those up to the end of the fade out of it.
+
+        Of an encoder that looks for cuts these are the frames that others refer to, and all of them around a cut.
+
+        Returns:
+            the frames, and whether they reach to the end of the group.
+        """
         run = [self._key]
         watch = copy(self._black)
         watch.feed(0, self._key.yuv)
-        if count or (watch.is_black and not nothing):
-            for frame in islice(self._reader.frames(group), 1, None):
-                run.append(self._look(frame))
-                watch.feed(len(run), run[-1].yuv)
-                if len(run) > count and not watch.is_black:
-                    break
-        return run
+        if not count and (nothing or not watch.is_black):
+            return run, group.last - group.first == 1
+        frames = self._reader.references if self._rules.seeks_cuts else self._reader.frames
+        is_whole = True
+        for frame in islice(frames(group), 1, None):
+            run.append(self._look(frame))
+            watch.feed(len(run), run[-1].yuv, run[-1].frame - run[-2].frame)
+            if frame.index - group.first >= count and not watch.is_black:
+                is_whole = count >= group.last - group.first - 1
+                break
+        return self._with_all_around_cuts(group, run), is_whole
 
-    def _look(self, frame: Frame) -> _Look:
-        return _Look(frame.index, frame.yuv(self._step))
+    def _with_all_around_cuts(self, group: Group, run: list[Look]) -> list[Look]:
+        """The run, and where a cut may lie between two of its frames, all those from the key frame on."""
+        gaps = gaps_of(run)
+        unclear = [cut for cut in self._cuts_in(run, EASE) if gaps[cut] > 1]
+        if not unclear:
+            return run
+        until = run[unclear[-1]].frame + ADAPTIVE_REACH
+        frames = islice(self._reader.frames(group), 1, until - group.first + 1)
+        return [self._key, *map(self._look, frames), *(look for look in run if look.frame > until)]
 
-    def _key_of(self, group: Group) -> _Look:
+    def _look(self, frame: Frame) -> Look:
+        return Look(frame.index, frame.yuv(self._step))
+
+    def _key_of(self, group: Group) -> Look:
         look = self._look(self._reader.key_frame(group))
         return look._replace(features=describe(look.yuv))
 
-    def _features(self, look: _Look) -> Features:
+    def _features(self, look: Look) -> Features:
         return describe(look.yuv) if look.features is None else look.features
 
-    def _apart(self, one: _Look, two: _Look) -> float:
+    def _apart(self, one: Look, two: Look) -> float:
         return distance(self._features(one), self._features(two))
 
-    def _is_black(self, look: _Look) -> bool:
+    def _is_black(self, look: Look) -> bool:
         luma = self._settings.black_luma
         return luma is not None and is_black(look.yuv, luma, self._full_range)

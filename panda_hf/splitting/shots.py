@@ -241,13 +241,19 @@ class BlackWatch:
         """Whether the last frame was black, or still fading in."""
         return self._black
 
-    def feed(self, tick: int, yuv: Image) -> list[Boundary]:
-        """Take the next frame; the boundary on it or on the frame before it, if there is one."""
+    def feed(self, tick: int, yuv: Image, step: int = 1) -> list[Boundary]:
+        """Take the next frame; the boundary on it or on the frame before it, if there is one.
+
+        Args:
+            tick: when it is shown.
+            yuv: the frame, small.
+            step: how many frames after the last one it is.
+        """
         if self._luma is None:
             return []
         last_tick, self._last_tick = self._last_tick, tick
         brightness = cv2.mean(yuv)[0] - (0 if self._full_range else 16)
-        rises, self._brightness = brightness > self._brightness * self._gain, brightness
+        rises, self._brightness = brightness > self._brightness * self._gain**step, brightness
         black = brightness <= self._brightest_black and is_black(yuv, self._luma, self._full_range)
         if black == self._black or (self._black and rises):
             return []
@@ -269,15 +275,34 @@ def _step(one: Image, two: Image) -> float:
     return cv2.norm(one, two, cv2.NORM_L1) / one.size
 
 
-def cuts_of(scores: npt.NDArray[np.float64], settings: SplitSettings) -> list[int]:
-    """Positions of the cuts in a run of consecutive frames, by the rule of the detector in the settings.
+def cuts_of(
+    scores: npt.NDArray[np.float64],
+    settings: SplitSettings,
+    gaps: npt.NDArray[np.int64] | None = None,
+    ease: float = 1.0,
+) -> list[int]:
+    """Positions of the cuts in a run of frames, by the rule of the detector in the settings.
 
-    The rule of ``adaptive`` holds a score against up to two others on either side, fewer at the ends of the run.
+    The rule of ``adaptive`` holds a score against up to two others on either side, fewer at the ends of the run. Of a
+    step over several frames, movement like that around it is taken to be in all but one of them.
+
+    Args:
+        scores: of each frame after the one before it in the run; the first is 0.
+        settings: the rules.
+        gaps: how many frames each is after the one before; ``None``: one.
+        ease: thresholds are multiplied by this.
     """
     if settings.detector == "content":
-        return np.flatnonzero(scores >= settings.detector_threshold).tolist()
-    high = np.flatnonzero(scores >= settings.detector_floor)
-    return [i for i in high.tolist() if scores[i] >= settings.detector_threshold * _around(scores, i)]
+        return np.flatnonzero(scores >= ease * settings.detector_threshold).tolist()
+    gaps = np.ones(len(scores), np.int64) if gaps is None else gaps
+    rates = scores / gaps
+    cuts = []
+    for i in np.flatnonzero(scores >= ease * settings.detector_floor).tolist():
+        around = _around(rates, i)
+        step = scores[i] - (gaps[i] - 1) * around
+        if step >= ease * max(settings.detector_floor, settings.detector_threshold * around):
+            cuts.append(i)
+    return cuts
 
 
 def _around(scores: npt.NDArray[np.float64], i: int) -> float:
