@@ -183,13 +183,17 @@ def long_film(name: str) -> Path:
     return path
 
 
-def write_film(path: Path, parts, frames: int) -> dict[str, list]:
-    """Encode parts in a row by x264, its defaults but for the bit rate: that of the released samples of Panda-70M.
+X264 = ("libx264", {"preset": "medium", "b": str(BITS_PER_SECOND)})
+
+
+def write_film(path: Path, parts, frames: int, encoder: tuple[str, dict[str, str]] = X264) -> dict[str, list]:
+    """Encode parts in a row, by x264's defaults but for the bit rate, that of the released samples of Panda-70M.
 
     Args:
         path: where to.
         parts: for each its RGB pictures and, in its own frames, ``cuts``, ``gradual`` and ``ignore``.
         frames: how many in all.
+        encoder: its name and options.
 
     Returns:
         The same in seconds of the whole, with the cuts between the parts.
@@ -199,8 +203,7 @@ def write_film(path: Path, parts, frames: int) -> dict[str, list]:
     truth: dict[str, list] = {"cuts": [], "gradual": [], "ignore": []}
     count = 0
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"preset": "medium"})
-        stream.bit_rate = BITS_PER_SECOND
+        stream = container.add_stream(encoder[0], rate=FPS, options=encoder[1])
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         for pictures, label in parts:
             first = count
@@ -221,6 +224,13 @@ def add_truth(truth: dict[str, list], label: dict[str, list], first: int, last: 
     for kind in ("gradual", "ignore"):
         spans = [(first + start, min(first + end, last)) for start, end in label[kind] if first + start < last]
         truth[kind] += [(start / FPS, end / FPS) for start, end in spans]
+
+
+def read_names(folder: Path) -> list[str]:
+    """The labelled videos of a folder."""
+    from panda_hf.splitting.scoring import read_labels
+
+    return list(read_labels(folder / "labels.json"))
 
 
 def footage(folder: Path):
