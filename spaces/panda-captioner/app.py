@@ -48,7 +48,9 @@ element.addEventListener('click', event => {
   const button = event.target.closest('[data-example]');
   if (button) trigger('click', { index: Number(button.dataset.example) });
 });
+for (const button of element.querySelectorAll('[data-example]')) button.disabled = false;
 """
+"""From then on a click is heard; before, the buttons cannot be pressed."""
 STYLE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "api_name": "page"}
 
 
@@ -329,8 +331,8 @@ def slider(desk: Desk, name: str) -> Any:
 
 
 def named(numbers: Any) -> dict[str, float]:
-    """The values of the sliders by the names of the rules."""
-    return {name: float(value) for name, value in zip(SLIDERS, numbers, strict=True)}
+    """The values of the sliders by the names of the rules; one whose box was emptied stays as the rules have it."""
+    return {name: float(value) for name, value in zip(SLIDERS, numbers, strict=True) if value is not None}
 
 
 def chosen(models: Any) -> Chosen:
@@ -339,11 +341,12 @@ def chosen(models: Any) -> Chosen:
     return student, tuple(teachers or ()), selector
 
 
-def filter_of(words: str, teachers: Any, low: float, short: float, long: float) -> Filter:
-    """The filters; a slider at its end asks for nothing."""
+def filter_of(words: str, teachers: Any, low: float | None, short: float | None, long: float | None) -> Filter:
+    """The filters; a slider at its end asks for nothing, nor does one whose box was emptied."""
     return Filter(
-        words=words or "", teachers=tuple(teachers or ()), min_score=None if low <= -1 else low,
-        min_seconds=None if short <= 0 else short, max_seconds=None if long >= 120 else long,
+        words=words or "", teachers=tuple(teachers or ()), min_score=None if low is None or low <= -1 else low,
+        min_seconds=None if short is None or short <= 0 else short,
+        max_seconds=None if long is None or long >= 120 else long,
     )  # fmt: skip
 
 

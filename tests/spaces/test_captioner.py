@@ -24,9 +24,11 @@ import yaml
 from panda_hf.mini.film import make_film
 from panda_hf.mini.films import write_film as write_mini_film
 from panda_hf.showing.cast import Choices
+from panda_hf.showing.collection import Filter
 from panda_hf.showing.desk import Desk
 from panda_hf.showing.doors import COOKIE, door_of
 from panda_hf.showing.limits import Limits
+from panda_hf.showing.long_video import SLIDERS
 from panda_hf.showing.visits import key_of
 from panda_hf.video import probe
 from tests.annotation.curated import curated
@@ -197,6 +199,14 @@ def test_a_visitor_cannot_name_a_file_of_the_server_or_of_another_visitor(
 def test_the_server_fetches_no_address_for_a_visitor(served: tuple[Desk, str]) -> None:
     answer = called(served[1], "http://example.org/film.mp4")
     assert "event: error" in answer and "is an address. Upload the file itself" in answer
+
+
+def test_a_slider_whose_box_was_emptied_asks_for_nothing(app: Any) -> None:
+    assert app.named([None] * (len(SLIDERS) - 1) + [0.2]) == {SLIDERS[-1]: 0.2}
+    assert app.filter_of("", [], None, None, None) == app.filter_of("", [], -1.0, 0.0, 120.0) == Filter()
+    assert app.filter_of("a", ["b"], 0.5, 1, 2) == Filter(
+        words="a", teachers=("b",), min_score=0.5, min_seconds=1, max_seconds=2
+    )
 
 
 def test_runs_are_not_recorded_and_the_push_cannot_be_called_by_a_program(served: tuple[Desk, str]) -> None:
