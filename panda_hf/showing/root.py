@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import shutil
 import tempfile
+from collections.abc import Set
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -64,6 +66,38 @@ def remove_dead(folder: Path | None = None) -> list[Path]:
     """
     found = sorted(Path(folder or tempfile.gettempdir()).glob(PREFIX + "*")) if fcntl else []
     return [path for path in found if _removed(path)]
+
+
+def remove_old(root: Path, kept: Set[Path], before: float) -> None:
+    """Remove what lies below the doors of a root, and beside them, and was not touched for long.
+
+    Args:
+        root: the folder of a server.
+        kept: what stays in any case.
+        before: what was last written before that time, in seconds since 1970, is old.
+    """
+    for path in [*root.glob("*/*"), *root.glob("*")]:
+        if path not in kept and _last_touched(path) < before:
+            _delete(path, whole=path.parent != root)
+
+
+def _last_touched(path: Path) -> float:
+    """When anything in a folder was last written, or the file itself."""
+    try:
+        return max(one.lstat().st_mtime for one in (path, *path.rglob("*")))
+    except OSError:  # it has just gone
+        return math.inf
+
+
+def _delete(path: Path, *, whole: bool) -> None:
+    """A file, or a folder: an empty one, or with what is in it."""
+    with suppress(OSError):
+        if not path.is_dir():
+            path.unlink()
+        elif whole:
+            shutil.rmtree(path)
+        else:
+            path.rmdir()
 
 
 def _removed(path: Path) -> bool:

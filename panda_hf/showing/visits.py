@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import secrets
@@ -10,7 +9,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from panda_hf.showing import decoding
 from panda_hf.showing.apart import Helpers
 from panda_hf.showing.doors import OPEN
 from panda_hf.showing.limits import Limits
-from panda_hf.showing.root import LOCK, Root
+from panda_hf.showing.root import LOCK, Root, remove_old
 from panda_hf.video import VideoInfo
 
 SWEEP_SECONDS = 20.0
@@ -206,11 +205,10 @@ class Visits:
     def _sweep_left(self) -> None:
         """Delete what belongs to no visit and was not touched for long: uploads of which nothing was made."""
         with self._lock:
-            kept = {visit.folder for visit in self._visits.values()} | {self.root / LOCK}
-            before = time.time() - self.limits.idle_seconds
-            for path in [*self.root.glob("*/*"), *self.root.glob("*")]:
-                if path not in kept and _last_touched(path) < before:
-                    _delete(path, whole=path.parent != self.root)
+            visits = list(self._visits.values())
+            kept = {visit.folder for visit in visits} | {self.root / LOCK}
+            kept |= {folder for visit in visits for one in visit.uploads if (folder := self._upload_folder(Path(one)))}
+            remove_old(self.root, kept, time.time() - self.limits.idle_seconds)
 
     def close(self) -> None:
         """Delete everything, end the helpers."""
@@ -276,25 +274,6 @@ def door_in(key: str) -> str:
 def shown_name(name: str) -> str:
     """The last part of a file's name on one line, at most 80 characters; for showing only."""
     return clean(re.split(r"[\\/]", name)[-1], 80) or "video"
-
-
-def _last_touched(path: Path) -> float:
-    """When anything in a folder was last written, or the file itself."""
-    try:
-        return max(one.lstat().st_mtime for one in (path, *path.rglob("*")))
-    except OSError:  # it has just gone
-        return math.inf
-
-
-def _delete(path: Path, *, whole: bool) -> None:
-    """A file, or a folder: an empty one, or with what is in it."""
-    with suppress(OSError):
-        if not path.is_dir():
-            path.unlink()
-        elif whole:
-            shutil.rmtree(path)
-        else:
-            path.rmdir()
 
 
 def _link_or_copy(upload: str, target: Path) -> None:

@@ -155,6 +155,9 @@ def test_subtitles_stay_with_the_visit_and_go_with_it(visits: Visits, upload: Pa
     path = arrived(visits, "emil", upload)
     visit = visits.of(key_of("emil", "session"))
     visit.uploads.add(visits.uploaded(visit, str(path)))
+    long_ago = time.time() - visits.limits.idle_seconds - 60
+    for old in (path, *path.parents[:2]):
+        os.utime(old, (long_ago, long_ago))
     visits.sweep()
     assert path.is_file()
     visits.leave(key_of("emil", "session"))
