@@ -10,8 +10,7 @@ import torch
 
 from panda_hf.mini.teacher_models import word_tokenizer
 from panda_hf.models.student import PandaStudentConfig, PandaStudentForConditionalGeneration, PandaStudentProcessor
-
-QFORMER = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2, "initializer_range": 0.3}
+from tests.models.small_parts import QFORMER, VISION, llama
 
 
 def tiny_processor(**settings: Any) -> PandaStudentProcessor:
@@ -22,26 +21,12 @@ def tiny_processor(**settings: Any) -> PandaStudentProcessor:
 
 def tiny_config(**settings: Any) -> PandaStudentConfig:
     tokenizer = word_tokenizer(start=True)
-    text = {
-        "model_type": "llama",
-        "vocab_size": len(tokenizer),
-        "hidden_size": 48,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 2,
-        "initializer_range": 0.3,
-        "pad_token_id": tokenizer.pad_token_id,
-        "bos_token_id": tokenizer.bos_token_id,
-        "eos_token_id": tokenizer.eos_token_id,
-    }
-    vision = {"hidden_size": 44, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
     given: dict[str, Any] = {
-        "vision_config": {**vision, "image_size": 28, "initializer_range": 0.3},
+        "vision_config": {**VISION},
         "qformer_config": {**QFORMER, "num_hidden_layers": 2},
         "video_qformer_config": {"intermediate_size": 64, "initializer_range": 0.3},
         "text_qformer_config": {"intermediate_size": 64, "num_attention_heads": 4, "initializer_range": 0.3},
-        "text_config": text,
+        "text_config": llama(tokenizer, len(tokenizer)),
         "num_query_tokens": 4,
         "num_video_tokens": 3,
         "max_frames": 6,

@@ -9,14 +9,9 @@ import torch
 from panda_hf.mini.teacher_models import word_tokenizer
 from panda_hf.models.video_llama import VideoLlamaConfig, VideoLlamaForConditionalGeneration, VideoLlamaProcessor
 from panda_hf.models.video_llama.processing_video_llama import PLACE
+from tests.models import small_parts
 
-QFORMER = {
-    "vocab_size": 1,
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_attention_heads": 2,
-    "initializer_range": 0.3,
-}
+QFORMER = {**small_parts.QFORMER, "vocab_size": 1}
 
 
 def tiny_processor(**settings) -> VideoLlamaProcessor:
@@ -27,14 +22,7 @@ def tiny_processor(**settings) -> VideoLlamaProcessor:
 
 def tiny_config(tokenizer, **settings) -> VideoLlamaConfig:
     return VideoLlamaConfig(
-        vision_config={
-            "hidden_size": 44,
-            "intermediate_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-            "image_size": 28,
-            "initializer_range": 0.3,
-        },
+        vision_config={**small_parts.VISION},
         qformer_config={**QFORMER, "num_hidden_layers": 2, "encoder_hidden_size": 44},
         video_qformer_config={
             **QFORMER,
@@ -42,19 +30,8 @@ def tiny_config(tokenizer, **settings) -> VideoLlamaConfig:
             "encoder_hidden_size": 32,
             "cross_attention_frequency": 1,
         },
-        text_config={
-            "model_type": "llama",
-            "vocab_size": len(tokenizer) - 1,  # the place of the video has no word embedding, as in the original
-            "hidden_size": 48,
-            "intermediate_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-            "num_key_value_heads": 2,
-            "initializer_range": 0.3,
-            "pad_token_id": tokenizer.pad_token_id,
-            "bos_token_id": tokenizer.bos_token_id,
-            "eos_token_id": tokenizer.eos_token_id,
-        },
+        # the place of the video has no word embedding, as in the original
+        text_config=small_parts.llama(tokenizer, len(tokenizer) - 1),
         num_query_tokens=4,
         num_video_query_tokens=3,
         max_frames=6,

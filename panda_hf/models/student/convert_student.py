@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from panda_hf.errors import CheckpointError
 from panda_hf.models.student.configuration_student import TEXT_HEADS, PandaStudentConfig
 from panda_hf.models.student.modeling_student import PandaStudentForConditionalGeneration
 from panda_hf.models.student.processing_student import PandaStudentProcessor
@@ -19,6 +17,10 @@ from panda_hf.models.video_llama.convert_video_llama import (
     blip2_eyes,
     convert_state_dict,
     language_model_of,
+    official_tensors,
+    our_name,
+    qformer_sizes,
+    refuse_other_tensors,
     video_sizes,
 )
 
@@ -49,15 +51,8 @@ def convert_student_state(
     """
     nested = official.get("model", official)
     source: Mapping[str, Tensor] = nested if isinstance(nested, Mapping) else official
-    renamed = {_our_name(name): tensor for name, tensor in source.items()}
+    renamed = {our_name(name, _TEXT_NAMES): tensor for name, tensor in source.items()}
     return convert_state_dict(renamed, config, parts, PandaStudentForConditionalGeneration)
-
-
-def _our_name(name: str) -> str:
-    for pattern, replacement in _TEXT_NAMES:
-        if match := re.match(pattern, name):
-            return match.expand(replacement) + name[match.end() :]
-    return name
 
 
 def convert(
@@ -138,20 +133,11 @@ def _config(eyes: Any, words: Any, tokenizer: Any, **sizes: Any) -> PandaStudent
 
 def _text_sizes(trained: Mapping[str, Tensor], heads: int) -> dict[str, Any]:
     """The sizes of the branch that reads, from its tensors."""
-    try:
-        table = trained["text_prompt_position_embedding.weight"]
-        inner = trained["text_Qformer.bert.encoder.layer.0.intermediate_query.dense.weight"]
-    except KeyError as error:
-        raise CheckpointError(f"the official file has no {error.args[0]!r}: it is no student") from None
-    layers = {int(name.split(".")[4]) for name in trained if name.startswith("text_Qformer.bert.encoder.layer.")}
-    qformer = {
-        "num_hidden_layers": len(layers),
-        "hidden_size": table.shape[1],
-        "intermediate_size": inner.shape[0],
-        "num_attention_heads": heads,
-        "cross_attention_frequency": 1,
-        "encoder_hidden_size": table.shape[1],
-    }
+    (table,) = official_tensors(trained, ["text_prompt_position_embedding.weight"], "student")
+    width = table.shape[1]
+    qformer = qformer_sizes(
+        trained, "text_Qformer", "student", heads=heads, hidden_size=width, encoder_hidden_size=width
+    )
     return {"text_qformer_config": qformer, "max_prompt_tokens": table.shape[0]}
 
 
@@ -184,7 +170,12 @@ def _save(
 
     with torch.device("meta"):
         model = PandaStudentForConditionalGeneration(config)
-    _check(state, model.state_dict())
+    refuse_other_tensors(
+        state,
+        model.state_dict(),
+        "the parts do not make a student",
+        "Are BLIP-2 and language model whole, and from safetensors?",
+    )
     model.load_state_dict(state, strict=True, assign=True)
     special = ("bos_token_id", "eos_token_id", "pad_token_id")
     model.generation_config = GenerationConfig(
@@ -198,13 +189,3 @@ def _save(
         "max_prompt_tokens": config.max_prompt_tokens,
     }
     PandaStudentProcessor(tokenizer, **sizes, **wording).save_pretrained(out)
-
-
-def _check(state: Mapping[str, Tensor], needed: Mapping[str, Tensor]) -> None:
-    missing, left_over = sorted(set(needed) - set(state)), sorted(set(state) - set(needed))
-    reshaped = sorted(name for name in needed.keys() & state if needed[name].shape != state[name].shape)
-    if missing or left_over or reshaped:
-        raise CheckpointError(
-            f"the parts do not make a student: missing {missing[:6]}, left over {left_over[:6]}, of another shape "
-            f"{reshaped[:6]}. Are BLIP-2 and language model whole, and from safetensors?"
-        )

@@ -81,13 +81,7 @@ class UMTProcessor(ProcessorMixin):
         Raises:
             ValueError: when ``frames`` is not a non-empty uint8 array of that shape.
         """
-        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or not len(frames):
-            raise ValueError(
-                f"frames must be uint8 of shape (n > 0, height, width, 3), got {frames.dtype} of shape {frames.shape}"
-            )
-        pixels = _squares([frames[i] for i in pick_frames(len(frames), self.num_frames)], self.image_size)
-        mean, std = torch.tensor(self.image_mean), torch.tensor(self.image_std)
-        return pixels.div_(255).sub_(mean.view(3, 1, 1)).div_(std.view(3, 1, 1))
+        return pixel_values(frames, self.num_frames, self.image_size, self.image_mean, self.image_std)
 
     def prepare_text(self, text: Sequence[str]) -> dict[str, torch.Tensor]:
         """Captions to ``input_ids`` and ``attention_mask`` (texts, max_length); padding is always to the full
@@ -105,6 +99,31 @@ class UMTProcessor(ProcessorMixin):
     def model_input_names(self) -> list[str]:
         """What the model takes from here."""
         return ["pixel_values", "input_ids", "attention_mask"]
+
+
+def pixel_values(
+    frames: np.ndarray, num_frames: int, size: int, mean: Sequence[float], std: Sequence[float]
+) -> torch.Tensor:
+    """Frames picked, resized and normalised, as UMT and Video-LLaMA see a video.
+
+    Args:
+        frames: uint8 (n, height, width, 3).
+        num_frames: see :func:`pick_frames`.
+        size: height and width after resizing, pixels.
+        mean, std: per channel, for values in [0, 1].
+
+    Returns:
+        float32 (num_frames, 3, size, size).
+
+    Raises:
+        ValueError: when ``frames`` is not a non-empty uint8 array of that shape.
+    """
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or not len(frames):
+        raise ValueError(
+            f"frames must be uint8 of shape (n > 0, height, width, 3), got {frames.dtype} of shape {frames.shape}"
+        )
+    pixels = _squares([frames[i] for i in pick_frames(len(frames), num_frames)], size)
+    return pixels.div_(255).sub_(torch.tensor(mean).view(3, 1, 1)).div_(torch.tensor(std).view(3, 1, 1))
 
 
 def resize_frames(frames: np.ndarray, size: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,21 +68,40 @@ def convert_state_dict(
     converted = {**(parts or {}), **dict(_renamed(source))}
     with torch.device("meta"):
         needed = model_class(config).state_dict()
-    missing = [f"{name} {tuple(tensor.shape)}" for name, tensor in needed.items() if name not in converted]
-    left_over = sorted(set(converted) - set(needed))
+    refuse_other_tensors(
+        converted,
+        needed,
+        f"the checkpoint does not make this {config.model_type} of {len(needed)} tensors",
+        "Check the sizes in the configuration, and that BLIP-2 and language model are the right ones.",
+    )
+    return {name: converted[name] for name in needed}
+
+
+def refuse_other_tensors(state: Mapping[str, Tensor], needed: Mapping[str, Tensor], what: str, advice: str) -> None:
+    """Refuse tensors that are not those of a model.
+
+    Args:
+        state: tensors by name.
+        needed: those of the model.
+        what: begins the message, before the names.
+        advice: ends it.
+
+    Raises:
+        CheckpointError: naming the tensors that are missing, of another shape, or left over.
+    """
     reshaped = [
-        f"{name} {tuple(converted[name].shape)} for {tuple(tensor.shape)}"
+        f"{name} {tuple(state[name].shape)} for {tuple(tensor.shape)}"
         for name, tensor in needed.items()
-        if name in converted and converted[name].shape != tensor.shape
+        if name in state and state[name].shape != tensor.shape
     ]
-    problems = {"missing": missing, "left over": left_over, "of another shape": reshaped}
+    problems = {
+        "missing": [f"{name} {tuple(tensor.shape)}" for name, tensor in needed.items() if name not in state],
+        "left over": sorted(set(state) - set(needed)),
+        "of another shape": reshaped,
+    }
     found = [f"{len(names)} {kind}: {names[:6]}" for kind, names in problems.items() if names]
     if found:
-        raise CheckpointError(
-            f"the checkpoint does not make this {config.model_type} of {len(needed)} tensors: {'; '.join(found)}. "
-            f"Check the sizes in the configuration, and that BLIP-2 and language model are the right ones."
-        )
-    return {name: converted[name] for name in needed}
+        raise CheckpointError(f"{what}: {'; '.join(found)}. {advice}")
 
 
 def _renamed(source: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
@@ -93,15 +112,16 @@ def _renamed(source: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
         if half := _HALF_BIAS.fullmatch(name):
             biases.setdefault(half[1], {})[half[2]] = tensor
         else:
-            yield _our_name(name), tensor
+            yield our_name(name, _NAMES), tensor
     for layer, halves in biases.items():
         if set(halves) == {"q", "v"}:  # the key has no bias; otherwise the whole bias is reported as missing
             whole = torch.cat([halves["q"], torch.zeros_like(halves["q"]), halves["v"]])
             yield f"vision_model.encoder.layers.{layer}.self_attn.qkv.bias", whole
 
 
-def _our_name(name: str) -> str:
-    for pattern, replacement in _NAMES:
+def our_name(name: str, names: Sequence[tuple[str, str]]) -> str:
+    """A tensor's name by the first of the pairs of pattern and replacement that fits its beginning."""
+    for pattern, replacement in names:
         if match := re.match(pattern, name):
             return match.expand(replacement) + name[match.end() :]
     return name
@@ -153,26 +173,55 @@ def convert(official: Path, blip2: str, language_model: str, out: Path) -> None:
 
 def video_sizes(trained: Mapping[str, Tensor], frame: Any) -> dict[str, Any]:
     """The sizes of the second Q-Former, read from its tensors; heads as the first has them."""
-    try:
-        queries = trained["video_query_tokens"]
-        table = trained["video_frame_position_embedding.weight"]
-        inner = trained["video_Qformer.bert.encoder.layer.0.intermediate_query.dense.weight"]
-    except KeyError as error:
-        raise CheckpointError(f"the official file has no {error.args[0]!r}: it is no vision branch") from None
-    layers = {int(name.split(".")[4]) for name in trained if name.startswith("video_Qformer.bert.encoder.layer.")}
-    qformer = {
-        "num_hidden_layers": len(layers),
-        "hidden_size": queries.shape[2],
-        "intermediate_size": inner.shape[0],
-        "num_attention_heads": frame.num_attention_heads,
-        "cross_attention_frequency": 1,
-        "encoder_hidden_size": frame.hidden_size,
-    }
+    names = ("video_query_tokens", "video_frame_position_embedding.weight")
+    queries, table = official_tensors(trained, names, "vision branch")
+    qformer = qformer_sizes(
+        trained, "video_Qformer", "vision branch", heads=frame.num_attention_heads, hidden_size=queries.shape[2],
+        encoder_hidden_size=frame.hidden_size,
+    )  # fmt: skip
     return {
         "video_qformer_config": qformer,
         "num_video_query_tokens": queries.shape[1],
         "max_frames": table.shape[0],
     }
+
+
+def qformer_sizes(
+    trained: Mapping[str, Tensor], name: str, what: str, *, heads: int, hidden_size: int, encoder_hidden_size: int
+) -> dict[str, int]:
+    """The sizes of a Q-Former, its layers and inner width read from the official tensors.
+
+    Args:
+        trained: of the official file.
+        name: of the Q-Former in it, such as ``video_Qformer``.
+        what: the file is not, when it has no such tensors.
+        heads, hidden_size, encoder_hidden_size: which these tensors do not tell.
+
+    Raises:
+        CheckpointError: see :func:`official_tensors`.
+    """
+    layer = f"{name}.bert.encoder.layer."
+    (inner,) = official_tensors(trained, [f"{layer}0.intermediate_query.dense.weight"], what)
+    return {
+        "num_hidden_layers": len({int(one.split(".")[4]) for one in trained if one.startswith(layer)}),
+        "hidden_size": hidden_size,
+        "intermediate_size": inner.shape[0],
+        "num_attention_heads": heads,
+        "cross_attention_frequency": 1,
+        "encoder_hidden_size": encoder_hidden_size,
+    }
+
+
+def official_tensors(trained: Mapping[str, Tensor], names: Sequence[str], what: str) -> list[Tensor]:
+    """Some tensors of an official file.
+
+    Raises:
+        CheckpointError: when it lacks one, and so is not ``what`` it should be.
+    """
+    for name in names:
+        if name not in trained:
+            raise CheckpointError(f"the official file has no {name!r}: it is no {what}")
+    return [trained[name] for name in names]
 
 
 def language_model_of(checkpoint: str) -> Any:

@@ -10,7 +10,7 @@ import torch
 from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 from transformers.utils.constants import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
-from panda_hf.models.umt.processing_umt import pick_frames, resize_frames
+from panda_hf.models.umt.processing_umt import pixel_values
 
 PLACE = "<ImageHere>"
 """Stands in a prompt where the video shall be; a token of its own in the tokenizer."""
@@ -81,11 +81,12 @@ class VideoLlamaProcessor(ProcessorMixin):
         )
 
     def prepare_video(self, frames: np.ndarray) -> torch.Tensor:
-        """Frames (n, height, width, 3) uint8 to (num_frames, 3, image_size, image_size) float32."""
-        picked = frames[pick_frames(len(frames), self.num_frames)]
-        pixels = torch.from_numpy(resize_frames(picked, self.image_size)).permute(0, 3, 1, 2)
-        mean, std = torch.tensor(self.image_mean), torch.tensor(self.image_std)
-        return (pixels / 255 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+        """Frames (n, height, width, 3) uint8 to (num_frames, 3, image_size, image_size) float32.
+
+        Raises:
+            ValueError: when ``frames`` is not a non-empty uint8 array of that shape.
+        """
+        return pixel_values(frames, self.num_frames, self.image_size, self.image_mean, self.image_std)
 
     @property
     def model_input_names(self) -> list[str]:
