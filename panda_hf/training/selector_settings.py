@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import torch
 from transformers import TrainingArguments
 
-from panda_hf.training.precision import Precision, formats
+from panda_hf.training.arguments import common_arguments
+from panda_hf.training.precision import Precision
 
 Lesson = Literal["answers", "pairs"]
 """Fine-tuning on what annotators picked, or pre-training on clips with right captions alone."""
@@ -55,7 +55,6 @@ class SelectorSettings:
         per_epoch = max(1, clips // at_once // self.accumulate)
         steps = self.steps or max(1, round(self.epochs * per_epoch))
         every = self.save_every or max(1, steps // 10)
-        bf16, fp16 = formats(self.precision)
         return TrainingArguments(
             output_dir=str(out),
             max_steps=steps,
@@ -70,19 +69,12 @@ class SelectorSettings:
             warmup_steps=min(round(self.warmup_epochs * per_epoch), steps // 2),
             lr_scheduler_type="cosine_with_min_lr",
             lr_scheduler_kwargs={"min_lr_rate": 0.01},
-            bf16=bf16,
-            fp16=fp16,
-            gradient_checkpointing=self.gradient_checkpointing,
-            gradient_checkpointing_kwargs={"use_reentrant": False} if self.gradient_checkpointing else None,
-            dataloader_num_workers=self.workers,
-            use_cpu=not torch.cuda.is_available(),
-            eval_strategy="steps",
-            eval_steps=every,
-            eval_on_start=True,
-            save_steps=every,
-            save_total_limit=2,
             logging_steps=max(1, min(20, every)),
-            seed=self.seed,
-            report_to=[],
-            disable_tqdm=True,
+            **common_arguments(
+                precision=self.precision,
+                gradient_checkpointing=self.gradient_checkpointing,
+                workers=self.workers,
+                seed=self.seed,
+                every=every,
+            ),
         )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from transformers import TrainingArguments
 
 from panda_hf.errors import OutputError
-from panda_hf.training.precision import Precision, formats
+from panda_hf.training.arguments import common_arguments
+from panda_hf.training.precision import Precision
 
 RECIPE = "Panda-70M (arXiv 2402.19479), appendix D.2"
 
@@ -72,7 +72,6 @@ class StudentSettings:
                 f"at once; change --batch-size or --at-once"
             )
         every = self.save_every or max(10, self.steps // 100)
-        bf16, fp16 = formats(self.precision)
         return TrainingArguments(
             output_dir=str(out),
             max_steps=self.steps,
@@ -90,23 +89,16 @@ class StudentSettings:
             adam_beta2=self.beta2,
             weight_decay=self.weight_decay,
             max_grad_norm=self.max_grad_norm,
-            bf16=bf16,
-            fp16=fp16,
-            gradient_checkpointing=self.gradient_checkpointing,
-            gradient_checkpointing_kwargs={"use_reentrant": False} if self.gradient_checkpointing else None,
-            dataloader_num_workers=self.workers,
-            use_cpu=not torch.cuda.is_available(),
             # a batch in which no clip has words leaves the text branch out
             ddp_find_unused_parameters=True,
-            eval_strategy="steps",
-            eval_steps=every,
-            eval_on_start=True,
-            save_steps=every,
-            save_total_limit=2,
             logging_steps=max(1, min(50, every)),
-            seed=self.seed,
             remove_unused_columns=False,
             label_names=["labels"],
-            report_to="none",
-            disable_tqdm=True,
+            **common_arguments(
+                precision=self.precision,
+                gradient_checkpointing=self.gradient_checkpointing,
+                workers=self.workers,
+                seed=self.seed,
+                every=every,
+            ),
         )
