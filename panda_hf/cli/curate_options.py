@@ -63,7 +63,7 @@ SplitPreset = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Thresholds of the splitting: default, panda70m, official-code, paper. Else what suits the embedder.",
+        help="Rules of the splitting: default, panda70m, official-code, paper, learned. Else what suits the embedder.",
         **METHOD,
     ),
 ]

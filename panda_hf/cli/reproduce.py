@@ -28,7 +28,8 @@ def splitting(
     ] = None,
     films: Annotated[int, typer.Option(min=1, help="Without VIDEOS: how many films, drawn for this.")] = 6,
     preset: Annotated[
-        Literal["default", "panda70m", "official-code", "paper"], typer.Option(help="Rules of our splitting.")
+        Literal["default", "panda70m", "official-code", "paper", "learned"],
+        typer.Option(help="Rules of our splitting."),
     ] = "default",
     embedder: Annotated[
         str, typer.Option(help="What stitches: 'descriptor', or a vision model by Hub id or path.")

@@ -14,7 +14,7 @@ from panda_hf.splitting.descriptor import describe
 from panda_hf.splitting.joints import Joints
 from panda_hf.splitting.pieces import Piece, PieceCutter
 from panda_hf.splitting.settings import SplitSettings
-from panda_hf.splitting.shots import Boundary
+from panda_hf.splitting.shots import Boundary, is_full_range
 from panda_hf.splitting.stitching import Stretch, probe_ticks
 from panda_hf.video import VideoInfo
 
@@ -107,7 +107,7 @@ class Collector:
     ) -> None:
         self.info, self.clock = info, clock
         self._fraction = settings.probe_fraction
-        self._joints = Joints(settings, info.fps or 25.0)
+        self._joints = Joints(settings, info.fps or 25.0, is_full_range(info.pixel_format))
         self._cutter = PieceCutter(settings, clock.rate, lag + self._joints.lag)
         self._describe = describe_probes
         self._cuts: list[int] = []

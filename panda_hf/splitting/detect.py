@@ -13,7 +13,8 @@ from panda_hf.errors import VideoError
 from panda_hf.splitting.scan import scan_video
 from panda_hf.splitting.settings import DEFAULT, SplitSettings
 from panda_hf.splitting.split import shots_within
-from panda_hf.stage import Batch, Failure, Stage
+from panda_hf.splitting.transnet import described, weights_file
+from panda_hf.stage import Batch, Failure, Row, Stage
 from panda_hf.video import VideoLike
 
 
@@ -47,6 +48,15 @@ class DetectShots(Stage):
     def appends(self) -> Features:
         """The column ``shot_boundary_detection``."""
         return Features({"shot_boundary_detection": List(schema.SPAN)})
+
+    def check(self) -> None:
+        """Raise ``CheckpointError`` where a learned detector is asked for that is not installed."""
+        if self.settings.gradual == "learned":
+            weights_file()
+
+    def provenance(self) -> Row:
+        """The weights of the learned detector, where one is used."""
+        return described() if self.settings.gradual == "learned" else {}
 
     def transform(self, batch: Batch, rank: int | None) -> Batch:
         """The shots of each clip; clips of a video that cannot be read, or outside it, become failures."""

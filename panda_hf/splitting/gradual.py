@@ -57,6 +57,20 @@ UNDER_WAY = 0.08
 """The share of the way that frames of the shots themselves may seem to have gone."""
 
 
+class Strictness(NamedTuple):
+    """How much is asked of a window; see the constants. ``unexplained``: times ``BLEND`` or ``WIPE``."""
+
+    change: float = LEAST_CHANGE
+    differs: float = DIFFERS
+    unexplained: float = 1.0
+    step: float = STEP
+    steady: float = STEADY
+    structure: float = NEW_STRUCTURE
+
+
+STRICT = Strictness()
+
+
 class Sample(NamedTuple):
     """A frame that is held against others: its number, when it is shown, and the frame itself, small."""
 
@@ -79,9 +93,11 @@ class GradualWatch:
 
     Args:
         fps: mean frame rate.
+        strictness: how much is asked of a window.
     """
 
-    def __init__(self, fps: float) -> None:
+    def __init__(self, fps: float, strictness: Strictness = STRICT) -> None:
+        self._strictness = strictness
         self._stride = max(1, round(fps / SAMPLES_PER_SECOND))
         self._samples: list[Sample] = []
         self._held = np.zeros((2 * LONGEST, THUMBNAIL[0] * THUMBNAIL[1] * 3), np.float32)
@@ -97,8 +113,8 @@ class GradualWatch:
         """Whether too many frames were left out before this one to go on from those before."""
         return bool(self._samples) and frame - self._samples[-1].frame > 2 * self._stride
 
-    def feed(self, frame: int, tick: int, yuv: Image) -> Stretch | None:
-        """Take a frame; a transition that is certain now: when it begins, and when the next shot does.
+    def feed(self, frame: int, tick: int, yuv: Image) -> list[Stretch]:
+        """Take a frame; the transition that is certain now: when it begins, and when the next shot does.
 
         Args:
             frame: its number; where many are left out, what came before is forgotten.
@@ -106,8 +122,8 @@ class GradualWatch:
             yuv: the frame, small, uint8 [h, w, 3].
         """
         if self._samples and frame - self._samples[-1].frame < self._stride:
-            return None
-        found = self.finish() if self.is_gap(frame) else None
+            return []
+        found = self.finish() if self.is_gap(frame) else []
         self._take(Sample(frame, tick, yuv))
         hit = self._look()
         if hit is not None and (self._best is None or hit.quality > self._best.quality):
@@ -116,7 +132,7 @@ class GradualWatch:
             self._waited += 1
         return self._tell() if self._waited >= AROUND else found
 
-    def finish(self) -> Stretch | None:
+    def finish(self) -> list[Stretch]:
         """No frame follows these; the transition that was waiting to be told."""
         found = self._tell()
         self._keep(0)
@@ -141,7 +157,7 @@ class GradualWatch:
     def _look(self) -> Hit | None:
         """The best of the windows that end ``AROUND`` samples before the newest."""
         last = len(self._samples) - 1 - AROUND
-        two, least = self._held[last], LEAST_CHANGE * self._held.shape[1]
+        two, least = self._held[last], self._strictness.change * self._held.shape[1]
         firsts = [last - width for width in WIDTHS if last - width - AROUND >= 0]
         changing = [first for first in firsts if cv2.norm(self._held[first], two, cv2.NORM_L1) >= least]
         hits = [self._judge(first, last) for first in changing]
@@ -153,29 +169,29 @@ class GradualWatch:
         one, two = thumbs[first], thumbs[last]
         change = float(np.abs(two - one).sum())
         unrest = float(np.abs(thumbs[first - AROUND] - one).sum() + np.abs(thumbs[last + AROUND] - two).sum())
-        if unrest > STEADY * change:
+        if unrest > self._strictness.steady * change:
             return None
         steps = np.abs(np.diff(thumbs[first : last + 1], axis=0)).sum(axis=1)
-        if steps.max() > STEP * change:
+        if steps.max() > self._strictness.step * change:
             return None
         unexplained = explain(one, two, thumbs[first + 1 : last])
-        if unexplained > 1:
+        if unexplained > self._strictness.unexplained:
             return None
-        fit = change * (2 - unexplained - unrest / change) * (1 - (last - first) / LONG)
+        fit = change * (1 + self._strictness.unexplained - unexplained - unrest / change) * (1 - (last - first) / LONG)
         return Hit(self._samples[first].frame, self._samples[last].frame, fit)
 
     def _joins_two_shots(self, hit: Hit) -> bool:
         """Whether the pictures before and after a window are not one in another light, nor much alike."""
         ends = [i for i, sample in enumerate(self._samples) if sample.frame in (hit.first, hit.last)]
         one, two = (self._thumbs[i] for i in ends)
-        if new_structure(one, two) < NEW_STRUCTURE:
+        if new_structure(one, two) < self._strictness.structure:
             return False
-        return distance(*(describe(self._samples[i].yuv) for i in ends)) >= DIFFERS
+        return distance(*(describe(self._samples[i].yuv) for i in ends)) >= self._strictness.differs
 
-    def _tell(self) -> Stretch | None:
+    def _tell(self) -> list[Stretch]:
         hit, self._best, self._waited = self._best, None, 0
         if hit is None:
-            return None
+            return []
         frames = [sample.frame for sample in self._samples]
         first, last = frames.index(hit.first), frames.index(hit.last)
         share = shares(self._thumbs[first], self._thumbs[last], self._thumbs[first : last + 1])
@@ -183,7 +199,7 @@ class GradualWatch:
         ends = first + min(last - first, int(np.flatnonzero(share < 1 - UNDER_WAY)[-1]) + 1)
         found = self._samples[begins].tick, self._samples[ends].tick
         self._keep(len(self._samples) - last)
-        return found
+        return [found]
 
 
 def shares(one: Array, two: Array, inside: Array) -> Array:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from panda_hf.splitting.gradual import GradualWatch, Image
+from panda_hf.splitting.learned import LearnedWatch
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.shots import Boundary
-from panda_hf.splitting.stitching import Stretch
 
 
 class Joints:
@@ -17,12 +17,20 @@ class Joints:
     ends is known already (:class:`~panda_hf.splitting.shots.BlackWatch`).
 
     Args:
-        settings: whether gradual transitions are looked for.
+        settings: whether gradual transitions are looked for, and how.
         fps: mean frame rate.
+        full_range: whether luma runs from 0 to 255.
+
+    Raises:
+        CheckpointError: they are to be looked for by a network whose weights are not installed.
     """
 
-    def __init__(self, settings: SplitSettings, fps: float) -> None:
-        self._watch = GradualWatch(fps) if settings.gradual == "trim" else None
+    def __init__(self, settings: SplitSettings, fps: float, full_range: bool = False) -> None:
+        self._watch: GradualWatch | LearnedWatch | None = None
+        if settings.gradual == "trim":
+            self._watch = GradualWatch(fps)
+        elif settings.gradual == "learned":
+            self._watch = LearnedWatch(fps, full_range)
         self._held: list[tuple[int, Boundary]] = []
 
     @property
@@ -39,7 +47,8 @@ class Joints:
         if self._watch is None:
             return list(found)
         is_gap = self._watch.is_gap(frame)
-        self._settle(self._watch.feed(frame, tick, yuv))
+        for stretch in self._watch.feed(frame, tick, yuv):
+            self._settle(*stretch)
         certain = self._release(frame + 1 if is_gap else frame - self.lag)
         self._held += [(frame, boundary) for boundary in found]
         return certain
@@ -49,7 +58,8 @@ class Joints:
         if self._watch is None:
             return list(found)
         self._held += [(0, boundary) for boundary in found]
-        self._settle(self._watch.finish())
+        for stretch in self._watch.finish():
+            self._settle(*stretch)
         return self._release(None)
 
     def _release(self, before: int | None) -> list[Boundary]:
@@ -57,10 +67,7 @@ class Joints:
         self._held = [held for held in self._held if before is not None and held[0] >= before]
         return sorted(certain, key=lambda boundary: boundary.tick)
 
-    def _settle(self, found: Stretch | None) -> None:
-        if found is None:
-            return
-        start, end = found
+    def _settle(self, start: int, end: int) -> None:
         faded = [i for i, (_, held) in enumerate(self._held) if held.kind != "cut" and held.tick >= start]
         if faded and self._held[faded[0]][1].kind == "black":
             self._held[faded[0]] = (self._held[faded[0]][0], Boundary(start, "black"))

@@ -8,8 +8,8 @@ from typing import Literal
 Detector = Literal["content", "adaptive"]
 Effort = Literal["doubtful", "all"]
 FlashMode = Literal["suppress", "merge"]
-GradualMode = Literal["trim", "ignore"]
-Preset = Literal["default", "panda70m", "official-code", "paper"]
+GradualMode = Literal["trim", "learned", "ignore"]
+Preset = Literal["default", "panda70m", "official-code", "paper", "learned"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,9 @@ class SplitSettings:
 
     gradual: GradualMode = "trim"
     """What is done with dissolves, wipes and fades: ``trim`` finds them, so that they end a shot and belong to none,
-    as black does; ``ignore`` (code, paper) does not look for them."""
+    as black does; ``learned`` adds those that TransNetV2 finds where the rules are in doubt, at several times the
+    cost of all else (``pip install 'panda_hf[transnet]'``; runs on the CPU); ``ignore`` (code, paper) does not look
+    for them."""
 
     forced_cut_seconds: float = 5.0
     """Length of the pieces that a shot without cuts is cut into (code and paper)."""
@@ -96,7 +98,7 @@ class SplitSettings:
         check_choice("effort", self.effort, ("doubtful", "all"))
         check_choice("detector", self.detector, ("content", "adaptive"))
         check_choice("flash_mode", self.flash_mode, ("suppress", "merge"))
-        check_choice("gradual", self.gradual, ("trim", "ignore"))
+        check_choice("gradual", self.gradual, ("trim", "learned", "ignore"))
         check_range("detector_threshold", self.detector_threshold, 0, 255)
         check_range("detector_floor", self.detector_floor, 0, 255)
         check_range("min_shot_frames", self.min_shot_frames, 1, 10**6)
@@ -113,7 +115,7 @@ class SplitSettings:
 
     @classmethod
     def preset(cls, name: Preset) -> SplitSettings:
-        """One of the named sets: ``default``, ``panda70m``, ``official-code``, ``paper``.
+        """One of the named sets: ``default``, ``panda70m``, ``official-code``, ``paper``, ``learned``.
 
         Raises:
             ValueError: for another name.
@@ -168,10 +170,14 @@ PAPER = dataclasses.replace(
 )
 """What appendix A of the paper describes."""
 
+LEARNED = dataclasses.replace(DEFAULT, gradual="learned")
+"""The default with a learned detector of gradual transitions, which is an extra."""
+
 PRESETS: dict[str, SplitSettings] = {
     "default": DEFAULT,
     "panda70m": PANDA70M,
     "official-code": OFFICIAL_CODE,
     "paper": PAPER,
+    "learned": LEARNED,
 }
 """The named sets, by the words the command line takes."""

@@ -16,6 +16,7 @@ from panda_hf.splitting.scan import scan_video
 from panda_hf.splitting.settings import DEFAULT, PANDA70M, SplitSettings
 from panda_hf.splitting.stitching import Dropped, Stitched, Stretch, stitch
 from panda_hf.splitting.together import embed_together, frames_at
+from panda_hf.splitting.transnet import described, weights_file
 from panda_hf.stage import Batch, Failure, Resources, Row, Stage, run_rows
 from panda_hf.video import VideoLike
 
@@ -61,6 +62,15 @@ class Split(Stage):
     def rules(self) -> SplitSettings:
         """The settings in force."""
         return self.settings or (DEFAULT if self.embedder == DESCRIPTOR else PANDA70M)
+
+    def check(self) -> None:
+        """Raise ``CheckpointError`` where a learned detector is asked for that is not installed."""
+        if self.rules.gradual == "learned":
+            weights_file()
+
+    def provenance(self) -> Row:
+        """The weights of the learned detector, where one is used."""
+        return described() if self.rules.gradual == "learned" else {}
 
     def transform(self, batch: Batch, rank: int | None) -> Batch:
         """Split each video; one that cannot be read becomes a failure.

@@ -50,8 +50,8 @@ def joined(join: Join, *shots: list[Picture], frames: int) -> list[Picture]:
 def transitions(pictures: list[Picture]) -> list[tuple[int, int]]:
     watch = GradualWatch(25.0)
     small = [cv2.cvtColor(picture[::2, ::2], cv2.COLOR_RGB2YCrCb)[..., [0, 2, 1]] for picture in pictures]
-    found = [watch.feed(i, i, np.ascontiguousarray(picture)) for i, picture in enumerate(small)]
-    return [stretch for stretch in [*found, watch.finish()] if stretch is not None]
+    found = [stretch for i, picture in enumerate(small) for stretch in watch.feed(i, i, np.ascontiguousarray(picture))]
+    return found + watch.finish()
 
 
 @pytest.mark.parametrize("join", [blended, wiped])
@@ -72,8 +72,7 @@ def test_a_transition_is_told_no_later_than_the_watch_says():
     pictures = joined(blended, shot(1, 80), shot(2, 120), frames=20)
     watch, told = GradualWatch(25.0), []
     for i, picture in enumerate(pictures):
-        found = watch.feed(i, i, cv2.cvtColor(picture, cv2.COLOR_RGB2YCrCb))
-        told += [(i, found[0])] if found else []
+        told += [(i, start) for start, _ in watch.feed(i, i, cv2.cvtColor(picture, cv2.COLOR_RGB2YCrCb))]
     ((when, start),) = told
     assert when - start <= watch.lag
 
