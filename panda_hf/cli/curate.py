@@ -67,29 +67,17 @@ def curate(
     teachers = teachers_of(teacher, checkpoint, teacher_config)
     selection = options.selection(selector, rerank, min_score)
     steps = steps_of(preset, split_preset, embedder, backend, teachers, selection, redact, mark_harmful)
-    typer.echo(f"curate {videos} into {out}")
-    typer.echo("\n".join(f"  {described(step)}" for step in steps))
+    typer.echo("\n".join([f"curate {videos} into {out}", *(f"  {described(step)}" for step in steps)]))
     told: dict[str, Any] = dict(
-        steps=steps,
-        split=split,
-        streaming=streaming,
-        limit=limit,
-        num_workers=workers,
-        one_model_at_a_time=one_model_at_a_time,
-        videos_per_shard=videos_per_shard,
-        batch_size=batch_size,
-        time_limit_seconds=time_limit,
-        **export,
-        license=license,
-        opt_out=OptOut.read(opt_out),
-        log_file=log_file,
-        **cluster,
-    )
+        steps=steps, split=split, streaming=streaming, limit=limit, num_workers=workers,
+        one_model_at_a_time=one_model_at_a_time, videos_per_shard=videos_per_shard, batch_size=batch_size,
+        time_limit_seconds=time_limit, license=license, opt_out=OptOut.read(opt_out), log_file=log_file,
+        **export, **cluster,
+    )  # fmt: skip
     if shard is not None or is_address(out):
         run_shared(videos, out, shard=part_of(shard), scratch=scratch, **told)
-        return
-    summary, report = run(videos, Path(out), **told)
-    typer.echo("\n".join(closing(summary, report)))
+    else:
+        typer.echo("\n".join(closing(*run(videos, Path(out), **told))))
 
 
 def steps_of(

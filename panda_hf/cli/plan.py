@@ -12,9 +12,12 @@ import typer
 from panda_hf.cli import curate_options as options
 from panda_hf.cli.curate import described, steps_of
 from panda_hf.cli.curate_teachers import teachers_of
+from panda_hf.cli.plan_printing import elsewhere, report, write_json
 
 if TYPE_CHECKING:
     from panda_hf.running.forecast import Extent, Forecast
+    from panda_hf.running.plan import Plan
+    from panda_hf.running.trial import Trial
 
 TRIAL: dict[str, Any] = {"rich_help_panel": "Trial"}
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
@@ -90,43 +93,100 @@ def plan(
     options.refuse_workers(workers, one_model_at_a_time)
     count = as_a_worker(1 if one_model_at_a_time else workers)
 
+    from panda_hf.running.machines import read_machines
+
+    fleet = read_machines(machines) if machines else []
+    steps = steps_of(
+        preset, split_preset, embedder, backend, teachers_of(teacher, checkpoint, teacher_config),
+        options.selection(selector, rerank, min_score), redact, mark_harmful,
+    )  # fmt: skip
+    trying = Trying(
+        sample=sample, clips_per_video=clips or None, together=together, workers=count, as_if=as_if,
+        in_process=one_model_at_a_time or workers == 0,
+        videos_per_load=videos_per_shard if one_model_at_a_time else None,
+    )  # fmt: skip
+    found, trial, extent = predict(
+        videos, steps, trying, opt_out, {"batch_size": batch_size, **export},
+        split=split, streaming=streaming, limit=limit,
+    )  # fmt: skip
+    tell(found, report(found, trial, extent, together), elsewhere(found, fleet, extent) if fleet else [], json_file)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Trying:
+    """How a few videos are tried, and what for."""
+
+    sample: int
+    clips_per_video: int | None  # None: all
+    together: bool  # in as many processes at once as the run will have
+    workers: int  # of the run
+    as_if: int | None  # videos to predict for; None: those that there are
+    in_process: bool  # the run has no other process than this one
+    videos_per_load: int | None  # after so many the models are loaded anew; None: once per worker
+
+    def trial(self, run: Plan, rows: list[Any], workers: int) -> Trial:
+        """Take the videos through all steps."""
+        from panda_hf.running.trial import run_together, run_trial
+
+        if self.together and workers > 1:
+            return run_together(run, rows, workers, clips_per_video=self.clips_per_video)
+        return run_trial(
+            run,
+            rows,
+            clips_per_video=self.clips_per_video,
+            rank=None if self.in_process else 0,
+            one_model_at_a_time=self.videos_per_load is not None,
+            on_stage=lambda stage: typer.echo(f"trying {stage}", err=True),
+        )
+
+
+def predict(
+    videos: str,
+    steps: list[Any],
+    trying: Trying,
+    opt_out: Path | None,
+    settings: dict[str, Any],
+    *,
+    limit: int | None,
+    **listing: Any,
+) -> tuple[Forecast, Trial, Extent]:
+    """Try a few of the videos, and predict what all will take.
+
+    Args:
+        videos, limit, listing: see ``list_videos``.
+        steps: of the run.
+        trying: how.
+        opt_out: list of videos that are left out; ``None``: none is.
+        settings: of ``Plan``.
+
+    Returns:
+        What all will take, what those that were tried took, and how many videos there are.
+    """
     from panda_hf.rights import OptOut
     from panda_hf.running.extent import look_over
     from panda_hf.running.forecast import forecast
     from panda_hf.running.inputs import list_videos
-    from panda_hf.running.machines import read_machines
     from panda_hf.running.plan import Plan
-    from panda_hf.running.trial import run_together, run_trial
 
-    fleet = read_machines(machines) if machines else []
-
-    teachers = teachers_of(teacher, checkpoint, teacher_config)
-    selection = options.selection(selector, rerank, min_score)
-    steps = steps_of(preset, split_preset, embedder, backend, teachers, selection, redact, mark_harmful)
-    listed = list_videos(videos, split=split, streaming=streaming, limit=limit)
-    run = Plan.of(steps, listed.features, batch_size=batch_size, **export)
+    listed = list_videos(videos, limit=limit, **listing)
+    run = Plan.of(steps, listed.features, **settings)
     run.check_models()
-    extent, rows = look_over(listed, sample, limit=limit, opt_out=OptOut.read(opt_out))
+    extent, rows = look_over(listed, trying.sample, limit=limit, opt_out=OptOut.read(opt_out))
     typer.echo("\n".join([f"plan {videos}", *(f"  {described(step)}" for step in steps)]))
     chosen = [run.row(row) for row in rows]
-    if as_if is not None:
-        extent = dataclasses.replace(extent, videos=as_if)
-    count = min(count, extent.videos)
-    if together and count > 1:
-        trial = run_together(run, chosen, count, clips_per_video=clips or None)
-    else:
-        trial = run_trial(
-            run,
-            chosen,
-            clips_per_video=clips or None,
-            rank=None if one_model_at_a_time or workers == 0 else 0,
-            one_model_at_a_time=one_model_at_a_time,
-            on_stage=lambda stage: typer.echo(f"trying {stage}", err=True),
-        )
-    found = forecast(trial, extent, count, loads=-(-extent.videos // videos_per_shard) if one_model_at_a_time else 1)
-    typer.echo("\n" + "\n".join(report(found, trial, extent, together)))
-    if fleet:
-        typer.echo("\n" + "\n".join(elsewhere(found, fleet, extent)))
+    if trying.as_if is not None:
+        extent = dataclasses.replace(extent, videos=trying.as_if)
+    workers = min(trying.workers, extent.videos)
+    trial = trying.trial(run, chosen, workers)
+    loads = -(-extent.videos // trying.videos_per_load) if trying.videos_per_load else 1
+    return forecast(trial, extent, workers, loads=loads), trial, extent
+
+
+def tell(found: Forecast, here: list[str], on_others: list[str], json_file: Path | None) -> None:
+    """Print what was found, of this machine and of others, and write the figures where that is asked for."""
+    typer.echo("\n" + "\n".join(here))
+    if on_others:
+        typer.echo("\n" + "\n".join(on_others))
     if json_file:
         write_json(json_file, found)
 
@@ -142,109 +202,3 @@ def as_a_worker(workers: int | None) -> int:
     for name in THREAD_VARIABLES:
         os.environ.setdefault(name, str(max(1, cores // count)))
     return count
-
-
-def report(found: Forecast, trial: Any, extent: Any, together: bool) -> list[str]:
-    """What is printed: what was tried, a table of the stages, and the sums."""
-    from panda_hf.publishing.wording import length, plural, share
-
-    tried = trial.videos
-    minutes = sum(video.minutes or 0.0 for video in tried)
-    lines = [
-        f"tried {plural(len(tried), 'video')} of {extent.videos:,} ({length(60 * minutes)}), "
-        f"{sum(video.tried for video in tried)} of their {plural(sum(video.clips for video in tried), 'clip')}",
-        *_failures(tried),
-    ]
-    rows = [["stage", "measured", "loading", "predicted", "range", "share"]]
-    rows += [
-        [
-            stage.name,
-            f"{stage.seconds_per_unit:.3g} s per {stage.unit}",
-            length(stage.load_seconds),
-            length(stage.seconds),
-            _range(stage.low, stage.high),
-            share(stage.share, 1.0),
-        ]
-        for stage in found.stages
-    ]
-    return [*lines, "", *_aligned(rows), "", *_sums(found, extent, together)]
-
-
-def elsewhere(found: Forecast, fleet: Any, extent: Extent) -> list[str]:
-    """What is printed of other machines, and what that assumes."""
-    from panda_hf.running.machines import bill, table
-
-    bills = [bill(found, machines, extent.videos) for machines in fleet]
-    guessed = sorted({stage for one in bills for stage in one.guessed})
-    return [
-        *_aligned(table(bills)),
-        "assumed: the work is shared out evenly, each worker loads its models once, nothing waits for network or",
-        "         disk, and the speeds of the list are right"
-        + (f"; as fast as here, since the list says nothing: {', '.join(guessed)}" if guessed else ""),
-    ]
-
-
-def _aligned(rows: list[list[str]]) -> list[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(n) for cell, n in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def _sums(found: Forecast, extent: Any, together: bool) -> list[str]:
-    import shutil
-
-    from panda_hf.publishing.wording import length, plural, share
-    from panda_hf.running.local import total_memory
-
-    total = extent.total_minutes
-    footage = f"{length(60 * total)} of video" if total is not None else "video of unknown length"
-    spread = "one video tells nothing of the spread" if found.low is None else _range(found.low, found.high)
-    memory, there = found.workers * found.worker_bytes, total_memory()
-    lines = [
-        f"all      {plural(extent.videos, 'video')}, {footage}, about {found.clips:,.0f} clips",
-        f"time     {length(found.seconds)} ({spread}) with {plural(found.workers, 'worker')}"
-        f"{', if they do not slow each other down (--together tells)' if found.workers > 1 and not together else ''}",
-        f"memory   {size(memory)}: {plural(found.workers, 'worker')} of {size(found.worker_bytes)}; "
-        f"this machine has {size(there)}",
-    ]
-    if memory > 0.9 * there:
-        lines.append(f"         too much: take --workers {max(1, int(0.9 * there // found.worker_bytes))}")
-    if found.gpu_bytes is not None and found.gpu_total_bytes is not None:
-        lines.append(
-            f"GPU      {size(found.gpu_bytes)} for the workers that share one of {size(found.gpu_total_bytes)}"
-        )
-        if found.gpu_bytes > 0.9 * found.gpu_total_bytes:
-            lines.append("         too much: take fewer --workers, or --one-model-at-a-time")
-    free = shutil.disk_usage(Path.cwd()).free
-    lines.append(f"disk     {size(found.output_bytes)} of output beside the report; {size(free)} are free here")
-    slowest = found.bottleneck
-    lines.append(f"slowest  {slowest.name}: {share(slowest.share, 1.0)} of the work")
-    return lines
-
-
-def _failures(tried: Any) -> list[str]:
-    failed = [video.video_id for video in tried if video.failed]
-    return [f"with errors: {', '.join(failed)}; run `panda-hf curate` on them to see which"] if failed else []
-
-
-def _range(low: float | None, high: float | None) -> str:
-    from panda_hf.publishing.wording import length
-
-    return "–" if low is None or high is None else f"{length(low)} to {length(high)}"
-
-
-def size(count: float) -> str:
-    """Bytes in the words of a report: ``1.5 GB``."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
-
-
-def write_json(path: Path, found: Forecast) -> None:
-    """Write all figures: seconds, bytes, shares 0 to 1."""
-    import json
-
-    figures = {**dataclasses.asdict(found), "bottleneck": found.bottleneck.name}
-    path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    typer.echo(f"wrote {path}")

@@ -4,90 +4,43 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+from panda_hf.cli import subset_options as options
 
 if TYPE_CHECKING:
     from panda_hf.subsets import Subset, SubsetRecord
 
-RULE: dict[str, Any] = {"rich_help_panel": "Which clips"}
-VIDEOS: dict[str, Any] = {"rich_help_panel": "Which videos, and how many"}
-SOURCE: dict[str, Any] = {"rich_help_panel": "Taken from"}
-
 
 def subset(
-    folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="A dataset folder: made by build, curate, or others.")
-    ],
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What the split is to be called.")],
-    like: Annotated[
-        str | None,
-        typer.Option(
-            metavar="10m|2m",
-            help="Begin with the rule of a released subset (not its very clips). Other options change it.",
-            **RULE,
-        ),
-    ] = None,
-    above_score: Annotated[float | None, typer.Option(metavar="X", help="Matching score above X.", **RULE)] = None,
-    min_score: Annotated[float | None, typer.Option(metavar="X", help="Matching score at least X.", **RULE)] = None,
-    max_score: Annotated[float | None, typer.Option(metavar="X", help="Matching score at most X.", **RULE)] = None,
-    desirable: Annotated[bool, typer.Option("--desirable", help="Labelled desirable by the release.", **RULE)] = False,
-    label: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LABEL", help="Labelled so, such as 3_screen_in_screen; repeat it for several.", **RULE),
-    ] = None,
-    single_shot: Annotated[bool, typer.Option("--single-shot", help="No cut inside the clip.", **RULE)] = False,
-    min_seconds: Annotated[
-        float | None, typer.Option(metavar="S", help="Clips of at least S seconds.", **RULE)
-    ] = None,
-    max_seconds: Annotated[float | None, typer.Option(metavar="S", help="Clips of at most S seconds.", **RULE)] = None,
-    limit: Annotated[
-        list[str] | None,
-        typer.Option(metavar="RULE", help="A limit on a measure, as 'motion>=0.002'; repeat it for several.", **RULE),
-    ] = None,
-    keyword: Annotated[
-        list[str] | None,
-        typer.Option(metavar="WORDS", help="The caption holds them, as whole words; repeat it for several.", **RULE),
-    ] = None,
-    all_keywords: Annotated[
-        bool, typer.Option("--all-keywords", help="Every --keyword is needed, not just one of them.", **RULE)
-    ] = False,
-    exclude_keyword: Annotated[
-        list[str] | None, typer.Option(metavar="WORDS", help="The caption does not hold them.", **RULE)
-    ] = None,
-    max_per_video: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="At most N clips of a video.", **VIDEOS)
-    ] = None,
-    exactly_per_video: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Just N clips of a video; none of one with fewer.", **VIDEOS)
-    ] = None,
-    pick: Annotated[
-        str | None, typer.Option(metavar="best|first|random", help="Which clips of a video. Else random.", **VIDEOS)
-    ] = None,
-    max_videos: Annotated[int | None, typer.Option(min=1, metavar="N", help="Draw N videos.", **VIDEOS)] = None,
-    max_clips: Annotated[int | None, typer.Option(min=1, metavar="N", help="Draw N clips.", **VIDEOS)] = None,
-    disjoint_from: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PLACE",
-            help="No video of this list of ids (.txt, .csv, .parquet), FOLDER, FOLDER#CONFIG or FOLDER#CONFIG/SPLIT.",
-            **VIDEOS,
-        ),
-    ] = None,
-    opt_out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="List of videos and channels to leave out.", **VIDEOS)
-    ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Another seed, another draw.", **VIDEOS)] = 0,
-    config: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Configuration; else the default one.", **SOURCE)
-    ] = None,
-    split: Annotated[
-        str, typer.Option(metavar="NAME", help="Its split. What is made has one split, always called train.", **SOURCE)
-    ] = "train",
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a split of that name that another rule made.")
-    ] = False,
+    folder: options.Folder,
+    name: options.Name,
+    like: options.Like = None,
+    above_score: options.AboveScore = None,
+    min_score: options.MinScore = None,
+    max_score: options.MaxScore = None,
+    desirable: options.Desirable = False,
+    label: options.Label = None,
+    single_shot: options.SingleShot = False,
+    min_seconds: options.MinSeconds = None,
+    max_seconds: options.MaxSeconds = None,
+    limit: options.Limit = None,
+    keyword: options.Keyword = None,
+    all_keywords: options.AllKeywords = False,
+    exclude_keyword: options.ExcludeKeyword = None,
+    max_per_video: options.MaxPerVideo = None,
+    exactly_per_video: options.ExactlyPerVideo = None,
+    pick: options.Pick = None,
+    max_videos: options.MaxVideos = None,
+    max_clips: options.MaxClips = None,
+    disjoint_from: options.DisjointFrom = None,
+    opt_out: options.OptOut = None,
+    seed: options.Seed = 0,
+    config: options.Config = None,
+    split: options.Split = "train",
+    overwrite: options.Overwrite = False,
 ) -> None:
     """Write the clips of FOLDER that pass a rule as a configuration NAME of the same dataset, told in its card.
 
@@ -100,27 +53,16 @@ def subset(
     from panda_hf.subsets import VideoIds, make_subset
 
     rule = chosen_rule(
-        like,
-        above_score=above_score,
-        min_score=min_score,
-        max_score=max_score,
-        desirable=tuple(label) if label else desirable or None,
-        single_shot=single_shot or None,
-        min_seconds=min_seconds,
-        max_seconds=max_seconds,
-        limits=limits_of(limit),
-        keywords=tuple(keyword) if keyword else None,
-        match="all" if all_keywords else None,
+        like, above_score=above_score, min_score=min_score, max_score=max_score,
+        desirable=tuple(label) if label else desirable or None, single_shot=single_shot or None,
+        min_seconds=min_seconds, max_seconds=max_seconds, limits=limits_of(limit),
+        keywords=tuple(keyword) if keyword else None, match="all" if all_keywords else None,
         exclude_keywords=tuple(exclude_keyword) if exclude_keyword else None,
-        max_clips_per_video=max_per_video,
-        exactly_per_video=exactly_per_video,
-        pick=pick,
-        max_videos=max_videos,
-        max_clips=max_clips,
+        max_clips_per_video=max_per_video, exactly_per_video=exactly_per_video, pick=pick,
+        max_videos=max_videos, max_clips=max_clips,
         disjoint_from=VideoIds.read(disjoint_from) if disjoint_from else None,
-        opt_out=OptOut.read(opt_out) if opt_out else None,
-        seed=seed,
-    )
+        opt_out=OptOut.read(opt_out) if opt_out else None, seed=seed,
+    )  # fmt: skip
     record = make_subset(folder, name, rule, config=config, split=split, overwrite=overwrite)
     typer.echo("\n".join(closing(folder, record)))
 
@@ -135,12 +77,12 @@ def limits_of(texts: list[str] | None) -> Any:
         raise typer.BadParameter(str(error), param_hint="--limit") from error
 
 
-def chosen_rule(like: str | None, **options: Any) -> Subset:
+def chosen_rule(like: str | None, **changed: Any) -> Subset:
     """The rule that the options make; what the library refuses becomes a message about the usage.
 
     Args:
         like: name of a released subset whose rule is changed; ``None`` begins with the empty rule.
-        options: fields of ``Subset``; ``None`` leaves one as it is.
+        changed: fields of ``Subset``; ``None`` leaves one as it is.
     """
     import dataclasses
 
@@ -148,7 +90,7 @@ def chosen_rule(like: str | None, **options: Any) -> Subset:
 
     if like is not None and like not in OFFICIAL:
         raise typer.BadParameter(f"--like {like}: the released subsets are {' and '.join(OFFICIAL)}")
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in changed.items() if value is not None}
     if like is not None and {"min_score", "above_score"} & set(given):
         given = {"above_score": None, **given}
     if like is not None and {"max_clips_per_video", "exactly_per_video"} & set(given):

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from panda_hf.cli import app
 from panda_hf.cli.curate import curate
-from panda_hf.cli.plan import THREAD_VARIABLES, plan, size
+from panda_hf.cli.plan import THREAD_VARIABLES, plan
+from panda_hf.cli.plan_printing import size
 from panda_hf.mini.films import write_films
 
 WITHOUT = {"out", "license", "time_limit", "shard", "scratch", "log_file", "executor", "address", "resources"}
