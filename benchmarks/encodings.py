@@ -25,7 +25,7 @@ import split
 
 SECONDS = 227
 JOINED_SECONDS = 220
-LONGEST = 250  # frames taken of a shot; all are held in memory, 3 GB
+LONGEST = 240  # frames taken of a shot, less than x264's longest group; all are held in memory, 3 GB
 WAYS = ("ContentDetector", "AdaptiveDetector", "Split, every frame", "Split")
 
 
@@ -101,8 +101,10 @@ def joins(folder: Path, seed: int) -> Iterator[tuple[list[np.ndarray], dict[str,
     rng, material = random.Random(seed), shots(folder)
     cuts = 0.85 if seed % 2 else 0.6
     rest: list[np.ndarray] = []
+    last = -1
     while True:
-        new = rng.choice(material)[: rng.randint(75, 250)]
+        last = rng.choice([number for number in range(len(material)) if number != last])
+        new = material[last][: rng.randint(75, LONGEST)]
         length = rng.randint(8, 28)
         if not rest:
             rest = new

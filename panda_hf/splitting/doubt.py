@@ -34,6 +34,9 @@ BIG_AMONG_NEIGHBOURS = 0.85
 SPIKE, SPIKE_OF_KEY = 2.0, 0.25
 """A frame so many times as big as its neighbours, and as this share of a key frame, may be the first of a shot."""
 
+LATE_SPIKE_OF_KEY = 0.6
+"""Later than ``HEAD_SECONDS`` an encoder that looks for cuts may miss one; its frame is nearly as big as a key."""
+
 HEAD_SECONDS = 1.0
 """So soon after a key frame an encoder that looks for cuts places no other (x264: a tenth of the longest distance)."""
 
@@ -73,8 +76,8 @@ LEAST_KEY = 0.3
 IRREGULAR_SHARE = 0.2
 """An encoder looks for cuts where at least so many groups are shorter than the longest."""
 
-REGULAR_SHARE = 0.98
-"""A group of nearly the longest length ended because it was long enough."""
+REGULAR_SHARE = 0.995
+"""A group of so nearly the longest length ended because it was long enough."""
 
 
 def is_worth_it(index: PacketIndex) -> bool:
@@ -156,7 +159,7 @@ class ByteRules:
         """Frames that may be the first of a shot."""
         spikes = (sizes >= SPIKE * _usual(sizes)) & (sizes >= SPIKE_OF_KEY * key)
         if self.seeks_cuts:
-            spikes[self._head :] = False
+            spikes[self._head :] &= sizes[self._head :] >= LATE_SPIKE_OF_KEY * key
         return np.asarray(spikes, np.bool_)
 
     def _swells(self, sizes: npt.NDArray[np.float64], key: float) -> Booleans:

@@ -43,8 +43,12 @@ def test_a_big_frame_soon_after_the_key_frame_must_be_looked_at():
 
 
 def test_later_big_frames_count_only_where_key_frames_lie_at_fixed_distances():
-    assert rules([100, 250, 60, 250], {70: 6000}).doubt(0).inside == 0
-    assert rules([100, 100, 100, 100], {70: 6000}).doubt(0).inside == 73
+    assert rules([100, 250, 60, 250], {70: 5000}).doubt(0).inside == 0
+    assert rules([100, 100, 100, 100], {70: 5000}).doubt(0).inside == 73
+
+
+def test_a_later_frame_nearly_as_big_as_a_key_frame_must_be_looked_at_everywhere():
+    assert rules([100, 250, 60, 250], {70: 7000}).doubt(0).inside == 73
 
 
 def test_a_swell_of_bytes_must_be_looked_at():
