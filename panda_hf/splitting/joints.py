@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import deque
 from collections.abc import Sequence
 
 from panda_hf.splitting.gradual import GradualWatch, Image
@@ -31,7 +33,8 @@ class Joints:
             self._watch = GradualWatch(fps)
         elif settings.gradual == "learned":
             self._watch = LearnedWatch(fps, full_range)
-        self._held: list[tuple[int, Boundary]] = []
+        self._held: list[tuple[int, Boundary]] = []  # with the frame that each lies on
+        self._seen: deque[tuple[int, int]] = deque(maxlen=self.lag + 1)  # ticks and numbers of frames
 
     @property
     def lag(self) -> int:
@@ -47,17 +50,18 @@ class Joints:
         if self._watch is None:
             return list(found)
         is_gap = self._watch.is_gap(frame)
+        self._seen.append((tick, frame))
         for stretch in self._watch.feed(frame, tick, yuv):
             self._settle(*stretch)
         certain = self._release(frame + 1 if is_gap else frame - self.lag)
-        self._held += [(frame, boundary) for boundary in found]
+        self._hold(found)
         return certain
 
     def finish(self, found: Sequence[Boundary] = ()) -> list[Boundary]:
         """The boundaries still held, and those found last; no frame follows."""
         if self._watch is None:
             return list(found)
-        self._held += [(0, boundary) for boundary in found]
+        self._hold(found)
         for stretch in self._watch.finish():
             self._settle(*stretch)
         return self._release(None)
@@ -67,11 +71,19 @@ class Joints:
         self._held = [held for held in self._held if before is not None and held[0] >= before]
         return sorted(certain, key=lambda boundary: boundary.tick)
 
+    def _hold(self, boundaries: Sequence[Boundary]) -> None:
+        """Hold boundaries back, each with the frame it lies on; those of frames long gone with the oldest known."""
+        for boundary in boundaries:
+            at = bisect_left(self._seen, boundary.tick, key=lambda seen: seen[0])
+            self._held.append((self._seen[min(at, len(self._seen) - 1)][1] if self._seen else 0, boundary))
+
     def _settle(self, start: int, end: int) -> None:
-        faded = [i for i, (_, held) in enumerate(self._held) if held.kind != "cut" and held.tick >= start]
-        if faded and self._held[faded[0]][1].kind == "black":
-            self._held[faded[0]] = (self._held[faded[0]][0], Boundary(start, "black"))
+        """Put a gradual transition among the boundaries, unless it is the fade into black or out of it."""
+        near = [held for held in self._held if held[1].kind != "cut" and start <= held[1].tick <= 2 * end - start]
+        faded = min(near, key=lambda held: held[1].tick, default=None)
         self._held = [held for held in self._held if held[1].kind != "cut" or not start <= held[1].tick <= end]
-        if not faded:
-            at = self._held[-1][0] if self._held else 0
-            self._held += [(at, Boundary(start, "gradual")), (at, Boundary(end, "content"))]
+        if faded is None or faded[1].kind == "gradual" or faded[1] == Boundary(start, "content"):
+            self._hold([Boundary(start, "gradual"), Boundary(end, "content")])
+        elif faded[1].kind == "black":
+            self._held.remove(faded)
+            self._hold([Boundary(start, "black")])
