@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from panda_hf.cli import push_model_options as options
 from panda_hf.errors import SourceError
 
 if TYPE_CHECKING:
@@ -16,46 +17,20 @@ if TYPE_CHECKING:
 
 
 def push_model(
-    model: Annotated[
-        str,
-        typer.Argument(metavar="FOLDER", help="Of a student, selector or teacher; or mini/NAME.", show_default=False),
-    ],
-    repo: Annotated[
-        str, typer.Argument(metavar="USER/NAME", help="The model repository on the Hub.", show_default=False)
-    ],
-    private: Annotated[
-        bool | None,
-        typer.Option(
-            "--private/--public", help="Of a new repository, else as the account has it. One that is there must be so."
-        ),
-    ] = None,
-    license: Annotated[
-        str | None, typer.Option(metavar="LICENSE", help="Of the whole, as the Hub spells it: apache-2.0.")
-    ] = None,
-    part: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PART=LICENSE", help="Of a part, such as the language model. Repeatable."),
-    ] = None,
-    evaluation: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FOLDER", help="What `panda-hf evaluate … --out` wrote of this model. Repeatable."),
-    ] = None,
-    evaluated_as: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The model's name there, where several were evaluated.")
-    ] = None,
-    data: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="On what it was trained, where its record does not say.")
-    ] = None,
-    dataset: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Its datasets on the Hub. Repeatable.")
-    ] = None,
-    base_model: Annotated[str | None, typer.Option(metavar="ID", help="On the Hub, that it started from.")] = None,
-    limit: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="One more limit. Repeatable.")] = None,
-    card: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the card there and publish nothing.", show_default=False)
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be done.")] = False,
-    message: Annotated[str | None, typer.Option(metavar="TEXT", help="Of the commits.")] = None,
+    model: options.Model,
+    repo: options.Repo,
+    private: options.Private = None,
+    license: options.License = None,
+    part: options.Part = None,
+    evaluation: options.Evaluation = None,
+    evaluated_as: options.EvaluatedAs = None,
+    data: options.Data = None,
+    dataset: options.Dataset = None,
+    base_model: options.BaseModel = None,
+    limit: options.Limit = None,
+    card: options.Card = None,
+    dry_run: options.DryRun = False,
+    message: options.Message = None,
 ) -> None:
     """Publish a model on the Hub: safetensors, settings, processor, and a card made from what was run; then check it.
 
