@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from panda_hf.cli import select_options as options
-from panda_hf.cli import train_selector as settings_of
+from panda_hf.cli import train_options
+from panda_hf.cli import train_selector_options as settings_of
+from panda_hf.cli.train_selector import lines_of
 from panda_hf.errors import SourceError
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def curve(
     steps: settings_of.Steps = None,
     learning_rate: settings_of.Rate = None,
     batch_size: settings_of.Batch = None,
-    precision: settings_of.Precision = settings_of.PrecisionName.auto,
+    precision: train_options.Precision = train_options.PrecisionName.auto,
     num_frames: settings_of.Frames = None,
     crop: settings_of.Crop = 0.5,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT", help="Where the curve goes.")] = Path("curve"),
@@ -86,9 +88,9 @@ def _fit(
 
     def fit(subset: Any, seed: int) -> float:
         out = folder / f"{len(subset)}-{seed}"  # removed at the end: no states between need to be saved
-        lines = settings_of.lines_of(list(subset))
+        lines = lines_of(list(subset))
         found = train_selector_on(
-            start, "answers", lines, settings_of.lines_of(asked), frames, out,
+            start, "answers", lines, lines_of(asked), frames, out,
             replace(settings, seed=seed, save_every=NEVER, batch_size=min(settings.batch_size, len(lines))),
             num_frames=num_frames, crop=crop,
         )  # fmt: skip

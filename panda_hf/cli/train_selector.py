@@ -3,111 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from panda_hf.cli import select_options as options
-from panda_hf.errors import OutputError, SourceError
+from panda_hf.cli import select_options
+from panda_hf.cli import train_options as shared
+from panda_hf.cli import train_selector_options as options
 
 if TYPE_CHECKING:
     from panda_hf.training.selector import SelectorLoss
     from panda_hf.training.selector_examples import Lines
 
 training = typer.Typer(no_args_is_help=True, help="Train models of the pipeline on data of your own.")
-LEARNING, LOSS, PICTURES = "Learning", "Loss", "Pictures"
-
-
-class LessonName(StrEnum):
-    """What the data says of the clips."""
-
-    auto = "auto"
-    answers = "answers"
-    pairs = "pairs"
-
-
-class PrecisionName(StrEnum):
-    """Number format of the computation."""
-
-    auto = "auto"
-    fp32 = "fp32"
-    bf16 = "bf16"
-    fp16 = "fp16"
-
-
-class Direction(StrEnum):
-    """How captions look at videos."""
-
-    plain = "plain"
-    weighted = "weighted"
-    none = "none"
-
-
-AUTO = LessonName.auto
-Epochs = Annotated[
-    float, typer.Option(min=0.0, help="10: paper, appendix C, and UMT's pre-training.", rich_help_panel=LEARNING)
-]
-Rate = Annotated[
-    float | None,
-    typer.Option(
-        "--learning-rate", help="Else 2e-5 on answers (paper, appendix C), 1e-4 on pairs (UMT).", show_default=False,
-        rich_help_panel=LEARNING,
-    ),
-]  # fmt: skip
-Batch = Annotated[
-    int | None,
-    typer.Option(
-        "--batch-size", min=1, help="Clips per process. Else 32 on answers (paper), 128 on pairs (UMT).",
-        show_default=False, rich_help_panel=LEARNING,
-    ),
-]  # fmt: skip
-Steps = Annotated[
-    int | None, typer.Option(min=1, help="Instead of epochs.", show_default=False, rich_help_panel=LEARNING)
-]
-Precision = Annotated[
-    PrecisionName,
-    typer.Option(help="auto: bf16 on a GPU that has it, fp16 on others, fp32 on a CPU.", rich_help_panel=LEARNING),
-]
-Checkpointing = Annotated[
-    bool,
-    typer.Option(
-        "--gradient-checkpointing", help="Compute twice, remember less: larger batches.", rich_help_panel=LEARNING
-    ),
-]
-Frames = Annotated[
-    int | None,
-    typer.Option(
-        "--num-frames", min=1, help="Of a clip. Else as the checkpoint's processor says: 12 in the paper, 4 in UMT's "
-        "pre-training.", show_default=False, rich_help_panel=PICTURES,
-    ),
-]  # fmt: skip
-Crop = Annotated[
-    float,
-    typer.Option(
-        min=0.05, max=1.0, help="Smallest share of the picture in random crops: 0.5 in the paper and UMT.",
-        rich_help_panel=PICTURES,
-    ),
-]  # fmt: skip
-OtherClips = Annotated[
-    float,
-    typer.Option(
-        min=0.0, max=1.0, help="Weight of other clips' captions: 0.01 in the paper; a clip's own weigh 1.",
-        rich_help_panel=LOSS,
-    ),
-]  # fmt: skip
-TextToVideo = Annotated[
-    Direction,
-    typer.Option(
-        help="From captions to videos: all videos alike, others by --other-clips, or left out. The paper prints no "
-        "formula; plain is our reading.", rich_help_panel=LOSS,
-    ),
-]  # fmt: skip
-Matching = Annotated[
-    float,
-    typer.Option(min=0.0, help="Weight of the matching loss, where there is a head: 1 in UMT.", rich_help_panel=LOSS),
-]  # fmt: skip
 
 
 @training.callback()
@@ -117,53 +26,33 @@ def _group() -> None:
 
 @training.command()
 def selector(
-    data: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="DATA…",
-            help="Annotated answers (clip_id, annotator, candidates, picked), or generic pairs (clip_id or video_id, "
-            "caption or captions), with frames or video: Parquet, JSON lines, dataset folders, Hub ids.",
-            show_default=False,
-        ),
-    ],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="The selector.", show_default=False)],
-    start: Annotated[
-        str, typer.Option("--from", metavar="SELECTOR", help="To start from; the paper's is UMT's l16_25m, converted.")
-    ] = "mini/selector",
-    lesson: Annotated[LessonName, typer.Option(help="auto: answers where there is a column `picked`.")] = AUTO,
-    clips: options.Clips = None,
-    split: options.Split = "train",
-    held_out: options.HeldOut = 0.1,
-    epochs: Epochs = 10.0,
-    steps: Steps = None,
-    learning_rate: Rate = None,
-    batch_size: Batch = None,
-    accumulate: Annotated[int, typer.Option(min=1, help="Batches per step.", rich_help_panel=LEARNING)] = 1,
-    weight_decay: Annotated[float, typer.Option(min=0.0, help="Paper and UMT.", rich_help_panel=LEARNING)] = 0.02,
-    warmup_epochs: Annotated[
-        float, typer.Option(min=0.0, help="UMT; then a cosine to 1 % of the rate.", rich_help_panel=LEARNING)
-    ] = 1.0,
-    precision: Precision = PrecisionName.auto,
-    gradient_checkpointing: Checkpointing = False,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that read clips.", rich_help_panel=LEARNING)] = 0,
-    seed: Annotated[int, typer.Option(help="Of order, frames and crops.", rich_help_panel=LEARNING)] = 0,
-    save_every: Annotated[
-        int | None, typer.Option(min=1, help="Steps; else a tenth.", show_default=False, rich_help_panel=LEARNING)
-    ] = None,
-    num_frames: Frames = None,
-    crop: Crop = 0.5,
-    flip: Annotated[
-        bool,
-        typer.Option(
-            "--flip", help="Mirror half of the clips, as UMT does; captions that say left or right become wrong.",
-            rich_help_panel=PICTURES,
-        ),
-    ] = False,
-    other_clips: OtherClips = 0.01,
-    text_to_video: TextToVideo = Direction.plain,
-    matching: Matching = 1.0,
-    resume: Annotated[bool, typer.Option(help="Go on where an interrupted run of this command stopped.")] = True,
-) -> None:  # fmt: skip
+    data: options.Data,
+    out: options.Out,
+    start: options.Start = "mini/selector",
+    lesson: options.Lesson = options.LessonName.auto,
+    clips: select_options.Clips = None,
+    split: select_options.Split = "train",
+    held_out: select_options.HeldOut = 0.1,
+    epochs: options.Epochs = 10.0,
+    steps: options.Steps = None,
+    learning_rate: options.Rate = None,
+    batch_size: options.Batch = None,
+    accumulate: options.Accumulate = 1,
+    weight_decay: options.WeightDecay = 0.02,
+    warmup_epochs: options.WarmupEpochs = 1.0,
+    precision: shared.Precision = shared.PrecisionName.auto,
+    gradient_checkpointing: options.Checkpointing = False,
+    workers: options.Workers = 0,
+    seed: options.Seed = 0,
+    save_every: options.SaveEvery = None,
+    num_frames: options.Frames = None,
+    crop: options.Crop = 0.5,
+    flip: options.Flip = False,
+    other_clips: options.OtherClips = 0.01,
+    text_to_video: options.TextToVideo = options.Direction.plain,
+    matching: options.Matching = 1.0,
+    resume: shared.Resume = True,
+) -> None:
     """Train the retrieval model that selects captions; `accelerate launch -m panda_hf train selector …` works too.
 
     On answers: contrast in which a clip's own rejected candidates are the hard negatives, and the matching loss. On
@@ -174,7 +63,7 @@ def selector(
     from panda_hf.training.selector_run import train_selector_on
     from panda_hf.training.selector_settings import SelectorSettings
 
-    _refuse_finished(out, resume)
+    shared.refuse_finished(out, resume, "selector")
     changed: dict[str, Any] = {"learning_rate": learning_rate, "batch_size": batch_size}
     kind, lines, frames = _lines(data, clips, split, lesson)
     settings = replace(
@@ -204,7 +93,7 @@ def _tell(out: Path, lesson: str, train: list[Lines], validation: list[Lines], f
         )
 
 
-def loss_of(lesson: str, other_clips: float, text_to_video: Direction, matching: float) -> SelectorLoss:
+def loss_of(lesson: str, other_clips: float, text_to_video: options.Direction, matching: float) -> SelectorLoss:
     """The loss of a lesson: in pairs other clips' captions are all there is to tell apart."""
     from panda_hf.training.selector import SelectorLoss
 
@@ -231,15 +120,19 @@ def lines_of(answered: list[Any]) -> list[Lines]:
     return [Lines(clip.clip_id, clip.captions, targets) for clip in answered if (targets := clip.targets())]
 
 
-def _lines(data: list[str], clips: list[str] | None, split: str, lesson: LessonName) -> tuple[Any, list[Lines], Any]:
+def _lines(
+    data: list[str], clips: list[str] | None, split: str, lesson: options.LessonName
+) -> tuple[Any, list[Lines], Any]:
     from panda_hf.selection.answers import load_rows
     from panda_hf.selection.clip_frames import ClipFrames
     from panda_hf.training.selector_examples import Lines
 
-    options.no_bars()
+    select_options.no_bars()
     tables = [load_rows(one, split) for one in data]
-    if lesson is LessonName.answers or (lesson is LessonName.auto and all("picked" in t.column_names for t in tables)):
-        answered, frames = options.read(data, clips, split)
+    if lesson is options.LessonName.answers or (
+        lesson is options.LessonName.auto and all("picked" in t.column_names for t in tables)
+    ):
+        answered, frames = select_options.read(data, clips, split)
         return "answers", lines_of(answered), frames
     from panda_hf.selection.pairs import paired_clips
 
@@ -250,10 +143,3 @@ def _lines(data: list[str], clips: list[str] | None, split: str, lesson: LessonN
     frames = ClipFrames([*(load_rows(one, split) for one in clips or []), *tables])
     frames.require(line.clip_id for line in lines)
     return "pairs", lines, frames
-
-
-def _refuse_finished(out: Path, resume: bool) -> None:
-    if resume and (out / "config.json").exists():
-        raise OutputError(f"{out} holds a finished selector; name another folder, or train anew with --no-resume")
-    if out.exists() and not out.is_dir():
-        raise SourceError(f"{out} is a file; name a folder")

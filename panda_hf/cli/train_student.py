@@ -4,162 +4,96 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from panda_hf.cli.train_selector import PrecisionName
-from panda_hf.errors import OutputError, SourceError
+from panda_hf.cli import train_options as shared
+from panda_hf.cli import train_student_options as options
+from panda_hf.cli.command_line import command_line
+from panda_hf.cli.select_options import no_bars
+from panda_hf.errors import SourceError
 
 if TYPE_CHECKING:
     from panda_hf.training.student import Score
     from panda_hf.training.student_clips import HeldClips, ShardClips
-
-LEARNING, PARTS, DATA, MEASURING = "Learning", "What is trained", "Data", "Measuring"
-
-
-class Part(StrEnum):
-    """A part of a student."""
-
-    vision = "vision"
-    qformer = "qformer"
-    video = "video"
-    text = "text"
-    language = "language"
-
-
-class FormatName(StrEnum):
-    """Number format of frozen parts."""
-
-    auto = "auto"
-    float32 = "float32"
-    bfloat16 = "bfloat16"
-    float16 = "float16"
-
-
-def _learning(default_help: str, **more: Any) -> Any:
-    return typer.Option(help=default_help, rich_help_panel=LEARNING, **more)
+    from panda_hf.training.student_run import Adapting
 
 
 def student(
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            help="A dataset that `panda-hf curate` made, its Hub id, or a Parquet file: clips with caption, and where "
-            "they are known subtitle, title, description.",
-            show_default=False,
-        ),
-    ],
-    start: Annotated[
-        str, typer.Option("--from", metavar="STUDENT", help="As `panda-hf student new` makes it.", show_default=False)
-    ],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="The student.", show_default=False)],
-    config: Annotated[str | None, typer.Option(help="Of the dataset.", rich_help_panel=DATA)] = None,
-    split: Annotated[str, typer.Option(help="Of the dataset.", rich_help_panel=DATA)] = "train",
-    caption: Annotated[str, typer.Option(help="Column to learn.", rich_help_panel=DATA)] = "caption",
-    window: Annotated[
-        int,
-        typer.Option(min=1, help="Clips mixed at once; more are streamed, file by file.", rich_help_panel=DATA),
-    ] = 100_000,
-    raw_captions: Annotated[
-        bool,
-        typer.Option("--raw-captions", help="Learn captions as they are, not in lower case.", rich_help_panel=DATA),
-    ] = False,
-    keep_text: Annotated[
-        float,
-        typer.Option(min=0.0, max=1.0, help="Probability with which the subtitle, and the title and description, are "
-                     "told: the paper's.", rich_help_panel=DATA),
-    ] = 0.5,
-    num_frames: Annotated[int, typer.Option(min=1, help="Drawn from a clip: the paper's.", rich_help_panel=DATA)] = 8,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that decode clips.", rich_help_panel=DATA)] = 0,
-    steps: Annotated[int, _learning("Paper.", min=1)] = 300_000,
-    batch_size: Annotated[int, _learning("Clips per step, of all processes: the paper's.", min=1)] = 48,
-    at_once: Annotated[
-        int | None, _learning("Clips that a process computes at once; gradients add up.", min=1, show_default=False)
-    ] = None,
-    learning_rate: Annotated[float, _learning("The highest: the paper's.", min=0.0)] = 1e-4,
-    first_rate: Annotated[float, _learning("Where the warm-up begins: the paper's.", min=0.0)] = 1e-6,
-    last_rate: Annotated[float, _learning("Where the cosine ends: the paper's.", min=0.0)] = 5e-5,
-    warmup_steps: Annotated[int, _learning("Paper; a tenth of a shorter training.", min=0)] = 2_500,
-    weight_decay: Annotated[float, _learning("Paper; AdamW with betas 0.9 and 0.99.", min=0.0)] = 0.05,
-    precision: Annotated[
-        PrecisionName, _learning("auto: bf16 on a GPU that has it, fp16 on others, fp32 on a CPU.")
-    ] = PrecisionName.auto,
-    gradient_checkpointing: Annotated[
-        bool, typer.Option("--gradient-checkpointing", help="Compute twice, remember less.", rich_help_panel=LEARNING)
-    ] = False,
-    seed: Annotated[int, _learning("Of order, frames, crops and dropped words.", min=0)] = 0,
-    save_every: Annotated[
-        int | None, _learning("Steps; else a hundredth of them, at least 10.", min=1, show_default=False)
-    ] = None,
-    freeze: Annotated[
-        list[Part] | None,
-        typer.Option(help="Repeatable; else vision, qformer and language, as in the paper.", show_default=False,
-                     rich_help_panel=PARTS),
-    ] = None,
-    freeze_nothing: Annotated[
-        bool, typer.Option("--freeze-nothing", help="Train all parts.", rich_help_panel=PARTS)
-    ] = False,
-    frozen_format: Annotated[
-        FormatName,
-        typer.Option(help="Of frozen parts; auto: half precision on a GPU.", rich_help_panel=PARTS),
-    ] = FormatName.auto,
-    lora: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="RANK", help="Low-rank updates of the frozen language model; not in the paper.",
-                     show_default=False, rich_help_panel=PARTS),
-    ] = None,
-    held_out: Annotated[
-        float,
-        typer.Option(min=0.0, max=0.9, help="Share of the videos to measure with, by a hash of their id.",
-                     rich_help_panel=MEASURING),
-    ] = 0.02,
-    held_clips: Annotated[
-        int, typer.Option(min=1, help="At most so many of their clips.", rich_help_panel=MEASURING)
-    ] = 200,
-    metrics: Annotated[
-        str,
-        typer.Option(help="Of captions that are written while training, with commas: bleu, rouge_l, meteor, cider; "
-                     "or none.", rich_help_panel=MEASURING),
-    ] = "bleu,rouge_l,cider",
-    resume: Annotated[bool, typer.Option(help="Go on where an interrupted run of this command stopped.")] = True,
-) -> None:  # fmt: skip
+    data: options.Data,
+    start: options.Start,
+    out: options.Out,
+    config: options.Config = None,
+    split: options.Split = "train",
+    caption: options.Caption = "caption",
+    window: options.Window = 100_000,
+    raw_captions: options.RawCaptions = False,
+    keep_text: options.KeepText = 0.5,
+    num_frames: options.NumFrames = 8,
+    workers: options.Workers = 0,
+    steps: options.Steps = 300_000,
+    batch_size: options.BatchSize = 48,
+    at_once: options.AtOnce = None,
+    learning_rate: options.LearningRate = 1e-4,
+    first_rate: options.FirstRate = 1e-6,
+    last_rate: options.LastRate = 5e-5,
+    warmup_steps: options.WarmupSteps = 2_500,
+    weight_decay: options.WeightDecay = 0.05,
+    precision: shared.Precision = shared.PrecisionName.auto,
+    gradient_checkpointing: options.GradientCheckpointing = False,
+    seed: options.Seed = 0,
+    save_every: options.SaveEvery = None,
+    freeze: options.Freeze = None,
+    freeze_nothing: options.FreezeNothing = False,
+    frozen_format: options.FrozenFormat = options.FormatName.auto,
+    lora: options.Lora = None,
+    held_out: options.HeldOut = 0.02,
+    held_clips: options.HeldClips = 200,
+    metrics: options.Metrics = "bleu,rouge_l,cider",
+    resume: shared.Resume = True,
+) -> None:
     """Train a student captioner; `torchrun -m panda_hf train student …` works too.
 
     Defaults are those of the paper (arXiv 2402.19479, appendix D.2). Writes model, processor, training.json,
     curves.csv and curves.png; clips that cannot be read are left out and listed in skipped.jsonl.
     """
-    from panda_hf.cli.command_line import command_line
-    from panda_hf.cli.select_options import no_bars
-    from panda_hf.training.lora import LoRA
     from panda_hf.training.processes import leave_processes
-    from panda_hf.training.student_run import FROZEN, Adapting, train_student_on
+    from panda_hf.training.student_run import train_student_on
     from panda_hf.training.student_settings import StudentSettings
 
-    _refuse_finished(out, resume)
+    shared.refuse_finished(out, resume, "student")
     no_bars()
-    frozen = () if freeze_nothing else tuple(part.value for part in freeze or ()) or FROZEN
     settings = StudentSettings(
         steps=steps, batch_size=batch_size, at_once=at_once, learning_rate=learning_rate, first_rate=first_rate,
         last_rate=last_rate, warmup_steps=warmup_steps, weight_decay=weight_decay, keep_text=keep_text,
         num_frames=num_frames, precision=precision.value, gradient_checkpointing=gradient_checkpointing,
         workers=workers, window=window, seed=seed, save_every=save_every,
     )  # fmt: skip
-    adapting = Adapting(
-        frozen=frozen, frozen_format=frozen_format.value, lora=None if lora is None else LoRA(lora, alpha=2 * lora)
-    )
     train, validation = clips_of(data, config, split, caption, window, workers, held_out, held_clips)
-    about = {"command": command_line(out), "data": _named(data), "split": split,
-             "clips": sum(train.parts), "held_out_clips": sum(validation.parts) if validation else 0}  # fmt: skip
     found = train_student_on(
-        start, train, validation, out, settings, adapting=adapting, score=scorer_of(metrics),
-        normalize_captions=not raw_captions, resume=resume, about=about,
+        start, train, validation, out, settings,
+        adapting=adapting_of(() if freeze_nothing else freeze or None, frozen_format, lora),
+        score=scorer_of(metrics), normalize_captions=not raw_captions, resume=resume,
+        about=_about(out, data, split, train, validation),
     )  # fmt: skip
     _tell(out, found)
     leave_processes()
+
+
+def adapting_of(
+    freeze: Sequence[options.Part] | None, frozen_format: options.FormatName, rank: int | None
+) -> Adapting:
+    """What is trained; ``None`` freezes what the paper freezes, and adds no low-rank updates."""
+    from panda_hf.training.lora import LoRA
+    from panda_hf.training.student_run import FROZEN, Adapting
+
+    return Adapting(
+        frozen=FROZEN if freeze is None else tuple(part.value for part in freeze),
+        frozen_format=frozen_format.value,
+        lora=None if rank is None else LoRA(rank, alpha=2 * rank),
+    )
 
 
 def clips_of(
@@ -236,13 +170,17 @@ def _tell(out: Path, found: Mapping[str, float]) -> None:
         typer.echo(f"wrote {out}")
 
 
+def _about(out: Path, data: str, split: str, train: ShardClips, validation: HeldClips | None) -> dict[str, Any]:
+    """What the record says of the command and its data."""
+    return {
+        "command": command_line(out),
+        "data": _named(data),
+        "split": split,
+        "clips": sum(train.parts),
+        "held_out_clips": sum(validation.parts) if validation else 0,
+    }
+
+
 def _named(data: str) -> str:
     """A dataset by its name, not by its place."""
     return Path(data).name if Path(data).exists() else data
-
-
-def _refuse_finished(out: Path, resume: bool) -> None:
-    if resume and (out / "config.json").exists():
-        raise OutputError(f"{out} holds a finished student; name another folder, or train anew with --no-resume")
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out} is a file; name a folder")
