@@ -8,28 +8,21 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from panda_hf.mini.selector_clips import Clips
-from panda_hf.mini.truth import corrupt_scene, paraphrases, score_caption
+from panda_hf.mini.truth import corrupt_scene, paraphrases
 from panda_hf.mini.world import Modality, Scene
 from panda_hf.training.selector import SelectorExample
 
 
 class TruePairs(Dataset[SelectorExample]):
-    """Generic pairs: each clip with one true caption, the first, in other words at every visit.
-
-    Beside it stand true captions of clips that look alike (same background, same colour of the subject) and are wrong
-    here: in a batch drawn at random the background alone would tell all captions apart.
+    """Generic pairs: each clip with one true caption, in other words at every visit.
 
     Args:
         clips: what is shown.
         seed: of all captions.
-        alike: how many captions of other clips at most.
     """
 
-    def __init__(self, clips: Clips, seed: int, alike: int = 7) -> None:
-        self.clips, self.seed, self.alike, self.visits = clips, seed, alike, 0
-        self.groups: dict[tuple[str, str], list[int]] = {}
-        for index, scene in enumerate(clips.scenes):
-            self.groups.setdefault(_look(scene), []).append(index)
+    def __init__(self, clips: Clips, seed: int) -> None:
+        self.clips, self.seed, self.visits = clips, seed, 0
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -37,16 +30,7 @@ class TruePairs(Dataset[SelectorExample]):
     def __getitem__(self, index: int) -> SelectorExample:
         self.visits += 1
         rng = np.random.default_rng([self.seed, index, self.visits])
-        scene = self.clips.scenes[index]
-        others = rng.permutation(self.groups[_look(scene)])[: self.alike + 1]
-        said = [_told(self.clips.scenes[k], rng) for k in others if k != index][: self.alike]
-        wrong = [caption for caption in said if score_caption(caption, scene).wrong]
-        captions = (_told(scene, rng), *wrong)
-        return SelectorExample(self.clips.frames(index), captions, (1.0, *[0.0] * len(wrong)))
-
-
-def _look(scene: Scene) -> tuple[str, str]:
-    return scene.background, scene.subject.colour
+        return SelectorExample(self.clips.frames(index), (_told(self.clips.scenes[index], rng),), (1.0,))
 
 
 def _told(scene: Scene, rng: np.random.Generator) -> str:

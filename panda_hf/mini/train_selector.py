@@ -59,13 +59,13 @@ class Recipe:
 
 RECIPES: dict[Lesson, Recipe] = {
     "where": Recipe(steps=600, batch=12, learning_rate=2e-3),
-    "look": Recipe(steps=1800, batch=48, learning_rate=1.5e-3),
+    "look": Recipe(steps=6000, batch=48, learning_rate=1.5e-3),
     "see": Recipe(steps=700, batch=24, learning_rate=8e-4),
-    "pairs": Recipe(steps=1000, batch=32, learning_rate=1e-3),
+    "pairs": Recipe(steps=1200, batch=48, learning_rate=1e-3),
     "answers": Recipe(steps=300, batch=32, learning_rate=5e-4),
 }
 EQUAL = SelectorLoss(other_clips=1.0)
-"""Of pairs: captions of clips that look alike and of all other clips of the batch are equally wrong."""
+"""Of pairs: captions of all other clips of the batch are equally wrong."""
 PAIRED, UNSEEN = 6_000, 200
 """Drawn clips to pre-train on, and to measure that with."""
 ANNOTATED, HELD_ASIDE = 3_000, 300
