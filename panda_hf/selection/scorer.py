@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 import torch.nn.functional as F
-from transformers import AutoConfig
+from transformers import AutoConfig, BatchFeature
 
 from panda_hf.errors import CheckpointError
 from panda_hf.models.checkpoints import resolve
@@ -35,28 +35,36 @@ class Scorer:
     whole: UMTForVideoTextRetrieval | None = None
     """The model that the towers are part of, where the matching head was asked for."""
 
+    def prepare(self, frames: np.ndarray) -> torch.Tensor:
+        """Frames uint8 (n, height, width, 3) of one clip as the towers take them, on the CPU.
+
+        Raises:
+            ValueError: when they are not such an array.
+        """
+        return self.processor.prepare_video(frames)
+
     @torch.inference_mode()
-    def __call__(self, frames: np.ndarray, captions: Sequence[str]) -> list[float]:
+    def __call__(self, frames: np.ndarray | torch.Tensor, captions: Sequence[str]) -> list[float]:
         """Matching scores in [-1, 1], one per caption; the video is encoded once.
 
         Args:
-            frames: uint8 (n, height, width, 3) of one clip.
+            frames: uint8 (n, height, width, 3) of one clip, or what :meth:`prepare` made of them.
             captions: at least one.
 
         Raises:
             ValueError: when a score is not a number, which only broken weights give.
         """
-        inputs = self.processor(videos=[frames], text=captions).to(self.model.device, self.model.dtype)
+        inputs = self._inputs(frames, captions)
         return _numbers(self.model(**inputs).similarity[0])
 
     @torch.inference_mode()
     def with_head(
-        self, frames: np.ndarray, captions: Sequence[str], top: int | None = None
+        self, frames: np.ndarray | torch.Tensor, captions: Sequence[str], top: int | None = None
     ) -> tuple[list[float], list[float | None]]:
         """Matching scores, and the matching head's logits of a match; the video is encoded once for all of them.
 
         Args:
-            frames: uint8 (n, height, width, 3) of one clip.
+            frames: as of :meth:`__call__`.
             captions: at least one.
             top: the head looks at so many, those with the highest matching scores; the others have ``None``.
                 ``None``: at all.
@@ -65,7 +73,7 @@ class Scorer:
             ValueError: when a score is not a number.
         """
         whole = cast(UMTForVideoTextRetrieval, self.whole)
-        inputs = self.processor(videos=[frames], text=captions).to(self.model.device, self.model.dtype)
+        inputs = self._inputs(frames, captions)
         tokens, frame_vectors = self.model.encode_video(inputs["pixel_values"])
         mask = inputs["attention_mask"]
         hidden = self.model.encode_text(inputs["input_ids"], mask)
@@ -77,6 +85,11 @@ class Scorer:
         for i, logit in zip(looked, _numbers(logits[:, MATCH]), strict=True):
             head[i] = logit
         return scores, head
+
+    def _inputs(self, frames: np.ndarray | torch.Tensor, captions: Sequence[str]) -> BatchFeature:
+        inputs = self.processor(text=captions)
+        inputs["pixel_values"] = (frames if isinstance(frames, torch.Tensor) else self.prepare(frames))[None]
+        return inputs.to(self.model.device, self.model.dtype)
 
 
 def _numbers(scores: torch.Tensor) -> list[float]:

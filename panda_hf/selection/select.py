@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from datasets import Features, Value
@@ -20,7 +22,12 @@ from panda_hf.stage import Batch, Resources, Row, Stage, run_rows
 from panda_hf.video import unpack_frames
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from panda_hf.selection.scorer import Scorer
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 TOO_LOW = "all captions bad"
 """What the reasons of rows that were set aside for their score begin with."""
@@ -148,11 +155,13 @@ class Select(Stage):
 
         head, sanity = self.rerank is not None, self.sanity == "check"
         scorer = load_scorer(self.selector, self.revision, self.num_frames, rank, head=head, sanity=sanity)
-        return run_rows(functools.partial(self._select, scorer), batch, list(self.appends))
+        with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
+            seen = in_advance(pool, lambda pack: scorer.prepare(unpack_frames(pack)), batch["frames"])
+            return run_rows(functools.partial(self._select, scorer, seen), batch, list(self.appends))
 
-    def _select(self, scorer: Scorer, row: Row) -> Row:
+    def _select(self, scorer: Scorer, seen: Iterator[Future[Tensor]], row: Row) -> Row:
         captions = [row[column] for column in self._columns]
-        scored = self._scored(scorer, unpack_frames(row["frames"]), captions)
+        scored = self._scored(scorer, next(seen).result(), captions)
         decision = decide(scored)
         if decision is None:
             raise ValueError(f"none of the teachers {list(self.teachers)} wrote a caption for this clip{_why(row)}")
@@ -172,7 +181,7 @@ class Select(Stage):
             **({} if self.min_score is None else {"filtered": row["filtered"] or self._too_low(choice.score)}),
         }
 
-    def _scored(self, scorer: Scorer, frames: np.ndarray, captions: Sequence[str | None]) -> Scored:
+    def _scored(self, scorer: Scorer, frames: Tensor, captions: Sequence[str | None]) -> Scored:
         if self.rerank is None:
             return Scored(score_candidates(scorer, frames, captions), [None] * len(captions))
         return score_with_head(scorer, frames, captions, None if self.rerank == "all" else int(self.rerank))
@@ -189,7 +198,19 @@ def _why(row: Row) -> str:
     return f" ({'; '.join(reasons)})" if reasons else ""
 
 
-def score_candidates(scorer: Any, frames: np.ndarray, captions: Sequence[str | None]) -> list[float | None]:
+def in_advance(
+    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], ahead: int = 2
+) -> Iterator[Future[Result]]:
+    """The results of ``function`` in order, up to ``ahead`` of them worked out before they are asked for."""
+    waiting: deque[Future[Result]] = deque()
+    for item in items:
+        waiting.append(pool.submit(function, item))
+        if len(waiting) > ahead:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def score_candidates(scorer: Any, frames: np.ndarray | Tensor, captions: Sequence[str | None]) -> list[float | None]:
     """Matching scores of one clip's candidates; ``None`` for those that are ``None`` or blank.
 
     Args:
@@ -202,7 +223,9 @@ def score_candidates(scorer: Any, frames: np.ndarray, captions: Sequence[str | N
     return _placed(present, found, len(captions))
 
 
-def score_with_head(scorer: Any, frames: np.ndarray, captions: Sequence[str | None], top: int | None = None) -> Scored:
+def score_with_head(
+    scorer: Any, frames: np.ndarray | Tensor, captions: Sequence[str | None], top: int | None = None
+) -> Scored:
     """Matching scores and head scores of one clip's candidates; ``None`` as in :func:`score_candidates`.
 
     Args:
