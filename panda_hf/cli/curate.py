@@ -154,9 +154,11 @@ def run(videos: str | Path, out: Path, **options: Any) -> tuple[RunSummary, Path
     """
     from panda_hf.publishing import write_report
     from panda_hf.running import curate as run_all
+    from panda_hf.running.folder import named_in_errors
 
     summary = run_all(videos, out, **options)
-    report = write_report(out)
+    with named_in_errors(out):
+        report = write_report(out)
     if not summary.ok:
         typer.echo("\n".join(closing(summary, report)))
         raise typer.Exit(NOTHING_KEPT)

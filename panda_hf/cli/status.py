@@ -47,12 +47,14 @@ def merge(
     from panda_hf.cli.curate import NOTHING_KEPT
     from panda_hf.publishing import write_report
     from panda_hf.running import merge as merge_parts
+    from panda_hf.running.folder import named_in_errors
 
-    summary = merge_parts(out, into=into, license=license)
-    typer.echo(str(summary))
-    typer.echo(f"Dataset: {summary.out}")
-    if isinstance(summary.out, Path):
-        typer.echo(f"Report:  {write_report(summary.out)}")
+    with named_in_errors(Path(into or out)):
+        summary = merge_parts(out, into=into, license=license)
+        typer.echo(str(summary))
+        typer.echo(f"Dataset: {summary.out}")
+        if isinstance(summary.out, Path):
+            typer.echo(f"Report:  {write_report(summary.out)}")
     if not summary.ok:
         raise typer.Exit(NOTHING_KEPT)
 

@@ -45,9 +45,22 @@ def locked(out: Path) -> Iterator[bool]:
         return
     descriptor = os.open(out, os.O_RDONLY)
     try:
-        yield _lock(fcntl, descriptor, out)
+        alone = _lock(fcntl, descriptor, out)
+        with named_in_errors(out):
+            yield alone
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def named_in_errors(out: Path) -> Iterator[None]:
+    """Let errors of the system say where: of a write that failed, such as to a full disk, they name no file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(out)
+        raise
 
 
 def open_manifest(out: Path, head: dict[str, Any], resume: bool) -> Manifest:

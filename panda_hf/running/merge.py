@@ -36,25 +36,24 @@ def merge(
 
     Args:
         out: the folder or address that the runs were given.
-        into: another folder or address for the dataset, such as one on this machine; ``None``: ``out`` itself. One
-            that is merged already is copied there.
+        into: another folder or address for the dataset, new or empty, such as one on this machine; ``None``: ``out``
+            itself. One that is merged already is copied there.
         license: of the footage, see :func:`panda_hf.curate`.
 
     Raises:
-        OutputError: when shards are missing (it says which), were made with other settings, or ``out`` holds neither
-            such shards nor a dataset.
+        OutputError: when shards are missing (it says which), were made with other settings, ``out`` holds neither
+            such shards nor a finished dataset, or ``into`` holds something else.
     """
     source, target = Store.of(out), Store.of(into if into is not None else out)
     head = _head(source)
-    if target.read(manifest.NAME) is None:
-        if head is None:
-            records = read_lines(source.read(manifest.NAME) or b"")
-            _bring(source, target, [record for record in records if record["record"] == "shard"])
-        else:
-            shards, end = _checked(source, head)
+    whole = _finished(source)
+    if target != source or whole is None:
+        shards, records = (_last_of_each(whole), whole) if whole is not None else _of_parts(source, head or {})
+        if not _is_there(target, records):
+            if target != source:
+                _refuse_strange(target, shards)
             _bring(source, target, shards)
-            records = [head, *map(_plain, shards), end]
-        _write_card(target, records, license)
+            _write_card(target, records, license)
     books = _books(target)
     if target == source:
         source.remove(ROOM)
@@ -86,8 +85,58 @@ def _head(source: Store) -> dict[str, Any] | None:
     return None
 
 
-def _checked(source: Store, head: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The records of all shards in order, and one that ends the run."""
+def _finished(store: Store) -> list[dict[str, Any]] | None:
+    """The records of the dataset in a store; ``None`` where there is none.
+
+    Raises:
+        OutputError: when its run has not come to its end.
+    """
+    content = store.read(manifest.NAME)
+    if content is None:
+        return None
+    records = read_lines(content)
+    shards = _last_of_each(records)
+    ends = [record for record in records if record["record"] == "end"]
+    if not ends:
+        of = records[0]["input"]["videos"] if records else None
+        done = f"{accounts.total(shards, 'videos').total:,}{f' of {of:,}' if of else ''} videos are committed"
+        raise OutputError(f"{store.url} is not finished: {done}. The same curate command goes on, and needs no merge")
+    accounts.check(shards, ends[-1]["input"])
+    return records
+
+
+def _last_of_each(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The records of shards in order; of one that was reworked the last."""
+    shards = {record["shard"]: record for record in records if record["record"] == "shard"}
+    return [shards[number] for number in sorted(shards)]
+
+
+def _is_there(target: Store, records: Sequence[dict[str, Any]]) -> bool:
+    """Whether the dataset of these records is in the target already.
+
+    Raises:
+        OutputError: when another one is, or a run that is not finished.
+    """
+    found = _finished(target)
+    if found is not None and found[0]["settings_hash"] != records[0]["settings_hash"]:
+        raise OutputError(f"{target.url} holds another dataset; give a new or empty folder")
+    return found is not None
+
+
+def _refuse_strange(target: Store, shards: Sequence[dict[str, Any]]) -> None:
+    """Make sure that the target holds nothing but what a merge of these shards may have left there."""
+    ours = {name for record in shards for name in (*record["files"], *record["thumbnails"], *record["media"])}
+    names = {name for name in target.names("") if not name.startswith((ROOM, "."))}
+    strange = sorted(name for name in names - ours if not PurePosixPath(name).name.startswith("."))
+    if strange and (strange != [CARD] or not names & ours):
+        raise OutputError(
+            f"{target.url} is not empty and was not made by panda_hf: it holds {strange[:5]}. "
+            f"Give a new or empty folder"
+        )
+
+
+def _of_parts(source: Store, head: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The records of all shards in order, with where their files lie, and all records of the dataset to be."""
     records = sorted(read_records(source, RECORDS), key=lambda record: record["shard"])
     ends = read_records(source, ENDS)
     missing = missing_shards(head, ends, {record["shard"] for record in records})
@@ -105,7 +154,7 @@ def _checked(source: Store, head: dict[str, Any]) -> tuple[list[dict[str, Any]],
     seconds = sum(end["seconds"] for end in ends)
     counts = {key: vars(accounts.total(records, key)) for key in ("videos", "clips")}
     end = {"record": "end", "finished": manifest.now(), "seconds": round(seconds, 3), "input": count, **counts}
-    return records, end
+    return records, [head, *map(_plain, records), end]
 
 
 def _bring(source: Store, target: Store, records: Sequence[dict[str, Any]]) -> None:

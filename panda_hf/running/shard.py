@@ -26,7 +26,7 @@ MAX_WARNINGS = 20
 """So many warnings of one video are kept."""
 FATAL = (CheckpointError, ContractError, EndpointError, MissingColumnError)
 """Errors that every other video would meet too: they end the run instead of failing its rows one by one."""
-DISK_ERRORS = frozenset({errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)})
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 log = logging.getLogger(__name__)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 from typing import Any
@@ -15,11 +18,13 @@ from typer.testing import CliRunner, Result
 
 from panda_hf import Caption, Select, explode_clips
 from panda_hf.cli import app
+from panda_hf.cli.errors import of_the_disk
 from panda_hf.cli.redo import changes_of, condition
 from panda_hf.running.manifest import Manifest, head_record
 from panda_hf.running.plan import description
 from tests.cli.fakes import SplitByName
 
+ROOT = Path(__file__).parents[2]
 curate_module = importlib.import_module("panda_hf.cli.curate")
 
 
@@ -71,6 +76,84 @@ def test_an_output_behind_an_address_is_merged_by_the_run_itself(videos: Path, t
     assert result.exit_code == 0 and f"Dataset: {url}" in result.stdout, result.output
     assert called("merge", url, "--into", tmp_path / "here").exit_code == 0
     assert "finished" in called("status", url).stdout.splitlines()[0]
+
+
+def test_a_run_without_parts_is_merged_only_when_it_is_finished(videos: Path, tmp_path: Path) -> None:
+    out, options = tmp_path / "out", ("--workers", 0, "--videos-per-shard", 1)
+    assert called("curate", videos, "--out", out, *options).exit_code == 0
+    books = out / "manifest.jsonl"
+    lines = books.read_text().splitlines(keepends=True)
+    books.write_text("".join(lines[:3]))  # the head and two shards, as after a kill
+    (out / "report.html").unlink()
+    for more in ((), ("--into", tmp_path / "here")):
+        result = called("merge", out, *more)
+        assert result.exit_code == 1 and "is not finished: 2 of 4 videos are committed" in result.stderr
+        assert not (out / "report.html").exists() and not (tmp_path / "here").exists()
+    assert called("curate", videos, "--out", out, *options).exit_code == 0
+    assert called("merge", out, "--into", tmp_path / "here").exit_code == 0
+    assert load_dataset(str(tmp_path / "here"), split="train")["clip_id"][:] == ["a.0", "a.1", "b.0", "b.1"]
+
+
+def test_a_merge_into_a_folder_that_holds_something_else_is_refused(videos: Path, tmp_path: Path) -> None:
+    for shard in ("0/2", "1/2"):
+        assert part(videos, tmp_path / "out", shard).exit_code == 0
+    foreign, other = tmp_path / "foreign", tmp_path / "other"
+    foreign.mkdir()
+    (foreign / "README.md").write_text("my thesis")
+    result = called("merge", tmp_path / "out", "--into", foreign)
+    assert result.exit_code == 1 and "it holds ['README.md']" in result.stderr
+    assert [path.name for path in foreign.iterdir()] == ["README.md"]
+    assert called("curate", videos, "--out", other, "--workers", 0).exit_code == 0
+    result = called("merge", tmp_path / "out", "--into", other)
+    assert result.exit_code == 1 and "holds another dataset" in result.stderr
+    for _ in range(2):  # the second finds it there
+        assert called("merge", tmp_path / "out", "--into", tmp_path / "here").exit_code == 0
+    (tmp_path / "here" / "manifest.jsonl").unlink()  # as a merge that was interrupted leaves it, and its report
+    (tmp_path / "here" / "report.html").unlink()
+    assert called("merge", tmp_path / "out", "--into", tmp_path / "here").exit_code == 0
+
+
+def written_with_a_limit(size: int, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """The command in a process that may write no file larger than so many bytes."""
+    code = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size})); "
+        "import importlib; from panda_hf import explode_clips; from panda_hf.cli import main; "
+        "from tests.cli.fakes import SplitByName; module = importlib.import_module('panda_hf.cli.curate'); "
+        "module.chosen_steps = lambda *_, **__: [SplitByName(), explode_clips]; main()"
+    )
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_the_disk_refuses_is_told_in_one_line_and_the_same_command_goes_on(
+    videos: Path, tmp_path: Path, workers: int
+) -> None:
+    arguments = ("curate", videos, "--out", tmp_path / "out", "--workers", workers)
+    result = written_with_a_limit(3000, *arguments)
+    assert result.returncode == 1 and "Traceback" not in result.stderr, result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("Error: ") and str(tmp_path / "out") in last and "File too large" in last
+    assert "the same command again" in last
+    assert called(*arguments).exit_code == 0
+
+
+def test_a_report_for_which_there_is_no_room_is_told_in_one_line(videos: Path, tmp_path: Path) -> None:
+    assert part(videos, tmp_path / "out", "0/1").exit_code == 0
+    result = written_with_a_limit(12_000, "merge", tmp_path / "out")
+    assert result.returncode == 1 and "Traceback" not in result.stderr, result.stderr
+    assert "Dataset: " in result.stdout and "File too large. Make room" in result.stderr
+    assert str(tmp_path / "out") in result.stderr
+    assert called("merge", tmp_path / "out").exit_code == 0
+
+
+def test_only_errors_about_files_are_told_without_traceback() -> None:
+    assert of_the_disk(OSError(errno.EROFS, "Read-only file system", "/x/y")) == (
+        "/x/y: Read-only file system. Make it writable, or give another folder; then the same command again"
+    )
+    assert "Make room" in (of_the_disk(OSError(errno.ENOSPC, "No space left on device")) or "")
+    assert of_the_disk(ConnectionRefusedError(errno.ECONNREFUSED, "refused")) is None
+    assert of_the_disk(OSError("something")) is None
 
 
 @pytest.mark.parametrize("wrong", ["2/2", "1", "x/y"])
