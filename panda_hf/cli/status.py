@@ -23,7 +23,8 @@ def status(
 ) -> None:
     """Tell how far the run in OUT is: shards, videos, clips, rates, time left, where the time went.
 
-    What workers say of themselves is at most a quarter of a minute old. Nothing in OUT is changed.
+    Workers say something when a video is finished, at most each quarter of a minute, and how long ago is shown. One
+    that said nothing for two minutes is left out: it is gone, or at a long video. Nothing in OUT is changed.
     """
     from panda_hf.running.status import status as status_of
 
@@ -97,10 +98,13 @@ def _rank(part: str) -> int:
 
 
 def _worker(worker: dict[str, Any]) -> str:
+    from panda_hf.running.status import seconds_ago
+
     who = f"{worker['part']} on {worker['worker']}" if "part" in worker else "this run"
     rate = f", {worker['videos_per_hour']:,.0f} per hour" if worker.get("videos_per_hour") else ""
     share = f" of {worker['of']:,}" if worker.get("of") else ""
-    return f"worker   {who}: {worker['videos']:,}{share} videos{rate}, {worker['failed']:,} failed"
+    said = f"; said {seconds_ago(worker['said']):.0f} s ago"
+    return f"worker   {who}: {worker['videos']:,}{share} videos{rate}, {worker['failed']:,} failed{said}"
 
 
 def write_json(path: Path, found: Status) -> None:

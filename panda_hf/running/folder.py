@@ -14,6 +14,7 @@ from panda_hf.errors import OutputError
 from panda_hf.running import manifest
 from panda_hf.running.commit import remove_unnamed
 from panda_hf.running.manifest import Manifest
+from panda_hf.running.shared import HEAD, ROOM
 from panda_hf.running.spool import any_done
 from panda_hf.running.swap import finish_swap
 
@@ -103,6 +104,11 @@ def discard_work(out: Path) -> None:
 
 
 def _started(out: Path, head: dict[str, Any]) -> Manifest:
+    if (out / HEAD).exists():
+        raise OutputError(
+            f"{out} holds parts of a run ({ROOM}/): go on with --shard, or merge them when all are through. "
+            f"For a run without --shard give another folder"
+        )
     input_part = _part_inside(out, head["source"])
     strange = sorted(p.name for p in out.iterdir() if not p.name.startswith(".") and p.name != input_part)
     if strange:

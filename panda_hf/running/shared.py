@@ -49,8 +49,7 @@ class SharedManifest:
             OutputError: when the store holds a finished dataset, a run with other settings or of another input, or any
                 shard of this part while ``resume`` is false.
         """
-        if store.read(manifest.NAME) is not None:
-            raise OutputError(f"{store.url} holds a dataset that is merged already; give another output")
+        _refuse_whole(store)
         _join(store, head)
         books = cls(store, head, part)
         for shard in sorted(recorded(store)):
@@ -102,6 +101,21 @@ def read_records(store: Store, folder: str) -> list[dict[str, Any]]:
     """What is written in all files of a folder of records."""
     contents = (store.read(name) for name in store.names(folder))
     return [json.loads(content) for content in contents if content is not None]
+
+
+def _refuse_whole(store: Store) -> None:
+    """Make sure that the output is none of a run without parts, and not merged yet."""
+    content = store.read(manifest.NAME)
+    if content is None:
+        return
+    if any(record["record"] == "end" for record in manifest.read_lines(content)):
+        raise OutputError(
+            f"{store.url} holds a finished dataset, merged from parts or made without --shard: a part has nothing "
+            f"left to do there. For another run give another output"
+        )
+    raise OutputError(
+        f"{store.url} holds an unfinished run without --shard: go on with it without --shard, or give another output"
+    )
 
 
 def _join(store: Store, head: dict[str, Any]) -> None:

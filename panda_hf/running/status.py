@@ -18,7 +18,8 @@ from panda_hf.running.shared import ENDS, HEAD, RECORDS, WORKERS, read_records
 from panda_hf.running.store import Store
 
 ALIVE_SECONDS = 120.0
-"""A worker that said something less long ago is taken for alive. Only what is shown depends on clocks."""
+"""A worker that said something less long ago is taken for alive; it does so between videos, which may be long. Only
+what is shown depends on clocks."""
 
 
 @dataclass(frozen=True)
@@ -110,5 +111,9 @@ def _status(
 
 
 def _is_alive(worker: dict[str, Any]) -> bool:
-    said = calendar.timegm(time.strptime(worker["said"], manifest.TIME_FORMAT))
-    return abs(time.time() - said) < ALIVE_SECONDS and not worker.get("through")
+    return abs(seconds_ago(worker["said"])) < ALIVE_SECONDS and not worker.get("through")
+
+
+def seconds_ago(said: str) -> float:
+    """How long ago a time of the manifest is; below 0 where the clock that wrote it is ahead."""
+    return time.time() - calendar.timegm(time.strptime(said, manifest.TIME_FORMAT))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import importlib
 import json
+import re
 import subprocess
 import sys
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from panda_hf import Caption, Select, explode_clips
 from panda_hf.cli import app
 from panda_hf.cli.errors import of_the_disk
 from panda_hf.cli.redo import changes_of, condition
-from panda_hf.running.manifest import Manifest, head_record
+from panda_hf.running.manifest import TIME_FORMAT, Manifest, head_record
 from panda_hf.running.plan import description
 from tests.cli.fakes import SplitByName
 
@@ -111,6 +113,18 @@ def test_a_merge_into_a_folder_that_holds_something_else_is_refused(videos: Path
     (tmp_path / "here" / "manifest.jsonl").unlink()  # as a merge that was interrupted leaves it, and its report
     (tmp_path / "here" / "report.html").unlink()
     assert called("merge", tmp_path / "out", "--into", tmp_path / "here").exit_code == 0
+
+
+def test_status_says_how_long_ago_a_worker_spoke_and_leaves_out_who_is_silent(videos: Path, tmp_path: Path) -> None:
+    assert part(videos, tmp_path / "out", "0/2").exit_code == 0
+    (sign,) = (tmp_path / "out" / "unmerged" / "workers").glob("*.json")
+    said = json.loads(sign.read_text()) | {"through": False}
+    for ago, shown in ((30, True), (200, False)):
+        then = time.strftime(TIME_FORMAT, time.gmtime(time.time() - ago))
+        sign.write_text(json.dumps({**said, "said": then}))
+        lines = [line for line in called("status", tmp_path / "out").stdout.splitlines() if line.startswith("worker")]
+        assert len(lines) == shown
+        assert all(ago <= int(re.findall(r"said (\d+) s ago", line)[0]) < ago + 60 for line in lines)
 
 
 def written_with_a_limit(size: int, *arguments: object) -> subprocess.CompletedProcess[str]:
