@@ -201,8 +201,11 @@ def test_the_videos_may_lie_inside_the_output(tmp_path: Path) -> None:
 
 
 def test_the_output_may_lie_among_the_videos(videos: Path) -> None:
-    for _ in range(2):
-        assert run(videos, videos / "out").videos.total == 4
+    assert run(videos, videos / "out").videos.total == 4
+    write_videos(videos / "out" / "media" / "000000", clip=1)
+    write_videos(videos / "out" / "mine", clip=1)
+    assert run(videos, videos / "out").videos.total == 4
+    assert run(videos, videos / "another").videos.total == 4
 
 
 def test_two_runs_at_once_are_refused(videos: Path, tmp_path: Path) -> None:

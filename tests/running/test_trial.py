@@ -75,7 +75,7 @@ def test_loading_is_told_apart_from_the_work(tmp_path):
     steps = [FakeSplit(), explode_clips, FakeFrames(), Loads(key=str(tmp_path))]
     trial = tried(write_videos(tmp_path, a=10), steps, clips_per_video=None)
     assert trial.load_seconds["Loads"] == pytest.approx(LOAD, abs=0.25)
-    assert trial.videos[0].seconds["Loads"] == pytest.approx(0.2, abs=0.2)
+    assert 0.15 < trial.videos[0].seconds["Loads"] < 0.2 + LOAD
 
 
 def test_pictures_and_exported_clips_count_as_output(tmp_path):
@@ -144,11 +144,11 @@ def test_a_stream_must_be_told_how_long_it_is(tmp_path):
 
 def test_processes_that_work_together_give_means_of_their_times(tmp_path):
     videos = list_videos(write_videos(tmp_path, a=4))
-    steps = [FakeSplit(seconds=0.1), explode_clips, FakeFrames(), Loads(key=str(tmp_path))]
+    steps = [FakeSplit(seconds=0.6), explode_clips, FakeFrames(), Loads(key=str(tmp_path))]
     plan = Plan.of(steps, videos.features, thumbnails=False)
     trial = run_together(plan, [plan.row(entry.load()) for entry in videos], 2)
     assert [(one.video_id, one.tried) for one in trial.videos] == [("a", 4)]
-    assert trial.videos[0].seconds["FakeSplit"] == pytest.approx(0.1, abs=0.1)
+    assert 0.55 < trial.videos[0].seconds["FakeSplit"] < 2 * 0.6  # the mean of the two, not their sum
     assert trial.load_seconds["Loads"] == pytest.approx(LOAD, abs=0.25)  # in each of the two, not shared
 
 
