@@ -74,6 +74,19 @@ def test_a_merge_says_which_shards_are_missing(videos: Path, tmp_path: Path) -> 
         merge(tmp_path / "elsewhere")
 
 
+def test_parts_and_a_run_without_parts_do_not_mix(videos: Path, tmp_path: Path) -> None:
+    run(videos, tmp_path / "parts", shard="0/2")
+    with pytest.raises(OutputError, match=r"holds parts of a run \(unmerged/\): go on with --shard"):
+        run(videos, tmp_path / "parts")
+    run(videos, tmp_path / "whole")
+    with pytest.raises(OutputError, match="holds a finished dataset, merged from parts or made without --shard"):
+        run(videos, tmp_path / "whole", shard="0/2")
+    books = tmp_path / "whole" / "manifest.jsonl"
+    books.write_text("".join(books.read_text().splitlines(keepends=True)[:2]))
+    with pytest.raises(OutputError, match="holds an unfinished run without --shard: go on with it without"):
+        run(videos, tmp_path / "whole", shard="0/2")
+
+
 def test_a_machine_without_any_shard_is_through_at_once(videos: Path, tmp_path: Path) -> None:
     assert run(videos, tmp_path / "out", shard="7/8").videos.total == 0
 
@@ -164,6 +177,7 @@ def test_a_merge_that_is_interrupted_goes_on(videos: Path, tmp_path: Path, monke
             raise KeyboardInterrupt
         rename(source, target)
 
+    interrupted = 0
     for moves in range(0, 100, 4):
         left[0] = moves
         with monkeypatch.context() as patch:
@@ -173,6 +187,8 @@ def test_a_merge_that_is_interrupted_goes_on(videos: Path, tmp_path: Path, monke
                 break
             except KeyboardInterrupt:
                 assert (out / "unmerged").exists()
+                interrupted += 1
+    assert interrupted > 3
     assert output_of(out) == output_of(tmp_path / "whole")
 
 
