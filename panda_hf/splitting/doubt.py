@@ -10,11 +10,13 @@ The thresholds were chosen on the files of ``docs/splitting.md`` that are named 
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from panda_hf.video.packets import PacketIndex
+if TYPE_CHECKING:
+    from panda_hf.video.packets import PacketIndex
 
 Sizes = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]

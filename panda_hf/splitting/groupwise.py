@@ -108,7 +108,7 @@ class _GroupScan:
         next_key = None if following is None else self._key_of(following)
         doubt = self._rules.doubt(number)
         length = group.last - group.first
-        count = self._frames_to_decode(number, length, next_key)
+        count = self._frames_to_decode(doubt, length, next_key)
         if next_key is not None and self._may_be_movement(doubt, next_key):
             count = length - 1
         run, is_whole = self._run(group, count, doubt.nothing)
@@ -153,17 +153,15 @@ class _GroupScan:
         index = self._index
         return self._collector.finish(index.times.tolist(), index.end, None, self._reader.decoded)
 
-    def _frames_to_decode(self, number: int, length: int, next_key: Look | None) -> int:
+    def _frames_to_decode(self, doubt: GroupDoubt, length: int, next_key: Look | None) -> int:
         """How many frames after the key frame are needed to know what happened in a group."""
-        doubt, rest = self._rules.doubt(number), length - 1
+        rest, seeks_cuts = length - 1, self._rules.seeks_cuts
         if next_key is None:
-            return doubt.inside if self._rules.seeks_cuts else rest
-        if self._apart(self._key, next_key) < (DIFFERS if self._rules.seeks_cuts else ALIKE):
+            return doubt.inside if seeks_cuts else rest
+        if doubt.irregular or self._apart(self._key, next_key) < (DIFFERS if seeks_cuts else ALIKE):
             return doubt.inside
-        if not doubt.irregular:
-            explained = self._rules.seeks_cuts and not doubt.thrifty and not self._is_black(next_key)
-            return doubt.inside if explained else rest
-        return doubt.inside
+        explained = seeks_cuts and not doubt.thrifty and not self._is_black(next_key)
+        return doubt.inside if explained else rest
 
     def _may_be_movement(self, doubt: GroupDoubt, next_key: Look) -> bool:
         """Whether a key frame that seems to begin a shot may be there for much movement, or for the end of a
@@ -236,8 +234,7 @@ class _GroupScan:
         seen = None
         for frame in self._reader.references(group):
             if frame.index > last:
-                seen = self._look(frame)
-                seen = seen._replace(features=describe(seen.yuv))
+                seen = self._described(frame)
                 self._note_movement(self._features(seen))
                 if self._moves:
                     break
@@ -282,7 +279,10 @@ class _GroupScan:
         return Look(frame.index, frame.yuv(self._step))
 
     def _key_of(self, group: Group) -> Look:
-        look = self._look(self._reader.key_frame(group))
+        return self._described(self._reader.key_frame(group))
+
+    def _described(self, frame: Frame) -> Look:
+        look = self._look(frame)
         return look._replace(features=describe(look.yuv))
 
     def _features(self, look: Look) -> Features:

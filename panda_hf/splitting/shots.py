@@ -68,7 +68,8 @@ def to_bgr(yuv: Image, full_range: bool = False) -> Image:
 
 
 class ShotDetector:
-    """Finds the boundaries of shots while frames come in; holds one small frame and never looks back further.
+    """Finds the boundaries of shots while frames come in; holds a few small frames, and what was found in the last
+    half second, which a flash may take back.
 
     Args:
         settings: which detector, its threshold, and whether black frames are looked for.
