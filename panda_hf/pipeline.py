@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from panda_hf.captioning import Caption, SampleFrames
-from panda_hf.captioning.registry import expanded
+from panda_hf.captioning.registry import DEFAULT_SET, expanded
 from panda_hf.clips import explode_clips
 from panda_hf.measuring import DesirableFiltering, MaxRunningLPIPS, MeasureFrames
 from panda_hf.measuring.frames import MEASURES
@@ -19,15 +19,13 @@ Preset = Literal["mini"]
 Step = Stage | Callable[[Any], Any]
 """A stage, or ``explode_clips``."""
 
-MINI_TEACHERS = ("mini_image", "mini_video", "mini_text")
-
 
 def panda_70m(
     preset: Preset = "mini",
     *,
     split: SplitSettings | None = None,
     embedder: str = "descriptor",
-    teachers: Sequence[str | Caption] = MINI_TEACHERS,
+    teachers: Sequence[str | Caption] = (DEFAULT_SET,),
     selector: str = "mini/selector",
     rerank: int | Literal["all"] | None = None,
     min_score: float | None = None,
@@ -40,8 +38,8 @@ def panda_70m(
         preset: which set of checkpoints. ``mini`` is shipped in the package and runs on two CPU cores.
         split: thresholds of the splitting; ``None`` takes those that suit the embedder.
         embedder: what stitches shots: ``descriptor``, or a transformers vision model by Hub id or path.
-        teachers: names of the teachers whose captions compete, or of sets of them: ``paper``, ``modern``, ``laptop``;
-            for a model of your own, or one that is served, its ``Caption`` stage.
+        teachers: names of the teachers whose captions compete, or of sets of them: ``mini``, ``paper``, ``modern``,
+            ``laptop``; for a model of your own, or one that is served, its ``Caption`` stage.
         selector: checkpoint of the retrieval model that chooses.
         rerank: let its matching head choose among all candidates, or among so many of the highest matching scores;
             ``None``: the matching score chooses.

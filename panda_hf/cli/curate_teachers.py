@@ -38,7 +38,7 @@ def teacher_stages(names: Sequence[str], checkpoints: Sequence[str], own: Sequen
     """The teachers that the options ask for.
 
     Args:
-        names: of teachers or of sets of them; none for those of the preset, unless there are ``own`` ones.
+        names: of teachers or of sets of them; none for the default set, unless there are ``own`` ones.
         checkpoints: ``NAME=FOLDER`` each, or ``NAME.ROLE=FOLDER`` for a part of a teacher that is a pipeline.
         own: with all their settings, beside the others or in place of those of their names.
 
@@ -47,11 +47,10 @@ def teacher_stages(names: Sequence[str], checkpoints: Sequence[str], own: Sequen
         typer.BadParameter: when a checkpoint is given to none of them, or twice.
     """
     from panda_hf.captioning import Caption
-    from panda_hf.captioning.registry import card_of, expanded
-    from panda_hf.pipeline import MINI_TEACHERS
+    from panda_hf.captioning.registry import DEFAULT_SET, card_of, expanded
 
     settled = {stage.teacher: stage for stage in own}
-    named = names if names or own else MINI_TEACHERS
+    named = names if names or own else (DEFAULT_SET,)
     chosen = tuple(dict.fromkeys([*expanded([name for name in named if name not in settled]), *settled]))
     given = _by_place(checkpoints)
     for place in given:

@@ -57,7 +57,7 @@ def shots_against_truth(out: Path) -> list[str]:
 def captions_against_truth(out: Path) -> list[str]:
     """How true the captions of each teacher and the chosen ones are, in words."""
     from panda_hf.mini.films import read_truth, scene_at
-    from panda_hf.mini.score import TEACHERS, score_captions
+    from panda_hf.mini.score import score_captions
     from panda_hf.publishing.output import OutputFolder
 
     pairs = []
@@ -68,7 +68,12 @@ def captions_against_truth(out: Path) -> list[str]:
             pairs.append((candidates, row["caption"], scene))
     if not pairs:
         return []
-    captions = {teacher: [candidates.get(teacher) for candidates, _, _ in pairs] for teacher in TEACHERS}
+    teachers = list(pairs[0][0])
+    captions = {teacher: [candidates[teacher] for candidates, _, _ in pairs] for teacher in teachers}
     lines = score_captions(captions, [scene for *_, scene in pairs], [chosen for _, chosen, _ in pairs])
-    shown = [f"{name} {lines[name].f1:.2f}" for name in (*TEACHERS, "selector")]
-    return [f"Captions against the truth (mean F1 of stated facts, {len(pairs)} clips): {', '.join(shown)}"]
+    ranked = sorted(teachers, key=lambda teacher: -lines[teacher].f1)
+    return [
+        f"Captions against the truth (mean F1 of stated facts, {len(pairs)} clips): the selector's choice "
+        f"{lines['selector'].f1:.2f}, the best possible choice {lines['oracle'].f1:.2f}",
+        f"  its teachers alone: {', '.join(f'{teacher} {lines[teacher].f1:.2f}' for teacher in ranked)}",
+    ]

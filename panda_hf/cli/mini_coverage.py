@@ -13,7 +13,9 @@ def coverage(
     first_seed: Annotated[int, typer.Option(min=0, help="Seed of the first film; the others follow.")] = 0,
     teacher: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A teacher or a set of them; repeat it for several. Else all miniatures."),
+        typer.Option(
+            metavar="NAME", help="A teacher or a set of them; repeat it for several. Else the eight of the default."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -28,14 +30,14 @@ def coverage(
     import tempfile
 
     from panda_hf.captioning import coverage as shortlists
-    from panda_hf.captioning.registry import card_of, expanded
+    from panda_hf.captioning.registry import DEFAULT_SET, card_of, expanded
     from panda_hf.mini.coverage import as_csv, as_dict, as_table, judge
     from panda_hf.mini.coverage import coverage as count
     from panda_hf.mini.films import write_films
     from panda_hf.mini.score import caption_films
     from panda_hf.schema import caption_column
 
-    names = expanded(teacher or ["mini"])
+    names = expanded(teacher or [DEFAULT_SET])
     try:
         for name in names:
             card_of(name)

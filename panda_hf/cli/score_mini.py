@@ -18,7 +18,7 @@ def score(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A teacher, or mini for all eight; repeat it for several. Else those of the default.",
+            help="A teacher or a set of them; repeat it for several. Else the eight of the default.",
             show_default=False,
         ),
     ] = None,
@@ -28,12 +28,12 @@ def score(
     import json
     import tempfile
 
-    from panda_hf.captioning.registry import card_of, expanded
+    from panda_hf.captioning.registry import DEFAULT_SET, card_of, expanded
     from panda_hf.mini.films import write_films
-    from panda_hf.mini.score import TEACHERS, as_dict, as_table, caption_films, score_captions
+    from panda_hf.mini.score import as_dict, as_table, caption_films, score_captions
     from panda_hf.schema import caption_column
 
-    teachers = expanded(teacher or TEACHERS)
+    teachers = expanded(teacher or [DEFAULT_SET])
     try:
         for name in teachers:
             card_of(name)

@@ -13,6 +13,7 @@ from datasets import Dataset, Features
 
 from panda_hf import schema
 from panda_hf.captioning import Caption, SampleFrames
+from panda_hf.captioning.registry import DEFAULT_SET, expanded
 from panda_hf.clips import spoken_between
 from panda_hf.mini.film import Film, Transition
 from panda_hf.mini.films import read_truth
@@ -21,7 +22,6 @@ from panda_hf.mini.world import Modality, Scene
 from panda_hf.selection import Select
 from panda_hf.stage import Row, apply
 
-TEACHERS = ("mini_image", "mini_video", "mini_text")
 SELECTOR = "mini/selector"
 GOOD_RECALL = 0.6
 """A good caption states nothing false and at least this share of the key facts (paper: nothing false, and the main
@@ -53,16 +53,20 @@ def clip_rows_of(path: str | Path) -> list[tuple[Row, Scene]]:
 
 
 def caption_films(
-    paths: Sequence[str | Path], teachers: Sequence[str] = TEACHERS, selector: str | None = SELECTOR
+    paths: Sequence[str | Path], teachers: Sequence[str] = (DEFAULT_SET,), selector: str | None = SELECTOR
 ) -> tuple[Dataset, list[Scene]]:
-    """Run ``SampleFrames``, each ``Caption`` and, with a selector, ``Select`` over the scenes of films."""
+    """Run ``SampleFrames``, each ``Caption`` and, with a selector, ``Select`` over the scenes of films.
+
+    A teacher may be the name of a set, which stands for its teachers.
+    """
+    names = expanded(teachers)
     pairs = [pair for path in paths for pair in clip_rows_of(path)]
     rows = [row for row, _ in pairs]
     clips = apply(Dataset.from_list(rows, features=Features(schema.CLIP_ROW)), SampleFrames())
-    for teacher in teachers:
+    for teacher in names:
         clips = apply(clips, Caption(teacher=teacher))
     if selector:
-        clips = apply(clips, Select(teachers=tuple(teachers), selector=selector))
+        clips = apply(clips, Select(teachers=names, selector=selector))
     return clips, [scene for _, scene in pairs]
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from panda_hf.captioning import Caption
-from panda_hf.captioning.registry import cards, expanded
+from panda_hf.captioning.registry import DEFAULT_SET, expanded, teachers_of
 from panda_hf.errors import CheckpointError
 from panda_hf.models.checkpoints import check_folder, resolve, shipped
 from panda_hf.pipeline import Step, panda_70m
@@ -89,11 +89,10 @@ class Choices:
         default = Cast(None if students[:1] in ((), (NO_STUDENT,)) else students[0], teachers, selectors[0])
         default.check()
         known = [s for s in shipped() if s == MINI_STUDENT]
-        more = tuple(name for name in cards() if "mini" in cards()[name].sets)
         return cls(
             default,
             tuple(dict.fromkeys((*students, *known, NO_STUDENT))),
-            tuple(dict.fromkeys((*teachers, *more))),
+            tuple(dict.fromkeys((*teachers, *teachers_of(DEFAULT_SET)))),
             tuple(dict.fromkeys((*selectors, standard.selector))),
             free,
         )

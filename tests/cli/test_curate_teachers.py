@@ -42,8 +42,10 @@ def test_the_set_of_the_paper_runs_from_folders_on_this_machine() -> None:
     assert card.part("action") == Caption(teacher="videochat_text").card().part("action")
 
 
-def test_the_teachers_of_the_preset_take_a_checkpoint_too() -> None:
-    assert [stage.checkpoint for stage in teacher_stages([], ["mini_video=a=b"])] == [None, "a=b", None]
+def test_the_teachers_of_the_default_take_a_checkpoint_too() -> None:
+    stages = teacher_stages([], ["mini_video=a=b"])
+    assert [stage.teacher for stage in stages] == list(teachers_of("mini"))
+    assert {stage.teacher: stage.checkpoint for stage in stages if stage.checkpoint} == {"mini_video": "a=b"}
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def test_a_set_stands_for_its_teachers(given, monkeypatch) -> None:
 
 @pytest.mark.parametrize(
     ("given", "names"),
-    [((), score.TEACHERS), (("--teacher", "mini"), teachers_of("mini")), (("--teacher", "mini_text"),) * 2],
+    [((), teachers_of("mini")), (("--teacher", "mini"), teachers_of("mini")), (("--teacher", "mini_text"),) * 2],
 )
 def test_scores_are_of_the_default_or_of_those_that_are_named(given, names, monkeypatch) -> None:
     asked = []

@@ -18,6 +18,7 @@ from panda_hf.captioning.registry.card import (
 )
 
 __all__ = [
+    "DEFAULT_SET",
     "Decoding",
     "Family",
     "Fidelity",
@@ -30,6 +31,10 @@ __all__ = [
     "expanded",
     "teachers_of",
 ]
+
+
+DEFAULT_SET: TeacherSet = "mini"
+"""The teachers that caption where none are named: the roles of the paper's eight, shipped in the package."""
 
 
 @functools.cache
