@@ -33,13 +33,14 @@ def train_student(
     seed: Annotated[int, typer.Option(min=0, help="Of new weights, order and chance.")] = 0,
     work: Work = None,
     only_prepare: Annotated[
-        bool, typer.Option("--only-prepare", help="Let the teachers caption and the selector score, then stop.")
+        bool,
+        typer.Option("--only-prepare", help="Let eyes learn, teachers caption and the selector score, then stop."),
     ] = False,
     resume: Resume = True,
     steps_scale: Scale = 1.0,
     clips_scale: Clips = 1.0,
 ) -> None:
-    """Distil the miniature's student from the captions that its selector prefers among three teachers'.
+    """Distil the miniature's student from the captions that its selector prefers among its teachers'.
 
     6,000 clips to learn from and 300 to measure with are drawn and captioned first, where that has not been done.
     """
@@ -50,6 +51,7 @@ def train_student(
     no_bars()
     picks = _picks(work, clips_scale)
     if only_prepare:
+        _ = picks.eyes
         typer.echo(f"{len(picks.train.clips)} clips to learn from and {len(picks.held_aside.clips)} held aside")
         return
     out = out or mini_folder() / "student"
@@ -87,7 +89,7 @@ def table4(
     picks = _picks(work, clips_scale)
     folders = [out / f"seed-{seed}" for seed in range(seeds)]
     if train:
-        _ = picks.train  # made here, so that several processes only read it
+        _ = picks.train, picks.eyes  # made here, so that several processes only read them
         _students(picks, folders, processes, resume, steps_scale)
     held = picks.held_aside.clips
     captions = _captions(picks, folders)

@@ -154,12 +154,13 @@ def learn_to_look(
         train_dataset=FramePairs(clips, varied=True),
         eval_dataset=FramePairs(unseen, varied=False),
         data_collator=collate,
-        compute_metrics=None if only_where else _shares,
+        compute_metrics=None if only_where else shares,
     )
     train(trainer, resume)
     return trainer.evaluate()
 
 
-def _shares(prediction: EvalPrediction) -> dict[str, float]:
+def shares(prediction: EvalPrediction) -> dict[str, float]:
+    """Of subjects whose shape, colour and texture were named rightly, by kind."""
     guesses, labels = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
     return {kind: float((guesses[:, i] == labels[:, i]).mean()) for i, kind in enumerate(ASKED)}

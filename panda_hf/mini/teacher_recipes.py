@@ -153,7 +153,7 @@ RECIPES: tuple[Recipe, ...] = (
         "video_llama_finetune",
         lambda place: continued_video_llama(place.out / "video_llama_pretrain"),
         partial(_video_llama, "mini_video_llama_finetune"),
-        steps=400,
+        steps=1600,
         starts_from=("video_llama_pretrain",),
         seed=9,
     ),

@@ -27,7 +27,7 @@ from panda_hf.mini.selector_look import learn_to_look
 from panda_hf.mini.selector_model import IMAGE_SIZE, selector
 from panda_hf.mini.selector_people import answered
 from panda_hf.mini.selector_sight import learn_to_see
-from panda_hf.mini.selector_teachers import Judged, judged_clips
+from panda_hf.mini.selector_teachers import TEACHERS, Judged, fingerprint, judged_clips
 from panda_hf.mini.train_teachers import SCENES, fast_bf16, work_folder
 from panda_hf.models.umt import UMTForVideoTextRetrieval, UMTProcessor
 from panda_hf.selection.answers import AnsweredClip
@@ -62,13 +62,13 @@ RECIPES: dict[Lesson, Recipe] = {
     "look": Recipe(steps=6000, batch=48, learning_rate=1.5e-3),
     "see": Recipe(steps=700, batch=24, learning_rate=8e-4),
     "pairs": Recipe(steps=1200, batch=48, learning_rate=1e-3),
-    "answers": Recipe(steps=300, batch=32, learning_rate=5e-4),
+    "answers": Recipe(steps=600, batch=32, learning_rate=5e-4),
 }
 EQUAL = SelectorLoss(other_clips=1.0)
 """Of pairs: captions of all other clips of the batch are equally wrong."""
 PAIRED, UNSEEN = 6_000, 200
 """Drawn clips to pre-train on, and to measure that with."""
-ANNOTATED, HELD_ASIDE = 3_000, 300
+ANNOTATED, HELD_ASIDE = 6_000, 900
 """Clips that the teachers caption and people answer, to fine-tune on and to measure with."""
 
 
@@ -173,16 +173,18 @@ class School:
     ) -> Iterator[tuple[TrainingArguments, dict[str, float]]]:
         """The settings of a lesson, and where its figures go; its seconds are noted with them.
 
-        Its states lie under a name of the recipe and of the weights that it begins with: what changed is begun anew.
+        Its states lie under a name of the recipe, of the weights that it begins with and, where captions are judged,
+        of the weights of the teachers: what changed is begun anew.
         The seconds of a resumed lesson are those of its last part alone.
         """
         lesson: Any = name.partition("-")[0]
-        folder = self.work / "selector" / f"{name}-{_name_of(model, RECIPES[lesson])}"
+        wrote = tuple(map(fingerprint, TEACHERS)) if lesson == "answers" else ()
+        folder = self.work / "selector" / f"{name}-{_name_of(model, RECIPES[lesson], wrote)}"
         found: dict[str, float] = {}
         torch.manual_seed(seed)
         resumed = self.resume and last_complete_checkpoint(folder) is not None
         started, worked = time.monotonic(), time.process_time()
-        yield _arguments(folder, RECIPES[lesson], self.scale, seed), found
+        yield arguments(folder, RECIPES[lesson], self.scale, seed), found
         found["seconds"], found["cpu_seconds"] = time.monotonic() - started, time.process_time() - worked
         kept = {key.removeprefix("eval_"): round(value, 4) for key, value in found.items() if not _CLOCK.search(key)}
         self.notes[name] = {**asdict(RECIPES[lesson]), **kept, "resumed": resumed}
@@ -239,14 +241,14 @@ def train_selector(
     return school
 
 
-def _name_of(model: UMTForVideoTextRetrieval, recipe: Recipe) -> str:
-    digest = hashlib.sha256(repr(recipe).encode())
+def _name_of(model: UMTForVideoTextRetrieval, recipe: Recipe, wrote: tuple[str, ...]) -> str:
+    digest = hashlib.sha256(repr((recipe, wrote) if wrote else recipe).encode())
     for name, tensor in model.state_dict().items():
         digest.update(name.encode() + tensor.numpy().tobytes())
     return digest.hexdigest()[:12]
 
 
-def _arguments(folder: Path, recipe: Recipe, scale: float, seed: int) -> TrainingArguments:
+def arguments(folder: Path, recipe: Recipe, scale: float, seed: int) -> TrainingArguments:
     """Settings of ``Trainer``: AdamW with the paper's weight decay, a state saved every few minutes."""
     steps = max(2, round(recipe.steps * scale))
     every = max(1, min(150, steps // 2))

@@ -1,4 +1,4 @@
-"""Distil the miniature's student from the captions that the miniature's selector prefers."""
+"""Distil the miniature's student from those captions of all teachers that the miniature's selector prefers."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from transformers import Blip2VisionModel
 
+from panda_hf.mini.selector_model import IMAGE_SIZE
 from panda_hf.mini.selector_teachers import TEACHERS, Judged, fingerprint, judged_clips
 from panda_hf.mini.student_data import PickedClips
+from panda_hf.mini.student_eyes import SELECTOR, student_eyes
 from panda_hf.mini.student_model import START, WholePictures, processor_of, student
-from panda_hf.mini.teacher_data import VIDEO_SIDE
 from panda_hf.mini.train_selector import HELD_ASIDE
 from panda_hf.mini.world import Split
 from panda_hf.models.checkpoints import resolve
@@ -27,15 +29,11 @@ from panda_hf.training.captioner import save_half
 from panda_hf.training.student import train_student
 from panda_hf.training.student_settings import StudentSettings
 
-SELECTOR = "mini/selector"
 FROZEN: tuple[Literal["vision"], ...] = ("vision",)
 """The paper freezes Q-Former and language model too. Here both learn: the small Llama never wrote a name or a place,
 and queries that stay as they are do not find what other teachers tell."""
 CLIPS = 6_000
-"""To learn from, captioned by ``LEARNED_FROM``."""
-LEARNED_FROM = ("mini_image", "mini_video", "mini_text")
-"""Three of the teachers carry most of what all eight get right, and caption twice as many clips in the same time. The
-3,000 clips that all eight captioned for the selector are so few that a student learns them by heart."""
+"""To learn from, captioned by all teachers."""
 MONITORED = 100
 """Clips of the training split that nothing is learned from: the loss on them is noted while training."""
 SETTINGS = StudentSettings(
@@ -63,17 +61,15 @@ class Picks:
     Args:
         work: where the teachers' captions, the scores and unfinished students lie.
         scale: of the number of clips; small for a trial.
-        learned_from: who wrote of the clips to learn from; of those held aside, all teachers.
     """
 
     work: Path
     scale: float = 1.0
-    learned_from: Sequence[str] = LEARNED_FROM
 
     @cached_property
     def name(self) -> str:
         """Differs where what is learned from does."""
-        return f"{self._count(CLIPS)}-{who_chose(self.learned_from)}"
+        return f"{self._count(CLIPS)}-{who_chose(TEACHERS)}"
 
     @cached_property
     def train(self) -> PickedClips:
@@ -91,22 +87,27 @@ class Picks:
     def held_aside(self) -> PickedClips:
         """To measure with: of the validation split, whose combinations of shape, colour and action nobody trained
         on."""
-        return PickedClips(*self._scored("validation", self._count(HELD_ASIDE), TEACHERS), varied=False)
+        return PickedClips(*self._scored("validation", self._count(HELD_ASIDE)), varied=False)
+
+    @cached_property
+    def eyes(self) -> Blip2VisionModel:
+        """The vision tower that students start with."""
+        return student_eyes(self.work, scale=self.scale)
 
     @cached_property
     def _train(self) -> tuple[list[Judged], Scores]:
-        return self._scored("train", self._count(CLIPS), self.learned_from)
+        return self._scored("train", self._count(CLIPS))
 
     def _count(self, full: int) -> int:
         return max(MONITORED + 50, round(full * self.scale))
 
-    def _scored(self, split: Split, count: int, teachers: Sequence[str]) -> tuple[list[Judged], Scores]:
-        clips = judged_clips(split, count, self.work / "selector" / "judged", VIDEO_SIDE, teachers)
-        return clips, self._scores(split, clips, teachers)
+    def _scored(self, split: Split, count: int) -> tuple[list[Judged], Scores]:
+        clips = judged_clips(split, count, self.work / "selector" / "judged", IMAGE_SIZE)
+        return clips, self._scores(split, clips)
 
-    def _scores(self, split: Split, clips: Sequence[Judged], teachers: Sequence[str]) -> Scores:
+    def _scores(self, split: Split, clips: Sequence[Judged]) -> Scores:
         """Made once for the same teachers and the same selector."""
-        path = self.work / "student" / f"scores-{split}-{len(clips)}-{who_chose(teachers)}.json"
+        path = self.work / "student" / f"scores-{split}-{len(clips)}-{who_chose(TEACHERS)}.json"
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             unfinished = path.with_suffix(f".{os.getpid()}")
@@ -154,7 +155,7 @@ def train_student_mini(
     started = time.monotonic()
     steps = max(2, round(settings.steps * steps_scale))
     settings = replace(settings, steps=steps, seed=seed, save_every=min(settings.save_every or steps, steps))
-    model, processor = student(seed)
+    model, processor = student(picks.eyes, [clip.frames for clip in picks.monitored.clips], seed)
     model.freeze(tuple(frozen))
     torch.manual_seed(seed)
     states = picks.work / "student" / f"seed-{seed}-{picks.name}"
@@ -164,8 +165,8 @@ def train_student_mini(
     losses = {name: round(value, 4) for name, value in found.items() if name.endswith("loss")}
     made = {
         "command": "panda-hf mini train-student",
-        "started_from": START,
-        "data": f"captions that {SELECTOR} prefers among those of {', '.join(picks.learned_from)}",
+        "started_from": [SELECTOR, START],
+        "data": f"captions that {SELECTOR} prefers among those of {', '.join(TEACHERS)}",
         "split": "train",
         "picks": picks.name,
         "clips": sum(picks.train.parts),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset, Features
+from transformers import Blip2VisionModel
 from typer.testing import CliRunner
 
 from panda_hf import schema
@@ -21,15 +22,20 @@ from panda_hf.errors import CheckpointError
 from panda_hf.mini import student_study, world
 from panda_hf.mini.film import make_film
 from panda_hf.mini.films import write_film
+from panda_hf.mini.render import render_scene_frames
 from panda_hf.mini.score import clip_rows_of
 from panda_hf.mini.selector_teachers import Judged
 from panda_hf.mini.student_data import PickedClips, best, chances, in_mirror
+from panda_hf.mini.student_eyes import frame_tower
 from panda_hf.mini.student_model import START, WholePictures, processor_of, student
 from panda_hf.mini.student_study import SELECTION, WITH, WITHOUT, fooled, preference, study, text_helps, verdicts
 from panda_hf.mini.truth import score_caption
-from panda_hf.mini.world import Scene, Thing, combinations
+from panda_hf.mini.world import Scene, Thing, combinations, random_scene
 from panda_hf.models.checkpoints import mini_folder, resolve
-from panda_hf.models.video_llama import VideoLlamaForConditionalGeneration
+from panda_hf.models.student import PandaStudentForConditionalGeneration, PandaStudentProcessor
+from panda_hf.models.umt import UMTForVideoTextRetrieval
+from panda_hf.models.umt.modeling_umt import sinusoid_table
+from panda_hf.models.video_llama import VideoLlamaForConditionalGeneration, VideoLlamaProcessor
 from panda_hf.stage import apply
 
 SHAPE, COLOUR = combinations("train")["slides left"][0]
@@ -48,24 +54,91 @@ def clip(*captions: str, subtitle: str | None = None, title: str | None = None, 
     return Judged("validation.0", frames, captions, scene(**more), title, None, subtitle)
 
 
-def test_the_student_starts_with_the_eyes_and_the_tongue_of_the_video_llama() -> None:
-    model, processor = student()
-    older = VideoLlamaForConditionalGeneration.from_pretrained(resolve(START), dtype=torch.float32)
-    pixels = processor(videos=[np.random.default_rng(0).integers(0, 256, (8, 72, 72, 3), np.uint8)])["pixel_values"]
+@pytest.fixture(scope="module")
+def eyes() -> Blip2VisionModel:
+    return frame_tower("mini/selector").eval()
+
+
+@pytest.fixture(scope="module")
+def videos() -> list[np.ndarray]:
+    scenes = [random_scene(np.random.default_rng(i), "train") for i in range(24)]
+    return [render_scene_frames(one, np.linspace(0.1, one.duration - 0.1, 8).tolist(), (126, 224)) for one in scenes]
+
+
+@pytest.fixture(scope="module")
+def beginner(
+    eyes: Blip2VisionModel, videos: list[np.ndarray]
+) -> tuple[PandaStudentForConditionalGeneration, PandaStudentProcessor]:
+    model, processor = student(eyes, videos)
+    return model.eval(), processor
+
+
+def test_the_eyes_see_one_frame_with_the_layers_of_the_selector(eyes: Blip2VisionModel) -> None:
+    umt = UMTForVideoTextRetrieval.from_pretrained(resolve("mini/selector"), dtype=torch.float32).umt
+    tower = umt.vision_model.eval()
+    picture = torch.rand(2, 3, 112, 112, generator=torch.Generator().manual_seed(0))
+    mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])  # ImageNet's
     with torch.no_grad():
-        ours, theirs = model.get_video_features(pixels), older.get_video_features(pixels)
-    assert torch.allclose(ours, theirs, atol=1e-6)
-    words = model.language_model.get_input_embeddings().weight
-    assert torch.equal(words, older.language_model.get_input_embeddings().weight)
+        patches = tower.embeddings.patch_embeddings(
+            ((picture - mean[:, None, None]) / deviation[:, None, None])[:, None]
+        )
+        theirs = patches + sinusoid_table(8 * 64, 128)[:, 3 * 64 : 4 * 64]
+        ours = eyes.embeddings((picture - 0.5) / 0.5)[:, 1:]
+        assert torch.allclose(ours, theirs, atol=1e-4)
+        for mine, layer in zip(eyes.encoder.layers, tower.encoder.layer, strict=True):
+            ours, theirs = mine(ours), layer(theirs)
+            theirs = theirs[0] if isinstance(theirs, tuple) else theirs
+    assert torch.allclose(ours, theirs, atol=1e-3) and float(ours.std()) > 0.1
 
 
-def test_a_start_that_is_no_video_llama_is_refused() -> None:
+def test_the_student_starts_with_those_eyes_and_the_tongue_of_the_video_llama(
+    eyes: Blip2VisionModel,
+    videos: list[np.ndarray],
+    beginner: tuple[PandaStudentForConditionalGeneration, PandaStudentProcessor],
+) -> None:
+    model, processor = beginner
+    older = VideoLlamaForConditionalGeneration.from_pretrained(resolve(START), dtype=torch.float32).eval()
+    words = VideoLlamaProcessor.from_pretrained(resolve(START))
+    assert torch.equal(
+        model.language_model.get_input_embeddings().weight, older.language_model.get_input_embeddings().weight
+    )
+    pixels = processor(videos=videos)["pixel_values"]
+    with torch.no_grad():
+        assert torch.equal(
+            model.vision_model(pixels[0]).last_hidden_state, eyes(pixel_values=pixels[0]).last_hidden_state
+        )
+        ours = model.get_video_features(pixels)
+        theirs = older.get_video_features(torch.stack([words.prepare_video(video) for video in videos]))
+    # 4 parts of the time; the first is what the Video-LLaMA says of the early frames, the last of the late ones
+    early, late = theirs[:, :16], theirs[:, 16:]
+    for mine, wanted in ((ours[:, :16], early), (ours[:, 48:], late)):
+        left = ((mine - wanted) ** 2).mean() / ((wanted - wanted.mean(dim=(0, 1))) ** 2).mean()
+        assert left < 0.5
+
+
+def test_the_text_branch_starts_by_handing_words_on(
+    videos: list[np.ndarray], beginner: tuple[PandaStudentForConditionalGeneration, PandaStudentProcessor]
+) -> None:
+    model, processor = beginner
+    said = [f"Meet {name}!" for name in world.NAMES[:4]]
+    inputs = processor(videos=[videos[0]] * 4, subtitles=said)
+    with torch.no_grad():
+        seen = model.get_video_features(inputs["pixel_values"])
+        told, _ = model.get_text_features(seen, inputs["prompt_ids"], inputs["prompt_mask"])
+        names = model.get_input_embeddings()(torch.tensor([processor.tokenizer.vocab[n] for n in world.NAMES[:4]]))
+    heard = (told - told.mean(dim=0)).mean(dim=1) @ (names - names.mean(dim=0)).T
+    assert heard.argmax(dim=1).tolist() == [0, 1, 2, 3]
+
+
+def test_a_start_that_is_no_video_llama_is_refused(eyes: Blip2VisionModel, videos: list[np.ndarray]) -> None:
     with pytest.raises(CheckpointError, match="mini/image is a blip-2"):
-        student(start="mini/image")
+        student(eyes, videos, start="mini/image")
 
 
-def test_learning_pictures_are_never_cropped() -> None:
-    _, processor = student()
+def test_learning_pictures_are_never_cropped(
+    beginner: tuple[PandaStudentForConditionalGeneration, PandaStudentProcessor],
+) -> None:
+    _, processor = beginner
     whole = processor_of(processor, WholePictures)
     video = np.random.default_rng(1).integers(0, 256, (8, 90, 120, 3), np.uint8)
     drawn = whole.prepare_video(video, np.random.default_rng(2))
