@@ -1,6 +1,7 @@
 """Clips per second of our captioning beside a plain loop over the same model.
 
     python benchmarks/caption.py                                  mini_image and mini_video, films drawn here
+    python benchmarks/caption.py --teachers mini                  the eight of the default
     python benchmarks/caption.py --teachers blip2_opt_2_7b        any registered teacher; on a GPU where there is one
     python benchmarks/caption.py --videos FOLDER --seconds 8      pieces of 8 seconds of real videos
 
@@ -45,7 +46,9 @@ class Side:
     total: float = 0.0
     cpu: float = 0.0
     """Of all threads."""
-    captions: list[str | None] = field(default_factory=list)
+    decode_cpu: float = 0.0
+    captions: list[Any] = field(default_factory=list)
+    """Replies as the model wrote them, or what ``Caption`` made of them."""
     rounds: list[float] = field(default_factory=list)
     """Seconds of each round."""
 
@@ -116,9 +119,10 @@ def ours(rows: Sequence[Row], name: str, window: int, batch: int, side: Side) ->
         for start in range(0, len(rows), window):
             part = rows[start : start + window]
             clips = {column: [row[column] for row in part] for column in part[0]}
-            started = time.perf_counter()
+            started, cpu = time.perf_counter(), time.process_time()
             clips |= sample(clips)
             side.decode += time.perf_counter() - started
+            side.decode_cpu += time.process_time() - cpu
             side.captions += caption(clips)[f"caption_{name}"]
     side.prepare += timings.prepare_seconds
     side.wait += timings.wait_seconds
@@ -185,7 +189,7 @@ def show(name: str, clips: int, sides: dict[str, Side], busy: Sequence[float]) -
         print(f"{label:12}" + "".join(f"{figure:9.2f}" for figure in figures))
     slow, fast = sides["plain loop"], sides["ours"]
     ratios = [a / b for a, b in zip(slow.rounds, fast.rounds, strict=True)]
-    same = sum(a == b for a, b in zip(cleaned(slow.captions), fast.captions, strict=True))
+    same = sum(a == b for a, b in zip(cleaned(slow.captions, name), fast.captions, strict=True))
     verdict(slow.total / fast.total, f"rounds {', '.join(f'{ratio:.2f}' for ratio in ratios)}")
     print(f"CPU seconds {slow.cpu:.2f} and {fast.cpu:.2f}: {slow.cpu / fast.cpu:.2f} times, less swayed by other load")
     print(f"the same caption on {same} of {clips} clips")
@@ -197,14 +201,22 @@ def show(name: str, clips: int, sides: dict[str, Side], busy: Sequence[float]) -
         print(f"GPU busy by nvidia-smi: {mean(busy):.0f} % on average of {len(busy)} looks, decoding included")
 
 
-def cleaned(texts: Sequence[str | None]) -> list[str | None]:
-    """What ``Caption`` makes of what a model wrote; ``None`` where that is no caption."""
-    from panda_hf.captioning.sentences import CandidateError, clean_sentence
+def cleaned(replies: Sequence[Any], name: str) -> list[str | None]:
+    """What ``Caption`` makes of what a teacher wrote; ``None`` where that is no caption."""
+    from panda_hf.captioning.registry import card_of
+    from panda_hf.captioning.sentences import clean_sentence
+    from panda_hf.captioning.teachers.base import Answer
+    from panda_hf.errors import CandidateError
+    from panda_hf.stage import Failure
 
     found: list[str | None] = []
-    for text in texts:
+    for reply in replies:
+        answer = Answer(reply) if isinstance(reply, str) else reply
+        if isinstance(answer, Failure):
+            found.append(None)
+            continue
         try:
-            found.append(clean_sentence(text or ""))
+            found.append(clean_sentence(answer.text, stop=card_of(name).decoding.stop, cut=answer.cut))
         except CandidateError:
             found.append(None)
     return found
@@ -217,6 +229,10 @@ def show_all(results: Sequence[dict[str, Side]]) -> None:
     fast += mean(sides["ours"].decode for sides in results)
     print(f"\nall {len(results)} teachers: plain loops {slow:.2f} s, ours {fast:.2f} s with one decoding for all")
     verdict(slow / fast, "summed up from the above")
+    slow = sum(sides["plain loop"].cpu for sides in results)
+    fast = sum(sides["ours"].cpu - sides["ours"].decode_cpu for sides in results)
+    fast += mean(sides["ours"].decode_cpu for sides in results)
+    print(f"CPU seconds {slow:.2f} and {fast:.2f}: {slow / fast:.2f} times, less swayed by other load")
 
 
 def verdict(ratio: float, how: str) -> None:
@@ -225,7 +241,9 @@ def verdict(ratio: float, how: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--teachers", nargs="+", default=["mini_image", "mini_video"], help="registered teachers")
+    parser.add_argument(
+        "--teachers", nargs="+", default=["mini_image", "mini_video"], help="registered teachers, or sets"
+    )
     parser.add_argument("--videos", type=Path, help="a folder of videos instead of drawn films")
     parser.add_argument("--seconds", type=float, default=8.0, help="length of the pieces of such videos")
     parser.add_argument("--films", type=int, default=12, help="how many films to draw")
@@ -237,6 +255,7 @@ def main() -> None:
     import datasets
     import torch
 
+    from panda_hf.captioning.registry import expanded
     from panda_hf.models.devices import device_of
 
     datasets.disable_caching()
@@ -251,7 +270,7 @@ def main() -> None:
             if arguments.videos
             else drawn_rows(Path(folder), arguments.films)
         )
-        show_all([compare(rows, name, arguments, device) for name in arguments.teachers])
+        show_all([compare(rows, name, arguments, device) for name in expanded(arguments.teachers)])
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ class NoteScenes(Dataset[CaptionSample]):
         seen = pipeline.Seen(tuple(notes["captions"][k] for k in frames), (), (), notes["action"])
         title, description, subtitle = speech.scene_text(scene, rng)
         clip = ClipInput("", np.zeros((FRAMES, 1, 1, 3), np.uint8), (), title, description, subtitle)
-        teacher = pipeline.VideoChatTextTeacher(self.card, None, self.tokenizer, (None, None), None)
+        teacher = pipeline.VideoChatTextTeacher(self.card, None, pipeline.Processors(self.tokenizer))
         return CaptionSample([], pipeline.in_template(self.tokenizer, teacher.prompt(clip, seen)), _told(scene, seen))
 
 
@@ -124,14 +124,12 @@ def write_notes(folder: Path, count: int, frames: Path, action: Path) -> None:
 
     seeing = Blip2ForConditionalGeneration.from_pretrained(frames, dtype=torch.float32).eval()
     moving = AutoModelForVideoClassification.from_pretrained(action, dtype=torch.float32).eval()
-    eyes, motion = (
-        (seeing, AutoProcessor.from_pretrained(frames)),
-        (moving, AutoImageProcessor.from_pretrained(action)),
-    )
+    eyes, processor = (seeing, AutoProcessor.from_pretrained(frames)), AutoImageProcessor.from_pretrained(action)
     for number in missing:
         scenes = teacher_features.scenes_of(number)
         captions = captions_of_tokens(*eyes, np.stack([teacher_features.video_tokens(folder, i) for i in scenes]))
-        actions = [pipeline.likely_action(*motion, teacher_features.fresh_frames(folder, i)) for i in scenes]
+        shown = (processor(list(teacher_features.fresh_frames(folder, i)), return_tensors="pt") for i in scenes)
+        actions = [action for frames in shown for action in pipeline.likely_actions(moving, frames)]
         rows = [{"captions": c, "action": a} for c, a in zip(captions, actions, strict=True)]
         path = _note_file(folder, number)
         path.with_suffix(".partial").write_text(json.dumps(rows), encoding="utf-8")

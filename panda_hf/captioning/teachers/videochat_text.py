@@ -20,6 +20,7 @@ from panda_hf.captioning.registry.card import Decoding, TeacherCard
 from panda_hf.captioning.teachers.base import ClipInput, Reply, load_whole, pick_frames, prompt_for
 from panda_hf.captioning.teachers.chat import one_turn
 from panda_hf.captioning.teachers.generating import decode, generate, pad_for_generation, replies
+from panda_hf.captioning.teachers.local import LocalTeacher
 from panda_hf.errors import CheckpointError
 from panda_hf.models.loading import Loading
 
@@ -30,6 +31,8 @@ SIGHT = Decoding(max_new_tokens=50, num_beams=3)
 """Of the model that looks at frames, as Tag2Text in the original (beams 3, length 50)."""
 MAX_TAGS, MAX_REGIONS, SEEN_TOKENS = 12, 6, 300
 """How much of what was seen the writer is told."""
+FRAMES_AT_ONCE = 32
+"""Frames that are looked at in one batch, of one clip or of several."""
 ACTION_CHANCE = 0.3
 """A less likely action is not told."""
 
@@ -66,40 +69,87 @@ class Seen:
     action: str | None  # None: no likely one
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Processors:
+    """What prepares the inputs of the three models."""
+
+    tokenizer: Any  # of the writer
+    frames: Any = None
+    action: Any = None  # None: there is no classifier
+
+
 @dataclasses.dataclass(frozen=True)
-class VideoChatTextTeacher:
-    """Three models and their processors; ``processor`` is the writer's tokenizer."""
+class Looks:
+    """Clips as the models that look at them take them."""
 
-    card: TeacherCard
-    model: Any
-    processor: Any
-    sight: tuple[Any, Any]
-    motion: tuple[Any, Any] | None  # None: the card names no classifier
+    frames: dict[str, Any]  # pixels; the frames of the first clip, then those of the second
+    asked: dict[str, dict[str, Any]]  # by task: the words, the same for each frame
+    action: dict[str, Any] | None  # pixels of each clip; None: there is no classifier
 
-    def caption(self, clips: Sequence[ClipInput], decoding: Decoding) -> list[Reply]:
-        """Caption each clip; see :class:`~panda_hf.captioning.teachers.base.Teacher`."""
-        prompts = [self.prompt(clip, self.see(clip)) for clip in clips]
-        turns = [in_template(self.processor, prompt) for prompt in prompts]
-        inputs = self.processor(turns, padding=True, add_special_tokens=False, return_tensors="pt")
-        ids = generate(self.model, inputs, self.card.name, clips, decoding, tokenizer=self.processor)
-        return replies(self.model, self.processor, ids, decoding)
 
-    def see(self, clip: ClipInput) -> Seen:
-        """Look at the frames of a clip, all of them in one batch, and at its motion."""
-        frames = pick_frames(clip, self.card.num_frames or FRAMES)
-        captions = tuple(neutral(text) for text in self._look(clip, frames, CAPTION))
-        tags, regions = self._things(clip, frames) if has_tasks(self.sight[0]) else ((), ())
-        return Seen(captions, tags, regions, self._action(clip))
+@dataclasses.dataclass(frozen=True)
+class VideoChatTextTeacher(LocalTeacher):
+    """Three models and their processors; ``model`` is the writer."""
 
-    def _things(self, clip: ClipInput, frames: np.ndarray) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Tags of all frames and regions of the middle one."""
-        # Not a set: its order, and with it that of equally frequent tags, differs from process to process.
-        tags = Counter(neutral(tag) for labels in self._look(clip, frames, TAGS) for tag in dict.fromkeys(labels))
-        (regions,) = self._look(clip, frames[len(frames) // 2 :][:1], REGIONS)
-        return (
-            tuple(_said(tag for tag, _ in tags.most_common(MAX_TAGS))),
-            tuple(_said(neutral(region) for region in regions[:MAX_REGIONS])),
-        )
+    processor: Processors
+    sight: Any = None
+    motion: Any = None  # None: the card names no classifier
+
+    @property
+    def count(self) -> int:
+        """Frames of a clip that are looked at."""
+        return self.card.num_frames or FRAMES
+
+    def prepare(self, clips: Sequence[ClipInput], processor: Processors) -> Looks:
+        """The frames of all clips, and the words of each task."""
+        frames = [frame for clip in clips for frame in pick_frames(clip, self.count)]
+        known = has_tasks(self.sight)
+        pixels, words = _inputs(processor.frames, frames, CAPTION if known else "")
+        more = {task: _inputs(processor.frames, frames[:1], task)[1] for task in (TAGS, REGIONS) if known}
+        return Looks(pixels, {CAPTION: words, **more}, self._motion_inputs(clips, processor))
+
+    def _motion_inputs(self, clips: Sequence[ClipInput], processor: Processors) -> dict[str, Any] | None:
+        if self.motion is None:
+            return None
+        import torch
+
+        shown = [pick_frames(clip, self.motion.config.num_frames) for clip in clips]
+        each = [processor.action(list(frames), return_tensors="pt") for frames in shown]
+        return {name: torch.cat([one[name] for one in each]) for name in each[0]}
+
+    def write(self, clips: Sequence[ClipInput], inputs: Looks, decoding: Decoding) -> list[Reply]:
+        """One reply per clip, from what the other models saw in it."""
+        prompts = [self.prompt(clip, seen) for clip, seen in zip(clips, self.see(clips, inputs), strict=True)]
+        tokenizer = self.processor.tokenizer
+        turns = [in_template(tokenizer, prompt) for prompt in prompts]
+        words = tokenizer(turns, padding=True, add_special_tokens=False, return_tensors="pt")
+        ids = generate(self.model, words, self.card.name, clips, decoding, tokenizer=tokenizer)
+        return replies(self.model, tokenizer, ids, decoding)
+
+    def see(self, clips: Sequence[ClipInput], looks: Looks) -> list[Seen]:
+        """Look at the frames of the clips, many in one batch, and at their motion."""
+        captions = [tuple(map(neutral, said)) for said in self._by_clip(self._look(CAPTION, clips, looks))]
+        things = self._things(clips, looks) if has_tasks(self.sight) else [((), ())] * len(clips)
+        actions = likely_actions(self.motion, looks.action) if looks.action else [None] * len(clips)
+        return [Seen(said, *found, action) for said, found, action in zip(captions, things, actions, strict=True)]
+
+    def _things(self, clips: Sequence[ClipInput], looks: Looks) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+        """Of each clip tags of all frames and regions of the middle one."""
+        found = []
+        labels = self._by_clip(self._look(TAGS, clips, looks))
+        for of_frames, regions in zip(labels, self._look(REGIONS, clips, looks), strict=True):
+            # Not a set: its order, and with it that of equally frequent tags, differs from process to process.
+            tags = Counter(neutral(tag) for of_frame in of_frames for tag in dict.fromkeys(of_frame))
+            found.append(
+                (
+                    tuple(_said(tag for tag, _ in tags.most_common(MAX_TAGS))),
+                    tuple(_said(neutral(region) for region in regions[:MAX_REGIONS])),
+                )
+            )
+        return found
+
+    def _by_clip(self, of_frames: Sequence[Any]) -> list[Sequence[Any]]:
+        return [of_frames[start : start + self.count] for start in range(0, len(of_frames), self.count)]
 
     def prompt(self, clip: ClipInput, seen: Seen) -> str:
         """Notes of what was seen, then the four-part prompt: spoken, described, the request."""
@@ -107,36 +157,54 @@ class VideoChatTextTeacher:
         lines += [THINGS.format(tags=", ".join(seen.tags))] if seen.tags else []
         lines += [PLACES.format(regions="; ".join(seen.regions))] if seen.regions else []
         lines += [ACTION.format(action=seen.action)] if seen.action else []
-        notes = cut_tokens(self.processor, "\n".join(lines), SEEN_TOKENS)
-        asked = prompt_for(self.card, clip, self.processor)
+        notes = cut_tokens(self.processor.tokenizer, "\n".join(lines), SEEN_TOKENS)
+        asked = prompt_for(self.card, clip, self.processor.tokenizer)
         return "\n".join([LOOK, notes, asked])
 
-    def _look(self, clip: ClipInput, frames: np.ndarray, task: str) -> list[Any]:
-        """What the frames' model says to a task: a string per frame, or a list of labels per frame."""
-        model, processor = self.sight
-        asked = task if has_tasks(model) else ""
-        inputs = processor(images=list(frames), text=[asked] * len(frames), return_tensors="pt")
-        ids = generate(model, inputs, self.card.name, [clip] * len(frames), SIGHT)
+    def _look(self, task: str, clips: Sequence[ClipInput], looks: Looks) -> list[Any]:
+        """What the frames' model says to a task: a string per frame, or a list of labels.
+
+        It is asked for regions in the middle frame of each clip alone, for all else in every frame.
+        """
+        each, those = (1, slice(self.count // 2, None, self.count)) if task == REGIONS else (self.count, slice(None))
+        shown = [clip for clip in clips for _ in range(each)]
+        found: list[Any] = []
+        for start in range(0, len(shown), FRAMES_AT_ONCE):
+            rows = slice(start, start + FRAMES_AT_ONCE)
+            inputs = {name: values[those][rows] for name, values in looks.frames.items()}
+            inputs |= {name: words.repeat(len(shown[rows]), 1) for name, words in looks.asked[task].items()}
+            ids = generate(self.sight, inputs, self.card.name, shown[rows], SIGHT)
+            found += self._answers(task, ids)
+        return found
+
+    def _answers(self, task: str, ids: Any) -> list[Any]:
         if task == CAPTION:
-            return decode(processor, ids)
-        return [labels_of(text) for text in processor.batch_decode(ids, skip_special_tokens=False)]
-
-    def _action(self, clip: ClipInput) -> str | None:
-        if self.motion is None:
-            return None
-        model, processor = self.motion
-        return likely_action(model, processor, pick_frames(clip, model.config.num_frames))
+            return decode(self.processor.frames, ids)
+        return [labels_of(text) for text in self.processor.frames.batch_decode(ids, skip_special_tokens=False)]
 
 
-def likely_action(model: Any, processor: Any, frames: np.ndarray) -> str | None:
-    """What a video classifier calls the frames; ``None`` where it is not sure enough (``ACTION_CHANCE``)."""
+def likely_actions(model: Any, inputs: Any) -> list[str | None]:
+    """What a video classifier calls each clip; ``None`` where it is not sure enough (``ACTION_CHANCE``).
+
+    Args:
+        model: the classifier.
+        inputs: pixels of a batch of clips, as its processor makes them.
+    """
     import torch
+    from transformers import BatchFeature
 
-    pixels = processor(list(frames), return_tensors="pt").to(model.device, model.dtype)
+    pixels = BatchFeature(dict(inputs)).to(model.device, model.dtype)
     with torch.inference_mode():
-        chances = model(**pixels).logits[0].float().softmax(dim=-1)
-    best = int(chances.argmax())
-    return neutral(str(model.config.id2label[best])) if chances[best] >= ACTION_CHANCE else None
+        chances = model(**pixels).logits.float().softmax(dim=-1)
+    best = zip(*(values.tolist() for values in chances.max(dim=-1)), strict=True)
+    return [neutral(str(model.config.id2label[which])) if chance >= ACTION_CHANCE else None for chance, which in best]
+
+
+def _inputs(processor: Any, frames: list[np.ndarray], asked: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Frames as pixels, and the words that each of them is asked."""
+    made = processor(images=frames, text=[asked] * len(frames), return_tensors="pt")
+    words = {name: made[name][:1] for name in processor.tokenizer.model_input_names if name in made}
+    return {name: values for name, values in made.items() if name not in words}, words
 
 
 def has_tasks(model: Any) -> bool:
@@ -195,6 +263,8 @@ def load(card: TeacherCard, device: str, loading: Loading) -> VideoChatTextTeach
     pad_for_generation(writer, tokenizer)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    sight = part("frames", AutoModelForImageTextToText)
-    motion = part("action", AutoModelForVideoClassification, AutoImageProcessor) if card.part("action") else None
-    return VideoChatTextTeacher(card, writer, tokenizer, sight, motion)
+    sight, frames = part("frames", AutoModelForImageTextToText)
+    motion, action = (None, None)
+    if card.part("action"):
+        motion, action = part("action", AutoModelForVideoClassification, AutoImageProcessor)
+    return VideoChatTextTeacher(card, writer, Processors(tokenizer, frames, action), sight, motion)
