@@ -1,19 +1,23 @@
 """The eyes of the miniature's student: the selector's vision tower as one of BLIP-2, used to single frames.
 
 The paper's student looks through a tower that was pre-trained on images before anybody captioned a video. The
-selector's tower is the miniature's best pair of eyes, but all frames of a clip look at each other in it. Taken over
-layer by layer and asked again what single patches show, it is as good on one frame alone after a few minutes.
+selector's tower is the miniature's best pair of eyes, but all frames of a clip look at each other in it, and no
+Q-Former has learned to ask it. Taken over layer by layer, it is asked again what single patches of one frame show and
+where they are, then also what the tower of the Video-LLaMA would say of them: so that its Q-Former can go on with it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import Blip2VisionConfig, Blip2VisionModel, Trainer
 
@@ -22,6 +26,7 @@ from panda_hf.mini.selector_clips import Clips, training_clips, validation_clips
 from panda_hf.mini.selector_look import FramePairs, shares
 from panda_hf.mini.selector_patches import PatchReader, stacked
 from panda_hf.mini.teacher_models import MEAN, STD
+from panda_hf.mini.teacher_warmth import solved
 from panda_hf.mini.train_selector import UNSEEN, Recipe, arguments
 from panda_hf.mini.train_teachers import SCENES
 from panda_hf.models.checkpoints import resolve
@@ -43,24 +48,45 @@ KEPT = (
 )
 FRAME = 3
 """Whose places a single frame gets: one from the middle of the clip."""
-LESSON = Recipe(steps=800, batch=48, learning_rate=1e-3)
+LOOK = Recipe(steps=800, batch=48, learning_rate=1e-3)
+TELL = Recipe(steps=900, batch=32, learning_rate=8e-4)
+WHERE, OTHER = 0.3, 8.0
+"""Weights of two questions: where a patch is, which the selector's last layer forgets, and what the other says."""
+SOME = 300
+"""Pairs of frames to find the first line to the other tower with."""
 
 
-def student_eyes(work: Path, *, resume: bool = True, scale: float = 1.0) -> Blip2VisionModel:
-    """The tower after its lesson, learned once and kept in ``work``.
+@dataclass(frozen=True)
+class Eyes:
+    """What a student begins to see with.
+
+    Attributes:
+        tower: of the student.
+        line: from its tokens to those of the Video-LLaMA's tower.
+    """
+
+    tower: Blip2VisionModel
+    line: nn.Linear
+
+
+def student_eyes(work: Path, other: Blip2VisionModel, *, resume: bool = True, scale: float = 1.0) -> Eyes:
+    """The eyes after their lessons, learned once and kept in ``work``.
 
     Args:
         work: where drawn scenes and states of trainings lie.
+        other: the Video-LLaMA's tower, with patches that are squares of this one's.
         resume: take what is finished, go on with what is not.
         scale: multiplies steps and clips; small for a trial.
     """
-    tower = frame_tower(SELECTOR)
-    weights = (Path(resolve(SELECTOR)) / "model.safetensors").read_bytes()
-    name = hashlib.sha256(weights + repr((LESSON, scale)).encode()).hexdigest()[:12]
-    folder = work / "student" / f"eyes-{name}"
-    clips = training_clips(work / "clips", max(500, round(SCENES * min(1.0, scale))), workers=2)
-    _look(tower, clips, validation_clips(max(32, round(UNSEEN * min(1.0, scale)))), folder, resume, scale)
-    return tower.eval()
+    reader = FrameLooker(frame_tower(SELECTOR), other.eval())
+    share = min(1.0, scale)
+    clips = training_clips(work / "clips", max(500, round(SCENES * share)), workers=2)
+    unseen = validation_clips(max(32, round(UNSEEN * share)))
+    folder = work / "student" / f"eyes-{_name_of(reader)}"
+    _learn(reader, clips, unseen, folder / "look", LOOK, resume, scale)
+    reader.listen(_collate([FramePairs(clips, varied=False)[i] for i in range(min(SOME, len(clips)))])["pixel_values"])
+    _learn(reader, clips, unseen, folder / "tell", TELL, resume, scale)
+    return Eyes(reader.tower.eval(), reader.line)
 
 
 def frame_tower(checkpoint: str) -> Blip2VisionModel:
@@ -130,13 +156,22 @@ def _take_layer(layer: Any, weights: dict[str, Tensor], name: str) -> None:
 
 
 class FrameLooker(nn.Module):
-    """A tower for single frames, with heads on every patch that are thrown away after the lesson."""
+    """A tower for single frames, with heads that are thrown away after the lessons, and the line to another tower.
 
-    def __init__(self, tower: Blip2VisionModel) -> None:
+    Args:
+        tower: learns.
+        other: is listened to, and not saved; it sees the same frames in its own size.
+    """
+
+    def __init__(self, tower: Blip2VisionModel, other: Blip2VisionModel) -> None:
         super().__init__()
-        self.tower = tower
+        self.tower, self.listening = tower, False
         vision: Any = tower.config
-        self.patches = PatchReader(vision.hidden_size, vision.image_size // vision.patch_size)
+        self.side = vision.image_size // vision.patch_size
+        self.patches = PatchReader(vision.hidden_size, self.side)
+        self.where = nn.ModuleList([nn.Linear(vision.hidden_size, self.side) for _ in ("row", "column")])
+        self.line = nn.Linear(vision.hidden_size, int(other.config.hidden_size))
+        self.other: Callable[[Tensor], Tensor] = partial(_told, other)
 
     def forward(
         self, pixel_values: Tensor, where: Tensor, kinds: Tensor, labels: Tensor | None = None
@@ -149,17 +184,57 @@ class FrameLooker(nn.Module):
             kinds: (frames, 3, 3), as ``Places.kinds``.
             labels: ignored; what ``Trainer`` measures with.
         """
-        tokens = self.tower(pixel_values=pixel_values).last_hidden_state[:, 1:]
-        loss, votes = self.patches(tokens.float()[:, None], where, kinds)
+        tokens = self.tower(pixel_values=pixel_values).last_hidden_state.float()
+        loss, votes = self.patches(tokens[:, None, 1:], where, kinds)
+        patch = torch.arange(self.side**2, device=tokens.device).repeat(len(tokens))
+        for head, right in zip(self.where, (patch // self.side, patch % self.side), strict=True):
+            loss = loss + WHERE * F.cross_entropy(head(tokens[:, 1:].flatten(0, 1)).float(), right)
+        if self.listening:
+            told = self.other(pixel_values)
+            loss = loss + OTHER * F.mse_loss(self.line(_squares(tokens, told.shape[1] - 1)).float(), told)
         return {"loss": loss, "logits": votes}
 
+    @torch.no_grad()
+    def listen(self, pixel_values: Tensor) -> None:
+        """Ask from now on what the other tower says, and begin with the line that comes nearest to it."""
+        self.listening = True
+        tokens, told = self.tower(pixel_values=pixel_values).last_hidden_state.float(), self.other(pixel_values)
+        best = solved(_squares(tokens, told.shape[1] - 1).flatten(0, 1), told.flatten(0, 1))
+        self.line.weight.copy_(best[:-1].T)
+        self.line.bias.copy_(best[-1])
 
-def _look(tower: Blip2VisionModel, clips: Clips, unseen: Clips, folder: Path, resume: bool, scale: float) -> None:
-    settings = arguments(folder, LESSON, scale, seed=0)
+
+@torch.no_grad()
+def _told(other: Blip2VisionModel, pixel_values: Tensor) -> Tensor:
+    size = (int(other.config.image_size),) * 2  # type: ignore[arg-type]
+    small = F.interpolate(pixel_values, size=size, mode="bilinear", antialias=True, align_corners=False)
+    tokens: Tensor = other(pixel_values=small).last_hidden_state
+    return tokens.float()
+
+
+def _squares(tokens: Tensor, count: int) -> Tensor:
+    """The class token, and means over squares of patches, so that ``count`` are left: (frames, 1 + count, width)."""
+    side, fewer = round((tokens.shape[1] - 1) ** 0.5), round(count**0.5)
+    patches = tokens[:, 1:].unflatten(1, (fewer, side // fewer, fewer, side // fewer)).mean(dim=(2, 4))
+    return torch.cat([tokens[:, :1], patches.flatten(1, 2)], dim=1)
+
+
+def _name_of(reader: FrameLooker) -> str:
+    """Differs where the lessons or what they begin with do."""
+    digest = hashlib.sha256(repr((LOOK, TELL, WHERE, OTHER)).encode())
+    for name, tensor in reader.tower.state_dict().items():
+        digest.update(name.encode() + tensor.numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def _learn(
+    reader: FrameLooker, clips: Clips, unseen: Clips, folder: Path, recipe: Recipe, resume: bool, scale: float
+) -> None:
+    settings = arguments(folder, recipe, scale, seed=0)
     settings.remove_unused_columns = False
-    torch.manual_seed(0)  # of the heads
+    torch.manual_seed(0)
     trainer = Trainer(
-        model=FrameLooker(tower),
+        model=reader,
         args=settings,
         train_dataset=FramePairs(clips, varied=True),
         eval_dataset=FramePairs(unseen, varied=False),

@@ -88,35 +88,26 @@ def take_vision(vision: Any, checkpoint: Path) -> None:
 
 @torch.no_grad()
 def look_around(model: Any, videos: Tensor) -> None:
-    """Start both Q-Formers of a video branch so that they hand on what the vision tower sees; from there they learn.
+    """Start both Q-Formers of a Video-LLaMA so that they hand on what the vision tower sees; from there they learn.
 
-    Each query of the first begins as the usual token of one patch, or of a square of patches, and finds such tokens;
-    the queries of the second begin as the usual tokens of these queries, once for each part of the time.
+    Each query of the first begins as the usual token of one patch and finds such tokens; the queries of the second
+    begin as the usual tokens of these queries, half of them in early frames and half in late ones.
 
     Args:
-        model: with as many queries as a frame has patches or squares of them, a multiple of that of video queries,
-            all of one width.
+        model: with as many queries as a frame has patches, twice as many video queries, all of one width.
         videos: some (videos, frames, 3, height, width), to see what is usual.
     """
     frames, width = videos.shape[1], model.query_tokens.shape[-1]
-    queries, parts = model.query_tokens.shape[1], model.video_query_tokens.shape[1] // model.query_tokens.shape[1]
     seen = model.vision_model(pixel_values=videos.flatten(0, 1)).last_hidden_state
-    model.query_tokens[0] = _squares(seen[:, 1:].mean(dim=0), queries)
+    model.query_tokens[0] = seen[:, 1:].mean(dim=0)
     _hand_on(model.qformer)
     usual = model.get_frame_features(videos.flatten(0, 1)).mean(dim=0)
     steps = torch.arange(frames, dtype=torch.float32)
     near = torch.exp(-((steps[:, None] - steps[None]) ** 2) / 2)
     places = near @ torch.randn(frames, width) * 0.5
     model.frame_position_embedding.weight[:frames] = places
-    starts = torch.linspace(0, frames - 2, parts).round().int().tolist()
-    model.video_query_tokens[0] = torch.cat([usual + places[start : start + 2].mean(dim=0) for start in starts])
+    model.video_query_tokens[0] = torch.cat([usual + places[:2].mean(dim=0), usual + places[-2:].mean(dim=0)])
     _hand_on(model.video_qformer)
-
-
-def _squares(tokens: Tensor, count: int) -> Tensor:
-    """Means over squares of patches, so that ``count`` are left of (patches, width)."""
-    side, fewer = round(len(tokens) ** 0.5), round(count**0.5)
-    return tokens.unflatten(0, (fewer, side // fewer, fewer, side // fewer)).mean(dim=(1, 3)).flatten(0, 1)
 
 
 def _hand_on(qformer: Any) -> None:
@@ -144,25 +135,14 @@ def take_tongue(model: Any, videos: Tensor, checkpoint: Path) -> None:
         videos.flatten(0, 1), vision_feature_layer=layer, vision_feature_select_strategy="full"
     ).pooler_output
     told = torch.stack(list(told)).unflatten(0, videos.shape[:2])
-    speak_as(model, videos, torch.cat([told[:, :3].mean(dim=1), told[:, -3:].mean(dim=1)], dim=1))
-
-
-@torch.no_grad()
-def speak_as(model: Any, videos: Tensor, wanted: Tensor) -> None:
-    """Start the projection of a video branch as near as a line comes to what its language model is used to.
-
-    Args:
-        model: whose Q-Formers hand on patches (``look_around``).
-        videos: some (videos, frames, 3, height, width).
-        wanted: (videos, tokens per video, width of the language model).
-    """
+    wanted = torch.cat([told[:, :3].mean(dim=1), told[:, -3:].mean(dim=1)], dim=1).flatten(0, 1)
     width = model.projection.in_features
     straight = nn.Linear(width, width, bias=False)
     straight.weight.copy_(torch.eye(width))
     line, model.projection = model.projection, straight
     has = model.get_video_features(videos).flatten(0, 1)
     model.projection = line
-    best = solved(has, wanted.flatten(0, 1))
+    best = solved(has, wanted)
     line.weight.copy_(best[:-1].T)
     line.bias.copy_(best[-1])
 

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from transformers import Blip2VisionModel
 
 from panda_hf.mini.selector_model import IMAGE_SIZE
 from panda_hf.mini.selector_teachers import TEACHERS, Judged, fingerprint, judged_clips
 from panda_hf.mini.student_data import PickedClips
-from panda_hf.mini.student_eyes import SELECTOR, student_eyes
-from panda_hf.mini.student_model import START, WholePictures, processor_of, student
+from panda_hf.mini.student_eyes import SELECTOR, Eyes, student_eyes
+from panda_hf.mini.student_model import START, WholePictures, processor_of, student, video_llama
 from panda_hf.mini.train_selector import HELD_ASIDE
+from panda_hf.mini.train_teachers import fast_bf16
 from panda_hf.mini.world import Split
 from panda_hf.models.checkpoints import resolve
 from panda_hf.models.student import PandaStudentForConditionalGeneration, PandaStudentProcessor
@@ -44,7 +44,7 @@ SETTINGS = StudentSettings(
     last_rate=2e-5,
     warmup_steps=60,
     max_grad_norm=1.0,
-    precision="fp32",
+    precision="bf16" if fast_bf16() else "fp32",
     save_every=100,
 )
 """The paper's, but for higher rates, smaller batches and fewer steps."""
@@ -90,9 +90,9 @@ class Picks:
         return PickedClips(*self._scored("validation", self._count(HELD_ASIDE)), varied=False)
 
     @cached_property
-    def eyes(self) -> Blip2VisionModel:
-        """The vision tower that students start with."""
-        return student_eyes(self.work, scale=self.scale)
+    def eyes(self) -> Eyes:
+        """What students begin to see with."""
+        return student_eyes(self.work, video_llama()[0].vision_model, scale=self.scale)
 
     @cached_property
     def _train(self) -> tuple[list[Judged], Scores]:

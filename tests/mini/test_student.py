@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset, Features
-from transformers import Blip2VisionModel
 from typer.testing import CliRunner
 
 from panda_hf import schema
@@ -26,8 +25,8 @@ from panda_hf.mini.render import render_scene_frames
 from panda_hf.mini.score import clip_rows_of
 from panda_hf.mini.selector_teachers import Judged
 from panda_hf.mini.student_data import PickedClips, best, chances, in_mirror
-from panda_hf.mini.student_eyes import frame_tower
-from panda_hf.mini.student_model import START, WholePictures, processor_of, student
+from panda_hf.mini.student_eyes import Eyes, FrameLooker, frame_tower
+from panda_hf.mini.student_model import WholePictures, processor_of, student, video_llama
 from panda_hf.mini.student_study import SELECTION, WITH, WITHOUT, fooled, preference, study, text_helps, verdicts
 from panda_hf.mini.truth import score_caption
 from panda_hf.mini.world import Scene, Thing, combinations, random_scene
@@ -35,7 +34,7 @@ from panda_hf.models.checkpoints import mini_folder, resolve
 from panda_hf.models.student import PandaStudentForConditionalGeneration, PandaStudentProcessor
 from panda_hf.models.umt import UMTForVideoTextRetrieval
 from panda_hf.models.umt.modeling_umt import sinusoid_table
-from panda_hf.models.video_llama import VideoLlamaForConditionalGeneration, VideoLlamaProcessor
+from panda_hf.models.umt.processing_umt import resize_frames
 from panda_hf.stage import apply
 
 SHAPE, COLOUR = combinations("train")["slides left"][0]
@@ -55,25 +54,28 @@ def clip(*captions: str, subtitle: str | None = None, title: str | None = None, 
 
 
 @pytest.fixture(scope="module")
-def eyes() -> Blip2VisionModel:
-    return frame_tower("mini/selector").eval()
-
-
-@pytest.fixture(scope="module")
 def videos() -> list[np.ndarray]:
     scenes = [random_scene(np.random.default_rng(i), "train") for i in range(24)]
     return [render_scene_frames(one, np.linspace(0.1, one.duration - 0.1, 8).tolist(), (126, 224)) for one in scenes]
 
 
 @pytest.fixture(scope="module")
+def eyes(videos: list[np.ndarray]) -> Eyes:
+    """Before any lesson: only the line to the other tower is found."""
+    reader = FrameLooker(frame_tower("mini/selector").eval(), video_llama()[0].vision_model)
+    frames = np.concatenate([resize_frames(video, 112) for video in videos])
+    reader.listen((torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5)
+    return Eyes(reader.tower, reader.line)
+
+
+@pytest.fixture(scope="module")
 def beginner(
-    eyes: Blip2VisionModel, videos: list[np.ndarray]
+    eyes: Eyes, videos: list[np.ndarray]
 ) -> tuple[PandaStudentForConditionalGeneration, PandaStudentProcessor]:
-    model, processor = student(eyes, videos)
-    return model.eval(), processor
+    return student(eyes, videos)
 
 
-def test_the_eyes_see_one_frame_with_the_layers_of_the_selector(eyes: Blip2VisionModel) -> None:
+def test_the_eyes_see_one_frame_with_the_layers_of_the_selector(eyes: Eyes) -> None:
     umt = UMTForVideoTextRetrieval.from_pretrained(resolve("mini/selector"), dtype=torch.float32).umt
     tower = umt.vision_model.eval()
     picture = torch.rand(2, 3, 112, 112, generator=torch.Generator().manual_seed(0))
@@ -83,37 +85,45 @@ def test_the_eyes_see_one_frame_with_the_layers_of_the_selector(eyes: Blip2Visio
             ((picture - mean[:, None, None]) / deviation[:, None, None])[:, None]
         )
         theirs = patches + sinusoid_table(8 * 64, 128)[:, 3 * 64 : 4 * 64]
-        ours = eyes.embeddings((picture - 0.5) / 0.5)[:, 1:]
+        ours = eyes.tower.embeddings((picture - 0.5) / 0.5)[:, 1:]
         assert torch.allclose(ours, theirs, atol=1e-4)
-        for mine, layer in zip(eyes.encoder.layers, tower.encoder.layer, strict=True):
+        for mine, layer in zip(eyes.tower.encoder.layers, tower.encoder.layer, strict=True):
             ours, theirs = mine(ours), layer(theirs)
             theirs = theirs[0] if isinstance(theirs, tuple) else theirs
     assert torch.allclose(ours, theirs, atol=1e-3) and float(ours.std()) > 0.1
 
 
-def test_the_student_starts_with_those_eyes_and_the_tongue_of_the_video_llama(
-    eyes: Blip2VisionModel,
-    videos: list[np.ndarray],
-    beginner: tuple[PandaStudentForConditionalGeneration, PandaStudentProcessor],
+def test_the_student_starts_with_those_eyes_and_all_else_of_the_video_llama(
+    eyes: Eyes, beginner: tuple[PandaStudentForConditionalGeneration, PandaStudentProcessor]
 ) -> None:
     model, processor = beginner
-    older = VideoLlamaForConditionalGeneration.from_pretrained(resolve(START), dtype=torch.float32).eval()
-    words = VideoLlamaProcessor.from_pretrained(resolve(START))
-    assert torch.equal(
-        model.language_model.get_input_embeddings().weight, older.language_model.get_input_embeddings().weight
-    )
-    pixels = processor(videos=videos)["pixel_values"]
+    older, _ = video_llama()
+    pixels = processor(videos=[np.random.default_rng(0).integers(0, 256, (8, 112, 112, 3), np.uint8)])["pixel_values"][
+        0
+    ]
     with torch.no_grad():
-        assert torch.equal(
-            model.vision_model(pixels[0]).last_hidden_state, eyes(pixel_values=pixels[0]).last_hidden_state
-        )
-        ours = model.get_video_features(pixels)
-        theirs = older.get_video_features(torch.stack([words.prepare_video(video) for video in videos]))
-    # 4 parts of the time; the first is what the Video-LLaMA says of the early frames, the last of the late ones
-    early, late = theirs[:, :16], theirs[:, 16:]
-    for mine, wanted in ((ours[:, :16], early), (ours[:, 48:], late)):
-        left = ((mine - wanted) ** 2).mean() / ((wanted - wanted.mean(dim=(0, 1))) ** 2).mean()
-        assert left < 0.5
+        seen = model.vision_model(pixels).last_hidden_state
+        assert torch.equal(seen, eyes.tower(pixel_values=pixels).last_hidden_state)
+        # the old Q-Former over tokens that went along the line is the new one over tokens that did not
+        asked = {"query_embeds": older.query_tokens.expand(8, -1, -1)}
+        theirs = older.qformer(**asked, encoder_hidden_states=eyes.line(seen)).last_hidden_state
+        ours = model.get_frame_features(pixels)
+    assert torch.allclose(ours, theirs, atol=1e-3)
+    for name in ("language_model", "video_qformer", "projection"):
+        mine, wanted = getattr(model, name).state_dict(), getattr(older, name).state_dict()
+        assert mine.keys() == wanted.keys() and all(torch.equal(mine[key], wanted[key]) for key in mine)
+
+
+def test_the_line_says_what_the_other_tower_would(eyes: Eyes, videos: list[np.ndarray]) -> None:
+    other = video_llama()[0].vision_model
+    reader = FrameLooker(eyes.tower, other)
+    pixels = torch.from_numpy(resize_frames(videos[0], 112)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    with torch.no_grad():
+        told, tokens = reader.other(pixels), eyes.tower(pixel_values=pixels).last_hidden_state
+    # 8 by 8 patches of 14 pixels of 112, and 4 by 4 of 18 of 72: two by two of the first cover one of the second
+    square = tokens[:, 1:].reshape(8, 8, 8, 128)[:, 2:4, 4:6].mean(dim=(1, 2))
+    left = (eyes.line(square) - told[:, 1 + 1 * 4 + 2]).pow(2).mean()
+    assert left < 0.5 * (told[:, 1:] - told[:, 1:].mean(dim=(0, 1))).pow(2).mean()
 
 
 def test_the_text_branch_starts_by_handing_words_on(
@@ -128,9 +138,10 @@ def test_the_text_branch_starts_by_handing_words_on(
         names = model.get_input_embeddings()(torch.tensor([processor.tokenizer.vocab[n] for n in world.NAMES[:4]]))
     heard = (told - told.mean(dim=0)).mean(dim=1) @ (names - names.mean(dim=0)).T
     assert heard.argmax(dim=1).tolist() == [0, 1, 2, 3]
+    assert 0.3 < float(told.std() / seen.std()) < 3  # as loud as the video's
 
 
-def test_a_start_that_is_no_video_llama_is_refused(eyes: Blip2VisionModel, videos: list[np.ndarray]) -> None:
+def test_a_start_that_is_no_video_llama_is_refused(eyes: Eyes, videos: list[np.ndarray]) -> None:
     with pytest.raises(CheckpointError, match="mini/image is a blip-2"):
         student(eyes, videos, start="mini/image")
 
