@@ -66,6 +66,10 @@ AGITATED_OF_KEY = 0.3
 """The last frames before a key frame are so big, held against it, that movement may have called for it, not a cut."""
 TAIL_FRAMES = 4
 
+STIRRED, STIRRED_OF_KEY, BEFORE_FRAMES = 1.25, 0.1, 36
+"""Or they are so many times as big as those before them, of which so many count, and not next to nothing beside the
+key frame: something comes into a calm picture. A cut does not show in the frames before it."""
+
 NOTHING_BYTES = 150
 """What a frame takes that repeats the one before: headers, and a code for all its blocks."""
 
@@ -100,12 +104,14 @@ class GroupDoubt:
     ``inside``: the last frame, counted from the key frame, that must be decoded; 0: none. ``irregular``: the next key
     frame came earlier than it had to. ``agitated``: the frames before the next key frame are big beside it, or the
     group is the only one so long, so that nobody knows whether it had to end. ``nothing``: every frame says no more
-    than that nothing changes. ``thrifty``: the bytes would not do to turn the picture into another one.
+    than that nothing changes. ``stirred``: the frames before the next key frame are bigger than those before them.
+    ``thrifty``: the bytes would not do to turn the picture into another one.
     """
 
     inside: int
     irregular: bool
     agitated: bool
+    stirred: bool
     nothing: bool
     thrifty: bool
 
@@ -139,7 +145,7 @@ class ByteRules:
         longest = last - first >= self._regular_length
         irregular = self.seeks_cuts and not (longest and self._repeats)
         if not len(sizes):
-            return GroupDoubt(0, irregular, False, True, True)
+            return GroupDoubt(0, irregular, False, False, True, True)
         next_key = self._sizes[last] if last < len(self._sizes) else self._sizes[first]
         key = max(self._least_key, min(self._sizes[first], next_key))
         inside = max(
@@ -153,6 +159,7 @@ class ByteRules:
             inside,
             irregular,
             bool(sizes[-TAIL_FRAMES:].max() >= AGITATED_OF_KEY * next_key or (irregular and longest)),
+            _is_stirred(sizes, next_key),
             bool(sizes.max() <= NOTHING_BYTES),
             bool(sizes.sum() < WORTH_A_PICTURE * key),
         )
@@ -184,6 +191,14 @@ class ByteRules:
         rises = inside >= np.maximum(RISE * np.minimum(before, after), RISE_OF_BOTH * np.maximum(before, after))
         rises &= (first - low >= reach // 4) & (high - first - width >= reach // 4)
         return np.asarray(rises & (inside * width >= RISE_OF_KEY * key), np.bool_)
+
+
+def _is_stirred(sizes: npt.NDArray[np.float64], next_key: float) -> bool:
+    """Whether the last frames are bigger than those before them."""
+    tail, before = sizes[-TAIL_FRAMES:], sizes[-TAIL_FRAMES - BEFORE_FRAMES : -TAIL_FRAMES]
+    if len(before) < TAIL_FRAMES:
+        return False
+    return bool(tail.mean() >= STIRRED * before.mean() and tail.max() >= STIRRED_OF_KEY * next_key)
 
 
 def _mean_elsewhere(sizes: npt.NDArray[np.float64], window: int) -> npt.NDArray[np.float64]:

@@ -101,6 +101,7 @@ class GradualWatch:
         self._stride = max(1, round(fps / SAMPLES_PER_SECOND))
         self._samples: list[Sample] = []
         self._held = np.zeros((2 * LONGEST, THUMBNAIL[0] * THUMBNAIL[1] * 3), np.float32)
+        self._steps: list[float] = []  # how far each sample is from the one before
         self._best: Hit | None = None
         self._waited = 0
 
@@ -126,7 +127,7 @@ class GradualWatch:
         found = self.finish() if self.is_gap(frame) else []
         self._take(Sample(frame, tick, yuv))
         hit = self._look()
-        if hit is not None and (self._best is None or hit.quality > self._best.quality):
+        if hit is not None:
             self._best, self._waited = hit, 0
         elif self._best is not None:
             self._waited += 1
@@ -146,35 +147,41 @@ class GradualWatch:
         if len(self._samples) == len(self._held):
             self._keep(LONGEST)
         thumb = cv2.resize(sample.yuv, THUMBNAIL, interpolation=cv2.INTER_AREA)
-        self._held[len(self._samples)] = thumb.reshape(-1)
+        count = len(self._samples)
+        self._held[count] = thumb.reshape(-1)
+        self._steps.append(self._between(count - 1, count) if count else 0.0)
         self._samples.append(sample)
+
+    def _between(self, one: int, two: int) -> float:
+        """How far two samples are from each other, summed over all that is compared."""
+        return cv2.norm(self._held[one], self._held[two], cv2.NORM_L1)
 
     def _keep(self, count: int) -> None:
         cut = max(0, len(self._samples) - count)
         self._held[: len(self._samples) - cut] = self._thumbs[cut:].copy()
-        self._samples = self._samples[cut:]
+        self._samples, self._steps = self._samples[cut:], self._steps[cut:]
 
     def _look(self) -> Hit | None:
-        """The best of the windows that end ``AROUND`` samples before the newest."""
+        """The best of the windows that end ``AROUND`` samples before the newest, if it is better than the best so
+        far."""
         last = len(self._samples) - 1 - AROUND
-        two, least = self._held[last], self._strictness.change * self._held.shape[1]
-        firsts = [last - width for width in WIDTHS if last - width - AROUND >= 0]
-        changing = [first for first in firsts if cv2.norm(self._held[first], two, cv2.NORM_L1) >= least]
-        hits = [self._judge(first, last) for first in changing]
-        best_first = sorted((hit for hit in hits if hit is not None), key=lambda hit: -hit.quality)
-        return next((hit for hit in best_first if self._joins_two_shots(hit)), None)
+        least = self._strictness.change * self._held.shape[1]
+        known = self._best.quality if self._best is not None else 0.0
+        hits = []
+        for first in (last - width for width in WIDTHS if last - width - AROUND >= 0):
+            change = self._between(first, last)
+            hit = self._judge(first, last, change) if change >= least else None
+            if hit is not None and hit.quality > known:
+                hits.append(hit)
+        return next((hit for hit in sorted(hits, key=lambda hit: -hit.quality) if self._joins_two_shots(hit)), None)
 
-    def _judge(self, first: int, last: int) -> Hit | None:
-        thumbs = self._thumbs
-        one, two = thumbs[first], thumbs[last]
-        change = float(np.abs(two - one).sum())
-        unrest = float(np.abs(thumbs[first - AROUND] - one).sum() + np.abs(thumbs[last + AROUND] - two).sum())
+    def _judge(self, first: int, last: int, change: float) -> Hit | None:
+        unrest = self._between(first - AROUND, first) + self._between(last, last + AROUND)
         if unrest > self._strictness.steady * change:
             return None
-        steps = np.abs(np.diff(thumbs[first : last + 1], axis=0)).sum(axis=1)
-        if steps.max() > self._strictness.step * change:
+        if max(self._steps[first + 1 : last + 1]) > self._strictness.step * change:
             return None
-        unexplained = explain(one, two, thumbs[first + 1 : last])
+        unexplained = explain(self._held[first], self._held[last], self._held[first + 1 : last])
         if unexplained > self._strictness.unexplained:
             return None
         fit = change * (1 + self._strictness.unexplained - unexplained - unrest / change) * (1 - (last - first) / LONG)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from itertools import chain, islice, pairwise
@@ -10,6 +11,7 @@ from panda_hf.splitting.collect import Clock, Collector, Scan
 from panda_hf.splitting.descriptor import describe
 from panda_hf.splitting.doubt import ByteRules, GroupDoubt
 from panda_hf.splitting.looks import Features, Look, gaps_of
+from panda_hf.splitting.movement import without_movement
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.shots import (
     ADAPTIVE_REACH,
@@ -32,7 +34,7 @@ DIFFERS = 0.25
 """Descriptors of the two key frames around a group that are farther apart show two shots, or much movement."""
 
 UNLIKE = 0.8
-"""Movement does not turn a picture into one that is farther away than this before the encoder gives up on it."""
+"""Movement that is not seen to come in leaves a picture nearer than this to the one before."""
 
 ALIKE = 0.15
 """Where key frames lie at fixed distances, a group is skipped only if its key frames are nearer than this."""
@@ -40,6 +42,9 @@ ALIKE = 0.15
 TRIAL_GROUPS, LITTLE = 6, 0.8
 """After so many groups of an encoder that does not look for cuts, the rest is decoded at a stretch if skipping has
 spared less than the rest of this share: key frames need not be decoded twice then."""
+
+ONWARD_SECONDS = 1.2
+"""Where a key frame turned out to be no cut, a gradual transition may go on so long after it."""
 
 EASE = 0.8
 """Between two frames that others refer to, a cut may be hidden by so much."""
@@ -92,12 +97,11 @@ class _GroupScan:
         self._clock = Clock.of(info)
         self._rules = ByteRules(index.sizes, index.groups, fps, index.intra)
         self._black = BlackWatch(settings, fps, self._full_range)
-        self._flash = flash_frames(fps)
+        self._flash, self._onward = flash_frames(fps), round(ONWARD_SECONDS * fps)
+        self._goes_on = 0  # so many frames of the next group are looked at for what began in the last one
         self._collector = Collector(info, self._clock, settings, lag=0, describe_probes=describe_probes)
-        self._key = self._key_of(first)
-        self._key_is_cut = False
-        self._last_cut = 0
-        self._last_frame = -1
+        self._key, self._key_is_cut = self._key_of(first), False
+        self._last_cut, self._last_frame = 0, -1
         self._shot_began: Features | None = None  # the first frame of the open shot
         self._moves = False  # whether a later frame of it was seen to differ
         self._before: Look | None = None  # the last frame handed on
@@ -109,11 +113,13 @@ class _GroupScan:
         doubt = self._rules.doubt(number)
         length = group.last - group.first
         count = self._frames_to_decode(doubt, length, next_key)
-        if next_key is not None and self._may_be_movement(doubt, next_key):
-            count = length - 1
+        is_doubted = next_key is not None and self._may_be_movement(doubt, next_key)
+        count = min(length - 1, max(count, self._goes_on, length * is_doubted))
         run, is_whole = self._run(group, count, doubt.nothing)
+        self._goes_on = 0
         if is_whole:
             self._take_whole(run, next_key)
+            self._goes_on = self._onward if is_doubted and not self._key_is_cut else 0
             return
         self._hand_on(run, self._cuts_without_flash(run, run))
         next_is_cut = next_key is not None and doubt.irregular and self._apart(run[-1], next_key) >= DIFFERS
@@ -164,9 +170,10 @@ class _GroupScan:
         return doubt.inside if explained else rest
 
     def _may_be_movement(self, doubt: GroupDoubt, next_key: Look) -> bool:
-        """Whether a key frame that seems to begin a shot may be there for much movement, or for the end of a
-        dissolve."""
-        return doubt.irregular and doubt.agitated and DIFFERS <= self._apart(self._key, next_key) < UNLIKE
+        """Whether movement, or the end of a dissolve, may have called for a key frame that seems to begin a shot."""
+        if not doubt.irregular or not (doubt.agitated or doubt.stirred):
+            return False
+        return DIFFERS <= self._apart(self._key, next_key) < (math.inf if doubt.stirred else UNLIKE)
 
     def _cuts_without_flash(self, run: Sequence[Look], frames: Sequence[Look]) -> list[int]:
         """Positions of the cuts in ``frames``, the run and what follows it; that on its first frame is taken back if a
@@ -178,9 +185,11 @@ class _GroupScan:
         return cuts[1:]
 
     def _cuts_in(self, run: Sequence[Look], ease: float = 1.0) -> list[int]:
-        """Positions of the cuts in a run of frames, flashes left out; see :func:`cuts_of`."""
-        scores = content_scores([look.yuv for look in run], self._full_range)
-        cuts = cuts_of(scores, self._settings, gaps_of(run), ease)
+        """Positions of the cuts in a run of frames, flashes and movement left out; see :func:`cuts_of`."""
+        images = [look.yuv for look in run]
+        cuts = cuts_of(content_scores(images, self._full_range), self._settings, gaps_of(run), ease)
+        if self._settings.detector == "adaptive":
+            cuts = without_movement(images, cuts)
         for one, two in pairwise(list(cuts)):
             is_short = run[two].frame - run[one].frame < self._flash
             if is_short and self._apart(run[one - 1], run[two]) < AS_BEFORE:
@@ -202,8 +211,7 @@ class _GroupScan:
     def _hand_on(self, run: Sequence[Look], cuts: Sequence[int]) -> None:
         for position, look in enumerate(run):
             cut = self._key_is_cut if position == 0 else position in cuts
-            cut = cut and look.frame - self._last_cut >= self._settings.min_shot_frames
-            if cut:
+            if cut := cut and look.frame - self._last_cut >= self._settings.min_shot_frames:
                 self._last_cut = look.frame
             self._pass(look, cut)
         self._before = run[-1]
@@ -225,12 +233,7 @@ class _GroupScan:
             self._moves |= distance(self._shot_began, features) > MOVES * self._settings.still_distance
 
     def _look_for_movement(self, group: Group, last: int) -> None:
-        """Decode more of the last group of a shot, until a frame differs from the shot's first one.
-
-        Args:
-            group: the last group.
-            last: the number of its last frame that was looked at.
-        """
+        """Decode more of a shot's last group, beyond its frame ``last``, until one differs from the shot's first."""
         seen = None
         for frame in self._reader.references(group):
             if frame.index > last:

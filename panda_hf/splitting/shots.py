@@ -15,6 +15,7 @@ from scenedetect import FrameTimecode
 from scenedetect.detector import FlashFilter
 
 from panda_hf.splitting.descriptor import describe
+from panda_hf.splitting.movement import is_movement
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.stitching import distance
 
@@ -167,15 +168,16 @@ class ContentRule:
 
 
 class AdaptiveRule:
-    """The rule of PySceneDetect's ``AdaptiveDetector``, that a score stands out from those around it, without flashes.
+    """The rule of PySceneDetect's ``AdaptiveDetector``, that a score stands out from those around it, without flashes
+    and movement before a background that rests.
 
-    Holds ``ADAPTIVE_REACH`` small frames, and the one before a cut that may begin a flash.
+    Holds the small frames of these scores, and the one before a cut that may begin a flash.
     """
 
     def __init__(self, settings: SplitSettings, fps: float) -> None:
         self._settings, self._flash = settings, flash_frames(fps)
         self._scores: deque[float] = deque(maxlen=2 * ADAPTIVE_REACH + 1)
-        self._images: deque[Image] = deque(maxlen=ADAPTIVE_REACH + 2)
+        self._images: deque[Image] = deque(maxlen=2 * ADAPTIVE_REACH + 1)
         self._last_cut = 0
         self._held: list[tuple[int, Image]] = []
 
@@ -192,7 +194,9 @@ class AdaptiveRule:
         certain = [cut for cut, _ in self._held if target - cut >= self._flash]
         self._held = self._held[len(certain) :]
         if self._stands_out():
-            self._hold(target)
+            earlier, before, after, _, later = self._images
+            if not is_movement(earlier, before, after, later):
+                self._hold(target, before, after)
         return certain
 
     def finish(self) -> list[int]:
@@ -206,9 +210,8 @@ class AdaptiveRule:
         score = self._scores[ADAPTIVE_REACH]
         return 2 * ADAPTIVE_REACH * score >= self._settings.detector_threshold * (sum(self._scores) - score)
 
-    def _hold(self, target: int) -> None:
+    def _hold(self, target: int, before: Image, after: Image) -> None:
         """A cut was found; with the last one it may be a flash, or be too close to it."""
-        before, after, *_ = self._images
         if self._held and _apart(self._held[-1][1], after) < AS_BEFORE:
             self._held.pop()
             return

@@ -61,6 +61,15 @@ def test_movement_before_a_key_frame_is_noticed():
     assert not rules([100, 250, 60, 250]).doubt(0).agitated
 
 
+def test_what_comes_into_a_calm_picture_before_a_key_frame_is_noticed():
+    # 4 x 1200 after 36 x 500 is 2.4 times as much, and more than a tenth of the key frame, less than 0.3 of it
+    entering = rules([100, 250, 60, 250], dict.fromkeys(range(96, 100), 1200)).doubt(0)
+    assert entering.stirred and not entering.agitated
+    assert not rules([100, 250, 60, 250]).doubt(0).stirred
+    assert not rules([100, 250, 60, 250], dict.fromkeys(range(60, 100), 1200)).doubt(0).stirred  # it moved before too
+    assert not rules([100, 250, 60, 250], dict.fromkeys(range(96, 100), 900)).doubt(0).stirred  # next to nothing
+
+
 def test_a_frame_coded_alone_must_be_looked_at_wherever_it_is():
     intra = np.zeros(920, bool)
     intra[70] = True
