@@ -26,6 +26,7 @@ import split
 SECONDS = 227
 JOINED_SECONDS = 220
 LONGEST = 240  # frames taken of a shot, less than x264's longest group; all are held in memory, 3 GB
+NO_LIGHT, FULL_LIGHT = 0.1, 0.9  # of a shot's median light: it is black, it has faded in
 WAYS = ("ContentDetector", "AdaptiveDetector", "Split, every frame", "Split")
 
 
@@ -97,26 +98,42 @@ def one_round(folder: Path) -> Iterator[tuple[Iterator[np.ndarray], dict[str, li
 
 
 def joins(folder: Path, seed: int) -> Iterator[tuple[list[np.ndarray], dict[str, list]]]:
-    """Shots in random order; each part ends where the next one may begin: by a cut, a dissolve, a wipe or a fade."""
+    """Shots in random order; each part ends where the next one may begin: by a cut, a dissolve, a wipe or a fade.
+
+    Where a shot ends in black or begins there, a cut is a gradual transition with its fade, as in the labels.
+    """
     rng, material = random.Random(seed), shots(folder)
     cuts = 0.85 if seed % 2 else 0.6
-    rest: list[np.ndarray] = []
-    last = -1
+    part: list[np.ndarray] = []
+    gradual: list[tuple[int, int]] = []
+    ends = 0
+    last, may_turn = -1, False  # a shot that began by a transition ends by a cut
     while True:
         last = rng.choice([number for number in range(len(material)) if number != last])
         new = material[last][: rng.randint(75, LONGEST)]
         length = rng.randint(8, 28)
-        if not rest:
-            rest = new
-        elif rng.random() < cuts or len(rest) < length + 20 or len(new) < length + 40:
-            yield rest, {"cuts": [], "gradual": [], "ignore": []}
-            rest = new
+        turns = may_turn and rng.random() >= cuts and len(part) >= length + 20 and len(new) >= length + 40
+        begins, ended, ends = faded(new), ends, faded(new[::-1])
+        if turns:
+            turn = transition(part[-length:], new[:length], rng)
+            start = len(part) - length
+            gradual.append((start - max(0, ended - length), start + len(turn) + max(0, begins - length)))
+            part = [*part[:-length], *turn, *new[length:]]
+        elif part and (ended or begins):
+            gradual.append((len(part) - ended, len(part) + begins))
+            part = [*part, *new]
         else:
-            turn = transition(rest[-length:], new[:length], rng)
-            start = len(rest) - length
-            spans = [(start, start + len(turn))]
-            yield [*rest[:-length], *turn, *new[length:]], {"cuts": [], "gradual": spans, "ignore": []}
-            rest = []
+            if part:
+                yield part, {"cuts": [], "gradual": gradual, "ignore": []}
+            part, gradual = new, []
+        may_turn = not turns
+
+
+def faded(frames: list[np.ndarray]) -> int:
+    """How long a shot that begins black takes to fade in; 0: it does not begin so."""
+    light = np.array([frame[::8, ::8].mean() for frame in frames])
+    is_there = light >= FULL_LIGHT * np.median(light)
+    return int(np.argmax(is_there)) if light[0] <= NO_LIGHT * np.median(light) else 0
 
 
 def transition(one: list[np.ndarray], two: list[np.ndarray], rng: random.Random) -> list[np.ndarray]:
