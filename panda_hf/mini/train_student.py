@@ -165,7 +165,8 @@ def train_student_mini(
     losses = {name: round(value, 4) for name, value in found.items() if name.endswith("loss")}
     made = {
         "command": "panda-hf mini train-student",
-        "started_from": [SELECTOR, START],
+        "started_from": START,
+        "eyes_of": SELECTOR,
         "data": f"captions that {SELECTOR} prefers among those of {', '.join(TEACHERS)}",
         "split": "train",
         "picks": picks.name,
