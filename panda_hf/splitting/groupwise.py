@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from itertools import chain, islice, pairwise
@@ -32,9 +31,6 @@ from panda_hf.video.packets import PacketIndex
 
 DIFFERS = 0.25
 """Descriptors of the two key frames around a group that are farther apart show two shots, or much movement."""
-
-UNLIKE = 0.8
-"""Movement that is not seen to come in leaves a picture nearer than this to the one before."""
 
 ALIKE = 0.15
 """Where key frames lie at fixed distances, a group is skipped only if its key frames are nearer than this."""
@@ -171,9 +167,8 @@ class _GroupScan:
 
     def _may_be_movement(self, doubt: GroupDoubt, next_key: Look) -> bool:
         """Whether movement, or the end of a dissolve, may have called for a key frame that seems to begin a shot."""
-        if not doubt.irregular or not (doubt.agitated or doubt.stirred):
-            return False
-        return DIFFERS <= self._apart(self._key, next_key) < (math.inf if doubt.stirred else UNLIKE)
+        moves = doubt.irregular and (doubt.agitated or doubt.stirred)
+        return moves and self._apart(self._key, next_key) >= DIFFERS
 
     def _cuts_without_flash(self, run: Sequence[Look], frames: Sequence[Look]) -> list[int]:
         """Positions of the cuts in ``frames``, the run and what follows it; that on its first frame is taken back if a
