@@ -68,9 +68,12 @@ def clip_of(video: Path, start: float = 0.0, end: float | None = None) -> Row:
     """A clip row of a video file or a part of it, with what lies beside the file.
 
     Raises:
-        VideoError: when it is no video, or how long it lasts is not known and ``end`` is not given.
+        VideoError: when it is no video, ``start`` lies behind its end, or neither its length nor ``end`` is known.
     """
-    last = probe(video).duration if end is None else end
+    lasts = probe(video).duration
+    if lasts is not None and start >= lasts:
+        raise VideoError(f"{video} lasts {lasts:.2f} s; it shows nothing at {start:g} s: give an earlier start")
+    last = lasts if end is None else end
     if last is None:
         raise VideoError(f"{video}: how long it lasts is not known; give the end in seconds")
     beside = read_sidecars(video)

@@ -42,7 +42,7 @@ def train_student(
 ) -> None:
     """Distil the miniature's student from the captions that its selector prefers among its teachers'.
 
-    6,000 clips to learn from and 300 to measure with are drawn and captioned first, where that has not been done.
+    6,000 clips to learn from and 900 to measure with are drawn and captioned first, where that has not been done.
     """
     from panda_hf.cli.select_options import no_bars
     from panda_hf.mini.train_student import train_student_mini
@@ -116,7 +116,11 @@ def _students(picks: Picks, folders: Sequence[Path], processes: int, resume: boo
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    missing = [(seed, folder) for seed, folder in enumerate(folders) if not (resume and _is_finished(folder, picks))]
+    missing = [
+        (seed, folder)
+        for seed, folder in enumerate(folders)
+        if not (resume and _is_finished(folder, picks, seed, steps_scale))
+    ]
     with ProcessPoolExecutor(min(processes, max(1, len(missing))), mp_context=get_context("spawn")) as pool:
         told = (picks.work, picks.scale, resume, steps_scale)
         waiting = [pool.submit(_train, folder, seed, *told) for seed, folder in missing]
@@ -124,12 +128,18 @@ def _students(picks: Picks, folders: Sequence[Path], processes: int, resume: boo
             one.result()
 
 
-def _is_finished(folder: Path, picks: Picks) -> bool:
-    """Whether a student lies there that learned from what the present teachers and selector say."""
+def _is_finished(folder: Path, picks: Picks, seed: int, steps_scale: float) -> bool:
+    """Whether a student lies there that learned as it would now, from what the present teachers and selector say."""
     import json
+    from dataclasses import asdict
+
+    from panda_hf.mini.train_student import settings_of
 
     record = folder / "training.json"
-    return record.is_file() and json.loads(record.read_text(encoding="utf-8")).get("picks") == picks.name
+    if not record.is_file():
+        return False
+    made = json.loads(record.read_text(encoding="utf-8"))
+    return bool(made.get("picks") == picks.name and made.get("settings") == asdict(settings_of(seed, steps_scale)))
 
 
 def _train(folder: Path, seed: int, work: Path, clips_scale: float, resume: bool, steps_scale: float) -> None:

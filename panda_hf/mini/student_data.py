@@ -75,7 +75,9 @@ def best(clip: Judged, scores: Sequence[float | None]) -> str:
 
 
 def chances(scores: Sequence[float | None]) -> np.ndarray:
-    """How often each candidate is drawn; adds up to 1."""
+    """How often each candidate is drawn; adds up to 1. Where none has a score, all are drawn alike: all are blank."""
+    if all(score is None for score in scores):
+        return np.full(len(scores), 1 / len(scores))
     known = np.array([-np.inf if score is None else score for score in scores])
     weights = np.exp(SHARPNESS * (known - known.max()))
     return weights / weights.sum()

@@ -82,7 +82,7 @@ def student_eyes(work: Path, other: Blip2VisionModel, *, resume: bool = True, sc
     share = min(1.0, scale)
     clips = training_clips(work / "clips", max(500, round(SCENES * share)), workers=2)
     unseen = validation_clips(max(32, round(UNSEEN * share)))
-    folder = work / "student" / f"eyes-{_name_of(reader)}"
+    folder = work / "student" / f"eyes-{_name_of(reader.tower, other, scale)}"
     _learn(reader, clips, unseen, folder / "look", LOOK, resume, scale)
     reader.listen(_collate([FramePairs(clips, varied=False)[i] for i in range(min(SOME, len(clips)))])["pixel_values"])
     _learn(reader, clips, unseen, folder / "tell", TELL, resume, scale)
@@ -97,21 +97,7 @@ def frame_tower(checkpoint: str) -> Blip2VisionModel:
     folder = resolve(checkpoint)
     umt: Any = UMTForVideoTextRetrieval.from_pretrained(folder, dtype=torch.float32).umt
     vision, weights = umt.config.vision_config, umt.vision_model.state_dict()
-    sizes = (
-        "hidden_size",
-        "intermediate_size",
-        "num_hidden_layers",
-        "num_attention_heads",
-        "image_size",
-        "patch_size",
-    )
-    tower = Blip2VisionModel(
-        Blip2VisionConfig(
-            **{name: getattr(vision, name) for name in sizes},
-            hidden_act=vision.hidden_act,
-            layer_norm_eps=vision.layer_norm_eps,
-        )
-    )
+    tower = Blip2VisionModel(Blip2VisionConfig(**{name: getattr(vision, name) for name in KEPT}))
     tower.post_layernorm = FrameNorm(vision.hidden_size, eps=FRAME_NORM_EPS)
     with torch.no_grad():
         _take_patches(tower.embeddings, weights, UMTProcessor.from_pretrained(folder))
@@ -219,11 +205,12 @@ def _squares(tokens: Tensor, count: int) -> Tensor:
     return torch.cat([tokens[:, :1], patches.flatten(1, 2)], dim=1)
 
 
-def _name_of(reader: FrameLooker) -> str:
+def _name_of(tower: Blip2VisionModel, other: Blip2VisionModel, scale: float) -> str:
     """Differs where the lessons or what they begin with do."""
-    digest = hashlib.sha256(repr((LOOK, TELL, WHERE, OTHER)).encode())
-    for name, tensor in reader.tower.state_dict().items():
-        digest.update(name.encode() + tensor.numpy().tobytes())
+    digest = hashlib.sha256(repr((LOOK, TELL, WHERE, OTHER, scale)).encode())
+    for model in (tower, other):
+        for name, tensor in model.state_dict().items():
+            digest.update(name.encode() + tensor.numpy().tobytes())
     return digest.hexdigest()[:12]
 
 

@@ -105,7 +105,7 @@ def _config(older: Any, eyes: Any) -> PandaStudentConfig:
     video = older.video_qformer_config.to_dict()
     width = older.text_config.hidden_size
     return PandaStudentConfig(
-        vision_config=eyes.to_dict(),
+        vision_config={**eyes.to_dict(), "_name_or_path": ""},
         qformer_config={**older.qformer_config.to_dict(), "encoder_hidden_size": eyes.hidden_size},
         video_qformer_config=video,
         text_qformer_config={**video, "hidden_size": width, "encoder_hidden_size": width},

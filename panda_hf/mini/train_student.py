@@ -30,7 +30,7 @@ from panda_hf.training.student import train_student
 from panda_hf.training.student_settings import StudentSettings
 
 FROZEN: tuple[Literal["vision"], ...] = ("vision",)
-"""The paper freezes Q-Former and language model too. Here both learn: the small Llama never wrote a name or a place,
+"""The paper freezes Q-Former and language model too. Here both learn: their eyes are new to the queries,
 and queries that stay as they are do not find what other teachers tell."""
 CLIPS = 6_000
 """To learn from, captioned by all teachers."""
@@ -152,9 +152,8 @@ def train_student_mini(
     Returns:
         The loss on captions of ``picks.monitored``, without and with text.
     """
-    started = time.monotonic()
-    steps = max(2, round(settings.steps * steps_scale))
-    settings = replace(settings, steps=steps, seed=seed, save_every=min(settings.save_every or steps, steps))
+    started, worked = time.monotonic(), time.process_time()
+    settings = settings_of(seed, steps_scale, settings)
     model, processor = student(picks.eyes, [clip.frames for clip in picks.monitored.clips], seed)
     model.freeze(tuple(frozen))
     torch.manual_seed(seed)
@@ -177,10 +176,17 @@ def train_student_mini(
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "figures": losses,
         "seconds_of_last_run": round(time.monotonic() - started),
+        "cpu_seconds": round(time.process_time() - worked),
         "torch": torch.__version__,
     }
     (out / "training.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
     return losses
+
+
+def settings_of(seed: int, steps_scale: float, settings: StudentSettings = SETTINGS) -> StudentSettings:
+    """Those of one student: ``steps_scale`` multiplies the steps."""
+    steps = max(2, round(settings.steps * steps_scale))
+    return replace(settings, steps=steps, seed=seed, save_every=min(settings.save_every or steps, steps))
 
 
 def load(checkpoint: str | Path) -> tuple[PandaStudentForConditionalGeneration, PandaStudentProcessor]:

@@ -67,6 +67,11 @@ def test_it_reads_what_lies_beside_a_video_unless_told_not_to(student, films):
     assert clip_of(films[1], start=1.6)["subtitle"] is None
 
 
+def test_a_clip_behind_the_end_of_its_video_is_refused(films):
+    with pytest.raises(VideoError, match=r"it shows nothing at 10000 s"):
+        clip_of(films[1], start=10_000, end=20_000)
+
+
 @pytest.mark.parametrize(
     "drawn", [{"sample": True, "temperature": 1.5}, {"inference": "official", "max_new_tokens": 12}]
 )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from statistics import mean
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +20,7 @@ from panda_hf import schema
 from panda_hf.captioning import Describe, SampleFrames
 from panda_hf.captioning.registry import teachers_of
 from panda_hf.cli import app
+from panda_hf.cli.mini_student import _is_finished
 from panda_hf.errors import CheckpointError
 from panda_hf.mini import student_study, world
 from panda_hf.mini.film import make_film
@@ -28,6 +32,7 @@ from panda_hf.mini.student_data import PickedClips, best, chances, in_mirror
 from panda_hf.mini.student_eyes import Eyes, FrameLooker, frame_tower
 from panda_hf.mini.student_model import WholePictures, processor_of, student, video_llama
 from panda_hf.mini.student_study import SELECTION, WITH, WITHOUT, fooled, preference, study, text_helps, verdicts
+from panda_hf.mini.train_student import settings_of
 from panda_hf.mini.truth import score_caption
 from panda_hf.mini.world import Scene, Thing, combinations, random_scene
 from panda_hf.models.checkpoints import mini_folder, resolve
@@ -37,7 +42,7 @@ from panda_hf.models.umt.modeling_umt import sinusoid_table
 from panda_hf.models.umt.processing_umt import resize_frames
 from panda_hf.stage import apply
 
-SHAPE, COLOUR = combinations("train")["slides left"][0]
+SHAPE, COLOUR = sorted(set(combinations("train")["slides left"]) & set(combinations("train")["slides right"]))[0]
 NAME = world.NAMES[0]
 TRUE = f"a large {COLOUR} {SHAPE} slides to the left in a room"
 
@@ -167,6 +172,7 @@ def test_better_candidates_are_drawn_more_often_and_blank_ones_never() -> None:
     found = chances([0.50, None, 0.55])
     assert found[1] == 0 and found.sum() == pytest.approx(1)
     assert found[2] / found[0] == pytest.approx(np.exp(80 * 0.05))
+    assert chances([None, None]).tolist() == [0.5, 0.5]
 
 
 def test_the_best_caption_is_that_of_the_highest_score() -> None:
@@ -175,15 +181,24 @@ def test_the_best_caption_is_that_of_the_highest_score() -> None:
 
 
 def test_mirrored_clips_come_with_mirrored_captions_and_words() -> None:
-    lessons = PickedClips([clip(TRUE, subtitle="It goes left.", title="Right here")], [[0.5]])
+    assert (SHAPE, COLOUR) in combinations("train")["slides right"]  # else no mirror would be shown
+    shown = dataclasses.replace(
+        clip(TRUE, subtitle="It goes left.", title="to the left"), description="left of the camera"
+    )
+    lessons = PickedClips([shown], [[0.5]])
     seen = set()
     for number in range(40):
         got = lessons.example(0, [number / 40])
         left = got.frames[:, :, :36].mean() > got.frames[:, :, 36:].mean()
-        assert ("left" in got.caption) == left == (got.subtitle == "It goes left.")
+        side = "left" if left else "right"
+        assert (got.subtitle, got.title, got.description) == (
+            f"It goes {side}.",
+            f"to the {side}",
+            f"{side} of the camera",
+        )
+        assert f"slides to the {side}" in got.caption
         seen.add(left)
-    allowed = (SHAPE, COLOUR) in combinations("train")["slides right"]
-    assert seen == ({True, False} if allowed else {True})
+    assert seen == {True, False}
 
 
 def test_what_is_held_aside_is_never_shown_in_a_mirror() -> None:
@@ -263,6 +278,22 @@ def test_the_shipped_student_says_of_films_what_chance_does_not(tmp_path: Path) 
         score_caption(caption, scene).f1 for caption, scene in zip(said, scenes[3:] + scenes[:3], strict=True)
     )
     assert right > shifted + 0.2
+
+
+def test_a_student_of_other_settings_is_not_finished(tmp_path: Path) -> None:
+    picks: Any = SimpleNamespace(name="clips")
+    (tmp_path / "training.json").write_text(
+        json.dumps({"picks": "clips", "settings": dataclasses.asdict(settings_of(1, 0.5))}), encoding="utf-8"
+    )
+    assert _is_finished(tmp_path, picks, 1, 0.5) and not _is_finished(tmp_path / "none", picks, 1, 0.5)
+    assert not _is_finished(tmp_path, picks, 1, 1.0) and not _is_finished(tmp_path, picks, 2, 0.5)
+    picks.name = "other clips"
+    assert not _is_finished(tmp_path, picks, 1, 0.5)
+
+
+def test_no_shipped_checkpoint_holds_a_path_of_the_machine_it_was_made_on() -> None:
+    for told in mini_folder().glob("*/*.json"):
+        assert not re.search(r'"(/|[A-Z]:\\)[\w.-]+[/\\]', told.read_text(encoding="utf-8")), told
 
 
 def test_the_shipped_student_is_small() -> None:
