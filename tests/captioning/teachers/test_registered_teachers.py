@@ -131,12 +131,16 @@ def noise(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 @pytest.mark.parametrize("name", each(name for name in LOADED if {"subtitle", "text"} & set(card_of(name).sees)))
 def test_a_registered_teacher_that_may_read_subtitles_is_told_them(name, checkpoint, clips):
+    """Random weights may say the same whatever is told, be it the likeliest words or drawn ones, but hardly both."""
     teacher = teacher_of(name, checkpoint)
-    decoding = dataclasses.replace(teacher.card.decoding, max_new_tokens=6, num_beams=1)
+    likeliest = dataclasses.replace(teacher.card.decoding, max_new_tokens=6, num_beams=1)
+    drawn = dataclasses.replace(likeliest, sample=True, temperature=2.0, top_p=1.0)
     plain = dataclasses.replace(clips[2], subtitle=None)
     words = ("red ball", "kiki zuzu kiki", "ocean left", "left left left left", "a large cube", "zuzu", "snow")
-    told = [dataclasses.replace(plain, subtitle=said) for said in words]  # random weights may answer some alike
-    assert len(set(teacher.caption([plain, *told], decoding))) > 1
+    told = [dataclasses.replace(plain, subtitle=said) for said in words]
+    said = [set(teacher.caption([plain, *told], decoding)) for decoding in (likeliest, drawn)]
+    deaf = [set(teacher.caption([plain] * 3, decoding)) for decoding in (likeliest, drawn)]
+    assert max(map(len, said)) > 1 and [len(one) for one in deaf] == [1, 1]
 
 
 def test_registered_teachers_run_as_a_stage_over_a_dataset(clips):
