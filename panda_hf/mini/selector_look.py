@@ -16,14 +16,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import Dataset
-from transformers import EvalPrediction, Trainer, TrainingArguments
+from transformers import EvalPrediction, TrainingArguments
 
+from panda_hf.mini.lessons import lesson
 from panda_hf.mini.places import Places
 from panda_hf.mini.selector_clips import Clips, shaken_with
 from panda_hf.mini.selector_patches import ASKED, PatchReader, stacked
 from panda_hf.models.umt import UMTModel, UMTProcessor
 from panda_hf.models.umt.modeling_umt import sinusoid_table
-from panda_hf.training.states import train
 
 APART = 3
 """Frames between the two of a pair, at least."""
@@ -147,17 +147,9 @@ def learn_to_look(
             "labels": shown["kinds"][:, 0],
         }
 
-    arguments.remove_unused_columns = False
-    trainer = Trainer(
-        model=FrameReader(model, only_where=only_where),
-        args=arguments,
-        train_dataset=FramePairs(clips, varied=True),
-        eval_dataset=FramePairs(unseen, varied=False),
-        data_collator=collate,
-        compute_metrics=None if only_where else shares,
-    )
-    train(trainer, resume)
-    return trainer.evaluate()
+    reader, figures = FrameReader(model, only_where=only_where), None if only_where else shares
+    learned, asked = FramePairs(clips, varied=True), FramePairs(unseen, varied=False)
+    return lesson(reader, arguments, learned, asked, collate, figures, resume=resume).evaluate()
 
 
 def shares(prediction: EvalPrediction) -> dict[str, float]:

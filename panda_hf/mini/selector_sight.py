@@ -15,16 +15,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import Dataset
-from transformers import EvalPrediction, Trainer, TrainingArguments
+from transformers import EvalPrediction, TrainingArguments
 
 from panda_hf.mini import world
+from panda_hf.mini.lessons import lesson
 from panda_hf.mini.places import Places
 from panda_hf.mini.selector_clips import Clips, shaken_with
 from panda_hf.mini.selector_patches import PatchReader, stacked
 from panda_hf.mini.wording import ACTION_WORDS, action_parts
 from panda_hf.mini.world import Scene
 from panda_hf.models.umt import UMTModel, UMTProcessor
-from panda_hf.training.states import train
 
 UNKNOWN = -100
 PATCHES = 0.5
@@ -143,17 +143,8 @@ def learn_to_see(
             "labels": torch.tensor(labels),
         }
 
-    arguments.remove_unused_columns = False
-    trainer = Trainer(
-        model=FactReader(model),
-        args=arguments,
-        train_dataset=SeenFacts(clips, varied=True),
-        eval_dataset=SeenFacts(unseen, varied=False),
-        data_collator=collate,
-        compute_metrics=_shares,
-    )
-    train(trainer, resume)
-    return trainer.evaluate()
+    learned, asked = SeenFacts(clips, varied=True), SeenFacts(unseen, varied=False)
+    return lesson(FactReader(model), arguments, learned, asked, collate, _shares, resume=resume).evaluate()
 
 
 def _shares(prediction: EvalPrediction) -> dict[str, float]:

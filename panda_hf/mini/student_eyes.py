@@ -8,7 +8,6 @@ where they are, then also what the tower of the Video-LLaMA would say of them: s
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,21 +18,21 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import Blip2VisionConfig, Blip2VisionModel, Trainer
+from transformers import Blip2VisionConfig, Blip2VisionModel
 
+from panda_hf.mini.lessons import lesson, named_by
 from panda_hf.mini.places import Places
-from panda_hf.mini.selector_clips import Clips, training_clips, validation_clips
+from panda_hf.mini.selector_clips import training_clips, validation_clips
 from panda_hf.mini.selector_look import FramePairs, shares
 from panda_hf.mini.selector_patches import PatchReader, stacked
 from panda_hf.mini.teacher_models import MEAN, STD
-from panda_hf.mini.teacher_warmth import solved
+from panda_hf.mini.teacher_warmth import fit_line
 from panda_hf.mini.train_selector import UNSEEN, Recipe, arguments
 from panda_hf.mini.train_teachers import SCENES
 from panda_hf.models.checkpoints import resolve
 from panda_hf.models.student.video_branch import FRAME_NORM_EPS, FrameNorm
 from panda_hf.models.umt import UMTForVideoTextRetrieval, UMTProcessor
 from panda_hf.models.umt.modeling_umt import sinusoid_table
-from panda_hf.training.states import train
 
 SELECTOR = "mini/selector"
 KEPT = (
@@ -81,11 +80,18 @@ def student_eyes(work: Path, other: Blip2VisionModel, *, resume: bool = True, sc
     reader = FrameLooker(frame_tower(SELECTOR), other.eval())
     share = min(1.0, scale)
     clips = training_clips(work / "clips", max(500, round(SCENES * share)), workers=2)
-    unseen = validation_clips(max(32, round(UNSEEN * share)))
-    folder = work / "student" / f"eyes-{_name_of(reader.tower, other, scale)}"
-    _learn(reader, clips, unseen, folder / "look", LOOK, resume, scale)
-    reader.listen(_collate([FramePairs(clips, varied=False)[i] for i in range(min(SOME, len(clips)))])["pixel_values"])
-    _learn(reader, clips, unseen, folder / "tell", TELL, resume, scale)
+    asked = FramePairs(validation_clips(max(32, round(UNSEEN * share))), varied=False)
+    name = named_by((LOOK, TELL, WHERE, OTHER, scale), reader.tower, other)
+
+    def learn(recipe: Recipe, what: str) -> None:
+        settings = arguments(work / "student" / f"eyes-{name}" / what, recipe, scale, seed=0)
+        torch.manual_seed(0)
+        lesson(reader, settings, FramePairs(clips, varied=True), asked, _collate, shares, resume=resume)
+
+    learn(LOOK, "look")
+    plain = FramePairs(clips, varied=False)
+    reader.listen(_collate([plain[i] for i in range(min(SOME, len(plain)))])["pixel_values"])
+    learn(TELL, "tell")
     return Eyes(reader.tower.eval(), reader.line)
 
 
@@ -185,9 +191,7 @@ class FrameLooker(nn.Module):
         """Ask from now on what the other tower says, and begin with the line that comes nearest to it."""
         self.listening = True
         tokens, told = self.tower(pixel_values=pixel_values).last_hidden_state.float(), self.other(pixel_values)
-        best = solved(_squares(tokens, told.shape[1] - 1).flatten(0, 1), told.flatten(0, 1))
-        self.line.weight.copy_(best[:-1].T)
-        self.line.bias.copy_(best[-1])
+        fit_line(self.line, _squares(tokens, told.shape[1] - 1).flatten(0, 1), told.flatten(0, 1))
 
 
 @torch.no_grad()
@@ -203,32 +207,6 @@ def _squares(tokens: Tensor, count: int) -> Tensor:
     side, fewer = round((tokens.shape[1] - 1) ** 0.5), round(count**0.5)
     patches = tokens[:, 1:].unflatten(1, (fewer, side // fewer, fewer, side // fewer)).mean(dim=(2, 4))
     return torch.cat([tokens[:, :1], patches.flatten(1, 2)], dim=1)
-
-
-def _name_of(tower: Blip2VisionModel, other: Blip2VisionModel, scale: float) -> str:
-    """Differs where the lessons or what they begin with do."""
-    digest = hashlib.sha256(repr((LOOK, TELL, WHERE, OTHER, scale)).encode())
-    for model in (tower, other):
-        for name, tensor in model.state_dict().items():
-            digest.update(name.encode() + tensor.numpy().tobytes())
-    return digest.hexdigest()[:12]
-
-
-def _learn(
-    reader: FrameLooker, clips: Clips, unseen: Clips, folder: Path, recipe: Recipe, resume: bool, scale: float
-) -> None:
-    settings = arguments(folder, recipe, scale, seed=0)
-    settings.remove_unused_columns = False
-    torch.manual_seed(0)
-    trainer = Trainer(
-        model=reader,
-        args=settings,
-        train_dataset=FramePairs(clips, varied=True),
-        eval_dataset=FramePairs(unseen, varied=False),
-        data_collator=_collate,
-        compute_metrics=shares,
-    )
-    train(trainer, resume)
 
 
 def _collate(examples: Sequence[tuple[np.ndarray, np.ndarray, Places]]) -> dict[str, Tensor]:

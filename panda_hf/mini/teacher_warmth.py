@@ -142,14 +142,15 @@ def take_tongue(model: Any, videos: Tensor, checkpoint: Path) -> None:
     line, model.projection = model.projection, straight
     has = model.get_video_features(videos).flatten(0, 1)
     model.projection = line
-    best = solved(has, wanted)
+    fit_line(line, has, wanted)
+
+
+@torch.no_grad()
+def fit_line(line: nn.Linear, given: Tensor, wanted: Tensor) -> None:
+    """Set ``line`` so that of ``given`` (n, in) it makes what comes nearest to ``wanted`` (n, out)."""
+    best = torch.linalg.lstsq(torch.cat([given, torch.ones(len(given), 1)], dim=1), wanted).solution
     line.weight.copy_(best[:-1].T)
     line.bias.copy_(best[-1])
-
-
-def solved(given: Tensor, wanted: Tensor) -> Tensor:
-    """Weights, and bias as the last row, of the line from ``given`` (n, a) that comes nearest to ``wanted`` (n, b)."""
-    return torch.linalg.lstsq(torch.cat([given, torch.ones(len(given), 1)], dim=1), wanted).solution
 
 
 def take_image_queries(model: Any, seeing: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import hashlib
 import json
 import logging
 import re
@@ -21,6 +20,7 @@ import torch
 from torch.utils.data import Dataset
 from transformers import TrainingArguments
 
+from panda_hf.mini.lessons import named_by
 from panda_hf.mini.selector_clips import Clips, encoded, training_clips, validation_clips
 from panda_hf.mini.selector_data import NearMisses, TruePairs
 from panda_hf.mini.selector_look import learn_to_look
@@ -178,16 +178,17 @@ class School:
         The seconds of a resumed lesson are those of its last part alone.
         """
         lesson: Any = name.partition("-")[0]
-        wrote = tuple(map(fingerprint, TEACHERS)) if lesson == "answers" else ()
-        folder = self.work / "selector" / f"{name}-{_name_of(model, RECIPES[lesson], wrote)}"
+        recipe = RECIPES[lesson]
+        begun = (recipe, tuple(map(fingerprint, TEACHERS))) if lesson == "answers" else recipe
+        folder = self.work / "selector" / f"{name}-{named_by(begun, model)}"
         found: dict[str, float] = {}
         torch.manual_seed(seed)
         resumed = self.resume and last_complete_checkpoint(folder) is not None
         started, worked = time.monotonic(), time.process_time()
-        yield arguments(folder, RECIPES[lesson], self.scale, seed), found
+        yield arguments(folder, recipe, self.scale, seed), found
         found["seconds"], found["cpu_seconds"] = time.monotonic() - started, time.process_time() - worked
         kept = {key.removeprefix("eval_"): round(value, 4) for key, value in found.items() if not _CLOCK.search(key)}
-        self.notes[name] = {**asdict(RECIPES[lesson]), **kept, "resumed": resumed}
+        self.notes[name] = {**asdict(recipe), **kept, "resumed": resumed}
         log.warning("%s: %s", name, self.notes[name])
 
     def _count(self, full: int, least: int = 32) -> int:
@@ -239,13 +240,6 @@ def train_selector(
     save(school.fine_tune(), school.processor, Path(out))
     _note(Path(out), school)
     return school
-
-
-def _name_of(model: UMTForVideoTextRetrieval, recipe: Recipe, wrote: tuple[str, ...]) -> str:
-    digest = hashlib.sha256(repr((recipe, wrote) if wrote else recipe).encode())
-    for name, tensor in model.state_dict().items():
-        digest.update(name.encode() + tensor.numpy().tobytes())
-    return digest.hexdigest()[:12]
 
 
 def arguments(folder: Path, recipe: Recipe, scale: float, seed: int) -> TrainingArguments:
