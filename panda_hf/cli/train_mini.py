@@ -26,8 +26,8 @@ def train(
 
     The selector learns to choose from what the teachers of this package write, wherever its checkpoint goes.
     """
-    from panda_hf.mini.train_selector import train_selector
-    from panda_hf.mini.train_teachers import RECIPES, train_teachers
+    from panda_hf.mini.selector_course import Course, hold
+    from panda_hf.mini.train_teachers import RECIPES, train_teachers, work_folder
     from panda_hf.models.checkpoints import mini_folder
 
     known = [recipe.kind for recipe in RECIPES]
@@ -38,4 +38,4 @@ def train(
     out = out or mini_folder()
     train_teachers(out, work=work, resume=resume, only=kinds, steps_scale=steps_scale)
     if not only or "selector" in only:
-        train_selector(out / "selector", work=work, resume=resume, steps_scale=steps_scale)
+        hold(Course(work or work_folder(), resume, steps_scale, from_scratch=True), out / "selector")

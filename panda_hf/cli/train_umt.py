@@ -21,28 +21,40 @@ def train_umt(
     seeds: Annotated[int, typer.Option(min=1, help="Fine-tunings with hard negatives, and as many without.")] = 3,
     work: Annotated[Path | None, typer.Option(help="Where drawn scenes (6 GB) and unfinished training lie.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = True,
-    steps_scale: Annotated[float, typer.Option(min=0.0, help="Multiplies all training steps, for a trial.")] = 1.0,
+    steps_scale: Annotated[
+        float, typer.Option(min=0.0, help="Multiplies training steps and numbers of clips, for a trial.")
+    ] = 1.0,
+    from_scratch: Annotated[
+        bool,
+        typer.Option("--from-scratch", help="Let the vision tower learn to see anew, an hour more; see below."),
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Processes, of one thread each.")] = 2,
 ) -> None:
     """Train the selector as the paper does, in miniature, and measure it over clips held aside.
 
     A UMT learns from clips with one true caption each, then from what simulated annotators picked among the eight
     teachers' captions, a clip's own rejected ones as hard negatives. The first seed's model is kept. Prints recall at
     1 against one annotator and against any, before and after, and after fine-tuning without hard negatives.
+
+    The paper's UMT starts from a vision tower trained before; so does this one, from the shipped selector's. All else
+    begins with random weights.
     """
     import json
 
+    from panda_hf.mini.selector_course import Course, hold
     from panda_hf.mini.selector_study import as_text, study
-    from panda_hf.mini.train_selector import train_selector
+    from panda_hf.mini.train_teachers import work_folder
     from panda_hf.models.checkpoints import mini_folder
     from panda_hf.selection.plots import plot_recalls
 
     out = out or mini_folder()
-    school = train_selector(out / "selector", work=work, resume=resume, steps_scale=steps_scale)
-    found = study(school, range(seeds))
+    course = Course(work or work_folder(), resume, steps_scale, from_scratch, workers)
+    held = hold(course, out / "selector", range(seeds), compared=True)
+    found = study(held)
     report.mkdir(parents=True, exist_ok=True)
     (report / TABLE).write_text(as_text(found) + "\n", encoding="utf-8")
     (report / RECORD).write_text(
-        json.dumps({**found.as_dict(), "lessons": school.notes}, indent=2) + "\n", encoding="utf-8"
+        json.dumps({**found.as_dict(), "lessons": held.notes}, indent=2) + "\n", encoding="utf-8"
     )
     recalls = {name: [recall.one for recall in row] for name, row in found.recalls.items()}
     plotted = plot_recalls(recalls, report / PLOT, human=found.people_one, chance=found.chance)

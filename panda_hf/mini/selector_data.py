@@ -1,8 +1,9 @@
-"""What the miniature selector is pre-trained on: drawn clips with true captions of them."""
+"""What the miniature selector learns from: drawn clips with true captions, then clips with what people picked."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from torch.utils.data import Dataset
@@ -10,6 +11,7 @@ from torch.utils.data import Dataset
 from panda_hf.mini.selector_clips import Clips
 from panda_hf.mini.truth import corrupt_scene, paraphrases
 from panda_hf.mini.world import Modality, Scene
+from panda_hf.selection.answers import AnsweredClip
 from panda_hf.training.selector import SelectorExample
 
 
@@ -59,3 +61,31 @@ class NearMisses(Dataset[SelectorExample]):
 def only_seen(scene: Scene) -> Scene:
     """The scene without name and place, which no frame shows."""
     return dataclasses.replace(scene, name=None, place=None)
+
+
+class Picked(Dataset[SelectorExample]):
+    """Answered clips to learn from.
+
+    Args:
+        clips: with at least one answer that is a caption.
+        tokens: of the vision tower, by clip id.
+        seed: of which pick is shown.
+        alone: show one picked caption, drawn anew at each visit, without the rejected ones.
+    """
+
+    def __init__(
+        self, clips: Sequence[AnsweredClip], tokens: Mapping[str, np.ndarray], seed: int, *, alone: bool
+    ) -> None:
+        self.clips, self.tokens, self.alone = clips, tokens, alone
+        self.rng = np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, index: int) -> SelectorExample:
+        clip = self.clips[index]
+        seen, targets = self.tokens[clip.clip_id], clip.targets()
+        assert targets is not None
+        if not self.alone:
+            return SelectorExample(seen, clip.captions, targets)
+        return SelectorExample(seen, (clip.captions[int(self.rng.choice(len(targets), p=targets))],), (1.0,))

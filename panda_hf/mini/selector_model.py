@@ -8,11 +8,15 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
+from panda_hf.errors import CheckpointError
 from panda_hf.mini.wording import VOCABULARY
 from panda_hf.models.umt import UMTConfig, UMTForVideoTextRetrieval, UMTProcessor
+from panda_hf.selection.scorer import load_scorer
 
 SPECIAL = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
 FRAMES, IMAGE_SIZE, PATCH_SIZE, MAX_WORDS = 8, 112, 14, 40
+SHIPPED = "mini/selector"
+"""Whose vision tower can be taken over."""
 SPREAD = 0.06
 """Standard deviation of the vision tower's random weights; with the usual 0.02 one this narrow learns far slower."""
 
@@ -44,6 +48,21 @@ def selector(seed: int = 0) -> tuple[UMTForVideoTextRetrieval, UMTProcessor]:
     torch.manual_seed(seed)
     processor = UMTProcessor(tokenizer, image_size=IMAGE_SIZE, num_frames=FRAMES, max_length=MAX_WORDS)
     return UMTForVideoTextRetrieval(config), processor
+
+
+def take_tower(model: UMTForVideoTextRetrieval) -> None:
+    """Give a model the vision tower of the shipped selector; the rest keeps its weights.
+
+    Raises:
+        CheckpointError: when the shipped selector is missing, or its tower of another shape.
+    """
+    try:
+        shipped = load_scorer(SHIPPED, None, None, None, sanity=False).model.vision_model
+        model.umt.vision_model.load_state_dict(shipped.state_dict())
+    except (CheckpointError, RuntimeError) as error:
+        raise CheckpointError(
+            f"the vision tower of {SHIPPED!r} cannot be taken over: {error}. Let one learn anew: --from-scratch"
+        ) from error
 
 
 def _sizes(width: int, inner: int, *, layers: int) -> dict[str, int]:

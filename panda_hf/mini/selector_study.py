@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Any
 
-import numpy as np
-
-from panda_hf.mini.train_selector import School
-from panda_hf.models.umt import UMTForVideoTextRetrieval
-from panda_hf.selection import measures
-from panda_hf.selection.answers import AnsweredClip
-from panda_hf.selection.scorer import Scorer
+from panda_hf.mini.selector_course import Held
+from panda_hf.mini.selector_recall import Recall
 
 BEFORE, WITHOUT, WITH = "pre-trained", "fine-tuned without hard negatives", "fine-tuned"
-
-
-@dataclass(frozen=True)
-class Recall:
-    """Recall at 1 of a model over held-aside clips: against one annotator, against any; in [0, 1].
-
-    Attributes:
-        one, any: the highest matching score chooses.
-        head_one, head_any: the matching head chooses among all candidates.
-    """
-
-    one: float
-    any: float
-    head_one: float
-    head_any: float
 
 
 @dataclass(frozen=True)
@@ -68,42 +47,14 @@ class Study:
         return {**vars(self), "recalls": {name: [vars(one) for one in row] for name, row in self.recalls.items()}}
 
 
-def study(school: School, seeds: Sequence[int] = (0, 1, 2)) -> Study:
-    """Fine-tune the pre-trained model for each seed, with hard negatives and without, and measure all of them.
-
-    Args:
-        school: after :meth:`School.pretrain`.
-        seeds: each with other moods of the annotators and another order of the clips.
-    """
-    recalls: dict[str, list[Recall]] = {BEFORE: [], WITHOUT: [], WITH: []}
-    people: list[list[float]] = []
-    for seed in seeds:
-        asked = school.answers("validation", seed)
-        recalls[BEFORE].append(recall(school, school.model, asked))
-        recalls[WITH].append(recall(school, school.fine_tune(seed), asked))
-        recalls[WITHOUT].append(recall(school, school.fine_tune(seed, hard_negatives=False), asked))
-        tables = [of(asked) for of in (measures.chance, measures.human_one, measures.human_any)]
-        tables.append(measures.all_bad(school.everybody(seed)))
-        people.append([len(asked), *(measures.share(table) or 0.0 for table in tables)])
-    clips, *shares = (mean(column) for column in zip(*people, strict=True))
-    return Study(round(clips), recalls, *shares)
-
-
-def recall(school: School, model: UMTForVideoTextRetrieval, asked: Sequence[AnsweredClip]) -> Recall:
-    """How a model's choices on held-aside clips compare with the annotators', as ``Select`` would choose."""
-    scorer = Scorer(model.eval().umt, school.processor, model)
-    frames = {clip.clip_id: clip.frames for clip in school.judged["validation"]}
-    nearest: list[int] = []
-    matched: list[int] = []
-    for clip in asked:
-        scores, head = scorer.with_head(frames[clip.clip_id], clip.captions)
-        nearest.append(int(np.argmax(scores)))
-        matched.append(int(np.argmax(np.array(head, dtype=float))))
-    shares = [measures.share(of(asked, chosen)) for chosen in (nearest, matched) for of in _MEASURES]
-    return Recall(*(share or 0.0 for share in shares))
-
-
-_MEASURES = (measures.recall_one, measures.recall_any)
+def study(held: Held) -> Study:
+    """The figures of a course that compared."""
+    recalls: dict[str, list[Recall]] = {BEFORE: [before for before, _ in held.before.values()], WITHOUT: [], WITH: []}
+    for tuned in held.tuned:
+        recalls[WITH if tuned.hard_negatives else WITHOUT].append(tuned.recall)
+    people = [vars(people) for _, people in held.before.values()]
+    found = {name: mean(one[name] for one in people) for name in people[0]}
+    return Study(round(found["clips"]), recalls, found["chance"], found["one"], found["any"], found["all_bad"])
 
 
 def as_text(found: Study) -> str:

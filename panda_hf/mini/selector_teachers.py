@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from concurrent.futures import Executor, Future
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 from panda_hf.captioning import Caption
 from panda_hf.captioning.registry import card_of, teachers_of
 from panda_hf.mini.render import render_scene_frames
+from panda_hf.mini.side_by_side import helpers, results
 from panda_hf.mini.speech import scene_text
 from panda_hf.mini.teacher_data import saved
 from panda_hf.mini.truth import FactScore, score_caption
@@ -29,6 +31,9 @@ TEACHERS = teachers_of("mini")
 SIZES = ((180, 320), (180, 320), (180, 320), (144, 256), (224, 398), (224, 298))
 """Heights and widths of frames as ``SampleFrames`` gives them for the films of this world."""
 BATCH = 50
+"""Clips per file."""
+OF_ONE_FRAME = 25
+"""Clips at once for teachers that see one frame; those of several frames are faster in the usual, smaller batches."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +63,12 @@ class Judged:
 
 
 def judged_clips(
-    split: Split, count: int, folder: Path, size: int, teachers: Sequence[str] = TEACHERS
+    split: Split,
+    count: int,
+    folder: Path,
+    size: int,
+    teachers: Sequence[str] = TEACHERS,
+    workers: int = 1,
 ) -> list[Judged]:
     """Draw clips and let every teacher caption them; kept in ``folder``, batch by batch and teacher by teacher.
 
@@ -68,18 +78,41 @@ def judged_clips(
         folder: a later call goes on with what the same weights wrote there.
         size: of the kept frames, which are square.
         teachers: who captions.
+        workers: processes; what is written does not depend on them.
     """
+    with helpers(workers) as pool:
+        results(to_caption(pool, split, count, folder, size, teachers))
     found: list[Judged] = []
-    for number in range(-(-count // BATCH)):
-        frames = folder / f"frames-{size}" / f"{split}-{number:04d}.npy"
-        notes = {teacher: _note(folder, teacher, split, number) for teacher in teachers}
-        missing = [teacher for teacher, note in notes.items() if not note.exists()]
-        if missing or not frames.exists():
-            _make(split, number, frames, {teacher: notes[teacher] for teacher in missing}, size)
-        written = zip(*(json.loads(note.read_text(encoding="utf-8")) for note in notes.values()), strict=True)
-        shown = np.load(frames, mmap_mode="r")
+    for number in range(batches(count)):
+        notes = [_note(folder, teacher, split, number) for teacher in teachers]
+        written = zip(*(json.loads(note.read_text(encoding="utf-8")) for note in notes), strict=True)
+        shown = np.load(frames_file(folder, size, split, number), mmap_mode="r")
         found += [_judged(split, number * BATCH + i, shown[i], captions) for i, captions in enumerate(written)]
     return found[:count]
+
+
+def to_caption(
+    pool: Executor, split: Split, count: int, folder: Path, size: int, teachers: Sequence[str] = TEACHERS
+) -> list[Future[None]]:
+    """Submit what :func:`judged_clips` of the same arguments would find missing, batch by batch."""
+    submitted: list[Future[None]] = []
+    for number in range(batches(count)):
+        frames = frames_file(folder, size, split, number)
+        notes = {teacher: _note(folder, teacher, split, number) for teacher in teachers}
+        missing = {teacher: note for teacher, note in notes.items() if not note.exists()}
+        if missing or not frames.exists():
+            submitted.append(pool.submit(_make, split, number, frames, missing, size))
+    return submitted
+
+
+def batches(count: int) -> int:
+    """Files that so many clips fill."""
+    return -(-count // BATCH)
+
+
+def frames_file(folder: Path, size: int, split: Split, number: int) -> Path:
+    """Where a batch of frames lies, uint8 (clips, 8, size, size, 3)."""
+    return folder / f"frames-{size}" / f"{split}-{number:04d}.npy"
 
 
 @cache
@@ -104,10 +137,16 @@ def _make(split: Split, number: int, frames: Path, notes: dict[str, Path], size:
     if not frames.exists():
         saved(frames, np.stack([resize_frames(row["raw"], size) for row in batch]))
     for teacher, path in notes.items():
-        captions = [caption or "" for caption in Caption(teacher=teacher)(rows)[caption_column(teacher)]]
+        captions = [caption or "" for caption in _captioner(teacher)(rows)[caption_column(teacher)]]
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")
         unfinished.write_text(json.dumps(captions), encoding="utf-8")
         os.replace(unfinished, path)
+
+
+def _captioner(teacher: str) -> Caption:
+    stage = Caption(teacher=teacher)
+    several = "video" in card_of(teacher).sees
+    return stage if several else dataclasses.replace(stage, model_batch_size=OF_ONE_FRAME)
 
 
 def _drawn(split: Split, index: int) -> tuple[Scene, np.random.Generator]:

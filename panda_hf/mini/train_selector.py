@@ -1,14 +1,14 @@
-"""Train the miniature's selector: to look, to see, on generic pairs, and on what simulated annotators picked."""
+"""The lessons of the miniature's selector: to look, to see, on generic pairs, and on what simulated people picked."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-import json
 import logging
+import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -17,19 +17,30 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch.utils.data import Dataset
 from transformers import TrainingArguments
 
 from panda_hf.mini.lessons import named_by
 from panda_hf.mini.selector_clips import Clips, encoded, training_clips, validation_clips
-from panda_hf.mini.selector_data import NearMisses, TruePairs
+from panda_hf.mini.selector_data import NearMisses, Picked, TruePairs
 from panda_hf.mini.selector_look import learn_to_look
-from panda_hf.mini.selector_model import IMAGE_SIZE, selector
+from panda_hf.mini.selector_model import IMAGE_SIZE, selector, take_tower
 from panda_hf.mini.selector_people import answered
 from panda_hf.mini.selector_sight import learn_to_see
-from panda_hf.mini.selector_teachers import TEACHERS, Judged, fingerprint, judged_clips
-from panda_hf.mini.train_teachers import SCENES, fast_bf16, work_folder
-from panda_hf.models.umt import UMTForVideoTextRetrieval, UMTProcessor
+from panda_hf.mini.selector_teachers import (
+    BATCH,
+    TEACHERS,
+    Judged,
+    batches,
+    fingerprint,
+    frames_file,
+    judged_clips,
+)
+from panda_hf.mini.selector_tokens import tokens_file
+from panda_hf.mini.train_teachers import SCENES, fast_bf16
+from panda_hf.mini.world import Split
+from panda_hf.models.umt import UMTForVideoTextRetrieval
 from panda_hf.selection.answers import AnsweredClip
 from panda_hf.training.pairs import PAIRS_LOSS, PairsTrainer
 from panda_hf.training.selector import (
@@ -37,7 +48,6 @@ from panda_hf.training.selector import (
     SelectorLoss,
     SelectorTrainer,
     train_on_candidates,
-    video_tokens,
 )
 from panda_hf.training.states import last_complete_checkpoint
 
@@ -46,6 +56,9 @@ log = logging.getLogger(__name__)
 _CLOCK = re.compile("per_second|runtime|preparation_time|epoch")
 """What Trainer measures beside the lesson's figures."""
 Lesson = Literal["where", "look", "see", "pairs", "answers"]
+Notes = dict[str, dict[str, float | bool]]
+"""What each lesson printed at its end, by its name."""
+SPLITS: tuple[Split, ...] = ("train", "validation")
 
 
 @dataclass(frozen=True)
@@ -80,25 +93,45 @@ class School:
         work: where drawn scenes, the teachers' captions and unfinished lessons lie.
         resume: go on where an interrupted run stopped; finished lessons are not repeated.
         scale: multiplies steps and numbers of clips; small for a trial.
+        from_scratch: the vision tower begins with random weights and learns to see first, an hour more; otherwise it
+            is that of the shipped selector, as the paper's selector starts from towers trained before. All else of
+            the model begins with random weights either way.
     """
 
     work: Path
     resume: bool = True
     scale: float = 1.0
+    from_scratch: bool = False
 
     def __post_init__(self) -> None:
         """Build the model with random weights."""
         self.model, self.processor = selector()
-        self.notes: dict[str, dict[str, float | bool]] = {}
+        self.notes: Notes = {}
 
-    def pretrain(self) -> None:
-        """The vision tower learns to see, then stays as it is; the rest learns from clips and true captions."""
-        clips = training_clips(self.work / "clips", self._count(SCENES, 500), workers=2)
+    def pretrain(self) -> Path:
+        """The vision tower sees, and stays as it is; the rest learns from clips and true captions.
+
+        Returns:
+            The file of the weights, for :meth:`take_up`.
+
+        Raises:
+            CheckpointError: when the shipped selector, whose tower is taken, is missing or of another shape.
+        """
+        paired = self._count(PAIRED, 64)
+        clips = training_clips(self.work / "clips", self._count(SCENES, 500) if self.from_scratch else paired)
         unseen = validation_clips(self._count(UNSEEN))
-        self._see(clips, unseen)
-        some = dataclasses.replace(clips, scenes=clips.scenes[: self._count(PAIRED, 64)])
+        if self.from_scratch:
+            self._see(clips, unseen)
+        else:
+            take_tower(self.model)
+        some = dataclasses.replace(clips, scenes=clips.scenes[:paired])
         train, held = (encoded(those, self.model.umt, self.processor) for those in (some, unseen))
         self._learn("pairs", self.model, TruePairs(train, seed=1), NearMisses(held), SelectorTrainer, EQUAL, seed=0)
+        return self._kept()
+
+    def take_up(self, weights: Path) -> None:
+        """Go on with what another school's :meth:`pretrain` returned."""
+        self.model.load_state_dict(load_file(weights))
 
     def fine_tune(self, seed: int = 0, *, hard_negatives: bool = True) -> UMTForVideoTextRetrieval:
         """A copy of the pre-trained model that learned from the simulated annotators of this seed.
@@ -126,21 +159,49 @@ class School:
         """All answers of held-aside clips, those that found every caption bad too."""
         return answered(self.judged["validation"], seed)
 
+    @property
+    def judged_folder(self) -> Path:
+        """Where clips with the teachers' captions lie."""
+        return self.work / "selector" / "judged"
+
+    @property
+    def judged_counts(self) -> dict[Split, int]:
+        """Clips that the teachers caption."""
+        return {"train": self._count(ANNOTATED, 50), "validation": self._count(HELD_ASIDE, 50)}
+
+    @property
+    def judged_files(self) -> list[Path]:
+        """Their frames, :data:`BATCH` clips in each file."""
+        return [
+            frames_file(self.judged_folder, IMAGE_SIZE, split, number)
+            for split, count in self.judged_counts.items()
+            for number in range(batches(count))
+        ]
+
     @cached_property
-    def judged(self) -> dict[str, list[Judged]]:
+    def judged(self) -> dict[Split, list[Judged]]:
         """Clips with the teachers' captions, by split."""
-        folder = self.work / "selector" / "judged"
-        return {
-            "train": judged_clips("train", self._count(ANNOTATED, 50), folder, IMAGE_SIZE),
-            "validation": judged_clips("validation", self._count(HELD_ASIDE, 50), folder, IMAGE_SIZE),
-        }
+        counts = self.judged_counts
+        return {split: judged_clips(split, counts[split], self.judged_folder, IMAGE_SIZE) for split in SPLITS}
 
     @cached_property
     def tokens(self) -> dict[str, np.ndarray]:
-        """What the vision tower makes of these clips, by clip id."""
-        clips = [clip for split in self.judged.values() for clip in split]
-        seen = video_tokens(self.model.umt, self.processor, [clip.frames for clip in clips])
-        return dict(zip((clip.clip_id for clip in clips), seen, strict=True))
+        """What the vision tower made of these clips, by clip id; of :func:`~.selector_tokens.to_encode`."""
+        found: dict[str, np.ndarray] = {}
+        for frames in self.judged_files:
+            split, _, number = frames.stem.partition("-")
+            seen = np.load(tokens_file(self.judged_folder, self.model, frames), mmap_mode="r")
+            found |= {f"{split}.{int(number) * BATCH + i}": one for i, one in enumerate(seen)}
+        return found
+
+    def _kept(self) -> Path:
+        """The weights, in a file whose name differs where they do."""
+        path = self.work / "selector" / f"pretrained-{named_by('', self.model)}.safetensors"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        save_file({name: tensor.contiguous() for name, tensor in self.model.state_dict().items()}, unfinished)
+        os.replace(unfinished, path)
+        return path
 
     def _see(self, clips: Clips, unseen: Clips) -> None:
         """First where a patch is, then what stands there in two frames, then what whole clips show."""
@@ -195,53 +256,6 @@ class School:
         return max(least, round(full * min(1.0, self.scale)))
 
 
-class Picked(Dataset[SelectorExample]):
-    """Answered clips to learn from.
-
-    Args:
-        clips: with at least one answer that is a caption.
-        tokens: of the vision tower, by clip id.
-        seed: of which pick is shown.
-        alone: show one picked caption, drawn anew at each visit, without the rejected ones.
-    """
-
-    def __init__(
-        self, clips: Sequence[AnsweredClip], tokens: dict[str, np.ndarray], seed: int, *, alone: bool
-    ) -> None:
-        self.clips, self.tokens, self.alone = clips, tokens, alone
-        self.rng = np.random.default_rng(seed)
-
-    def __len__(self) -> int:
-        return len(self.clips)
-
-    def __getitem__(self, index: int) -> SelectorExample:
-        clip = self.clips[index]
-        seen, targets = self.tokens[clip.clip_id], clip.targets()
-        assert targets is not None
-        if not self.alone:
-            return SelectorExample(seen, clip.captions, targets)
-        return SelectorExample(seen, (clip.captions[int(self.rng.choice(len(targets), p=targets))],), (1.0,))
-
-
-def train_selector(
-    out: str | Path,
-    *,
-    work: Path | None = None,
-    resume: bool = True,
-    steps_scale: float = 1.0,
-) -> School:
-    """Train the selector and save it, weights as float16; arguments as of :class:`School`.
-
-    Returns:
-        The school, for more models that start from the same pre-training.
-    """
-    school = School(work or work_folder(), resume, steps_scale)
-    school.pretrain()
-    save(school.fine_tune(), school.processor, Path(out))
-    _note(Path(out), school)
-    return school
-
-
 def arguments(folder: Path, recipe: Recipe, scale: float, seed: int) -> TrainingArguments:
     """Settings of ``Trainer``: AdamW with the paper's weight decay, a state saved every few minutes."""
     steps = max(2, round(recipe.steps * scale))
@@ -268,22 +282,3 @@ def arguments(folder: Path, recipe: Recipe, scale: float, seed: int) -> Training
         report_to=[],
         seed=seed,
     )
-
-
-def save(model: UMTForVideoTextRetrieval, processor: UMTProcessor, out: Path) -> None:
-    """Write the checkpoint, weights as float16, under names that all releases of transformers read."""
-    small = copy.deepcopy(model).half()
-    vars(small.config).pop("use_cache", None)  # Trainer's
-    small.save_pretrained(out, save_original_format=True)
-    processor.save_pretrained(out)
-
-
-def _note(folder: Path, school: School) -> None:
-    """Write how the checkpoint was made, and what each lesson printed at its end, beside it."""
-    made = {
-        "command": "panda-hf mini train-umt",
-        "steps_scale": school.scale,
-        "lessons": school.notes,
-        "torch": torch.__version__,
-    }
-    (folder / "training.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")

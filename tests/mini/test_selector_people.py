@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from panda_hf.captioning import Caption
 from panda_hf.mini import selector_people, selector_teachers
+from panda_hf.mini.selector_data import Picked
 from panda_hf.mini.selector_people import PEOPLE, Person, answered
 from panda_hf.mini.selector_teachers import TEACHERS, Judged, fingerprint, judged_clips, mean_scores
-from panda_hf.mini.train_selector import Picked
 from panda_hf.mini.truth import FactScore, canonical_caption
 from panda_hf.mini.world import Scene, Thing, generator, random_scene
 from panda_hf.models.checkpoints import shipped
@@ -90,3 +91,19 @@ def test_judged_clips_are_captioned_once_by_the_same_weights(tmp_path: Any, monk
     assert again[0].captions[0] == first.captions[0] and len(again[0].scores) == 2
     assert judged_clips("validation", 2, tmp_path, 72, two)[0].captions == again[0].captions and len(calls) == 1
     assert fingerprint("mini_image") != fingerprint("mini_text")
+
+
+@pytest.mark.slow
+def test_two_processes_write_the_same_as_one(tmp_path: Any) -> None:
+    found = [
+        judged_clips("train", 80, tmp_path / str(workers), 72, ("mini_image", "mini_video"), workers)
+        for workers in (1, 2)
+    ]
+    assert len(found[0]) == 80 and [clip.clip_id for clip in found[0]] == [clip.clip_id for clip in found[1]]
+    for one, two in zip(*found, strict=True):
+        assert one.captions == two.captions and np.array_equal(one.frames, two.frames)
+
+
+def test_teachers_that_see_one_frame_caption_more_clips_at_once() -> None:
+    assert selector_teachers._captioner("mini_text").model_batch_size == 25
+    assert selector_teachers._captioner("mini_video") == Caption(teacher="mini_video")

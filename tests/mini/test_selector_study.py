@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from panda_hf.mini.selector_model import selector
-from panda_hf.mini.selector_people import answered
-from panda_hf.mini.selector_study import BEFORE, WITH, WITHOUT, Recall, Study, as_text, recall
-from panda_hf.mini.selector_teachers import Judged
-from panda_hf.mini.truth import paraphrases
-from panda_hf.mini.world import generator, random_scene
+from panda_hf.mini.selector_course import Held, People, Tuned
+from panda_hf.mini.selector_recall import Recall
+from panda_hf.mini.selector_study import BEFORE, WITH, WITHOUT, Study, as_text, study
 from panda_hf.selection.plots import plot_recalls
 
 
@@ -56,28 +51,19 @@ def test_the_table_names_every_model_people_and_chance() -> None:
     assert "13.0 ± 4.2 points" in lines[-1]
 
 
-def test_recall_is_that_of_the_highest_scores() -> None:
-    model, processor = selector()
-    clips = []
-    for i in range(6):
-        rng = generator(i, "validation", "test of recall")
-        frames = rng.integers(0, 256, (8, 72, 72, 3), dtype=np.uint8)
-        scenes = [random_scene(rng, "validation") for _ in range(3)]
-        captions = tuple(paraphrases(scene, rng)[0] for scene in scenes)
-        clips.append(Judged(f"validation.{i}", frames, captions, scenes[0], None, None, None))
-    asked = [clip for clip in answered(clips, 0, ("a", "b", "c")) if clip.wanted]
-    school: Any = SimpleNamespace(processor=processor, judged={"validation": clips})
-    chosen = []
-    for clip in clips:
-        inputs = processor(videos=[clip.frames], text=clip.captions)
-        with torch.no_grad():
-            chosen.append(int(model(**inputs).similarity[0].argmax()))
-    by_id = dict(zip((clip.clip_id for clip in clips), chosen, strict=True))
-    hits = [[by_id[clip.clip_id] in picked for picked in clip.picks.values() if picked] for clip in asked]
-    found = recall(school, model, asked)
-    assert found.one == pytest.approx(np.mean(sum(hits, []))) and found.any == pytest.approx(
-        np.mean([any(h) for h in hits])
+def test_a_study_is_put_together_from_what_the_processes_found() -> None:
+    people = [People(clips, 0.17, 0.45, 0.75, 0.1) for clips in (200, 203)]
+    held = Held(
+        notes={},
+        tuned=[
+            Tuned(seed, hard, _recall(one), {})
+            for seed, hard, one in ((0, True, 0.3), (1, True, 0.4), (0, False, 0.25), (1, False, 0.27))
+        ],
+        before={0: (_recall(0.20), people[0]), 1: (_recall(0.24), people[1])},
     )
+    found = study(held)
+    assert found.recalls == STUDY.recalls and found.clips == 202
+    assert (found.chance, found.people_one, found.people_any) == pytest.approx((0.17, 0.45, 0.75))
 
 
 def test_the_plot_is_a_picture(tmp_path: Any) -> None:

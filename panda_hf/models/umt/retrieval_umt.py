@@ -120,7 +120,7 @@ class UMTForVideoTextRetrieval(UMTPreTrainedModel):
             pairs = _candidate_pairs(logits, targets, video_ids, generator)
         videos, texts, labels = pairs
         found.matching_logits = self.matching_logits(
-            hidden[texts], None if attention_mask is None else attention_mask[texts], tokens[videos]
+            hidden[texts], None if attention_mask is None else attention_mask[texts], _as_read(tokens)[videos]
         )
         found.matching_loss = F.cross_entropy(found.matching_logits.float(), labels)
         found.loss = found.matching_loss + (0 if found.contrastive_loss is None else found.contrastive_loss)
@@ -202,6 +202,17 @@ def _candidate_pairs(
     labels = torch.zeros(2 * len(own) + len(wrong), dtype=torch.long, device=logits.device)
     labels[: len(own)] = MATCH
     return torch.cat([own, videos, own[has]]), torch.cat([right, right, wrong]), labels
+
+
+def _as_read(tokens: Tensor) -> Tensor:
+    """Tokens in the number format that autocast lets layers read, once rather than per pair and layer.
+
+    Those that something is learned from stay as they are: their gradients are added up in full precision.
+    """
+    kind = tokens.device.type
+    if tokens.requires_grad or not torch.is_autocast_enabled(kind):
+        return tokens
+    return tokens.to(torch.get_autocast_dtype(kind))
 
 
 def _additive(mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
