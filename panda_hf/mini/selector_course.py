@@ -108,15 +108,16 @@ def hold(course: Course, out: Path, seeds: Sequence[int] = (0,), *, compared: bo
     tower = _tower(course)  # before the checkpoint that it speaks of is replaced
     with helpers(course.workers) as pool:
         pretraining = pool.submit(_pretrained, course)
-        results([pretraining, *_captions(pool, course)])
+        first: list[Future[Any]] = [pretraining, *_captions(pool, course)]
+        results(first)
         weights, notes = pretraining.result()
         results(to_encode(pool, weights, course.school.judged_folder, course.school.judged_files))
         # The longest first, so that the processes end together.
         runs = [pool.submit(_tuned, course, weights, seed, True, out if seed == seeds[0] else None) for seed in seeds]
         runs += [pool.submit(_tuned, course, weights, seed, False, None) for seed in seeds if compared]
         before = [pool.submit(_before, course, weights, tuple(seeds))] if compared else []
-        everything: list[Future[Any]] = [*runs, *before]
-        results(everything)
+        last: list[Future[Any]] = [*runs, *before]
+        results(last)
     held = Held(notes, [run.result() for run in runs], *(found.result() for found in before))
     for tuned in held.tuned:
         held.notes |= tuned.notes

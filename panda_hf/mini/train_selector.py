@@ -75,13 +75,13 @@ RECIPES: dict[Lesson, Recipe] = {
     "look": Recipe(steps=6000, batch=48, learning_rate=1.5e-3),
     "see": Recipe(steps=700, batch=24, learning_rate=8e-4),
     "pairs": Recipe(steps=1200, batch=48, learning_rate=1e-3),
-    "answers": Recipe(steps=600, batch=32, learning_rate=5e-4),
+    "answers": Recipe(steps=400, batch=32, learning_rate=5e-4),
 }
 EQUAL = SelectorLoss(other_clips=1.0)
 """Of pairs: captions of all other clips of the batch are equally wrong."""
 PAIRED, UNSEEN = 6_000, 200
 """Drawn clips to pre-train on, and to measure that with."""
-ANNOTATED, HELD_ASIDE = 6_000, 900
+ANNOTATED, HELD_ASIDE = 4_500, 900
 """Clips that the teachers caption and people answer, to fine-tune on and to measure with."""
 
 
@@ -234,13 +234,15 @@ class School:
     ) -> Iterator[tuple[TrainingArguments, dict[str, float]]]:
         """The settings of a lesson, and where its figures go; its seconds are noted with them.
 
-        Its states lie under a name of the recipe, of the weights that it begins with and, where captions are judged,
-        of the weights of the teachers: what changed is begun anew.
+        Its states lie under a name of the recipe, the scale, the weights that it begins with and, where captions are
+        judged, how many and by which teachers: what changed is begun anew.
         The seconds of a resumed lesson are those of its last part alone.
         """
         lesson: Any = name.partition("-")[0]
         recipe = RECIPES[lesson]
-        begun = (recipe, tuple(map(fingerprint, TEACHERS))) if lesson == "answers" else recipe
+        begun: tuple[Any, ...] = (recipe, self.scale)
+        if lesson == "answers":
+            begun += (ANNOTATED, *map(fingerprint, TEACHERS))
         folder = self.work / "selector" / f"{name}-{named_by(begun, model)}"
         found: dict[str, float] = {}
         torch.manual_seed(seed)

@@ -40,7 +40,7 @@ def test_without_a_shipped_selector_the_way_out_is_told(monkeypatch: pytest.Monk
 def test_weights_are_taken_up_by_another_school(tmp_path: Path) -> None:
     one, two = School(tmp_path), School(tmp_path)
     with torch.no_grad():
-        one.model.itm_head.bias += 1
+        one.model.itm_head.bias.add_(1)
     two.take_up(one._kept())
     assert all(torch.equal(a, two.model.state_dict()[name]) for name, a in one.model.state_dict().items())
 
