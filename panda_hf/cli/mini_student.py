@@ -10,7 +10,6 @@ import typer
 
 if TYPE_CHECKING:
     from panda_hf.mini.selector_teachers import Judged
-    from panda_hf.mini.train_student import Picks
 
 TABLE, RECORD, PLOT = "table4.md", "table4.json", "table4.png"
 REFERENCES = 5
@@ -19,6 +18,10 @@ REFERENCES = 5
 Work = Annotated[
     Path | None,
     typer.Option(metavar="FOLDER", help="The teachers' captions and unfinished training.", show_default=False),
+]
+FromScratch = Annotated[
+    bool,
+    typer.Option("--from-scratch", help="Let the student's eyes learn to see anew, half an hour more; see below."),
 ]
 Resume = Annotated[bool, typer.Option(help="Go on where an interrupted run stopped, and keep what is finished.")]
 Scale = Annotated[float, typer.Option(min=0.0, help="Multiplies training steps, for a trial.")]
@@ -34,8 +37,9 @@ def train_student(
     work: Work = None,
     only_prepare: Annotated[
         bool,
-        typer.Option("--only-prepare", help="Let eyes learn, teachers caption and the selector score, then stop."),
+        typer.Option("--only-prepare", help="Let teachers caption and the selector score, then stop."),
     ] = False,
+    from_scratch: FromScratch = False,
     resume: Resume = True,
     steps_scale: Scale = 1.0,
     clips_scale: Clips = 1.0,
@@ -43,15 +47,20 @@ def train_student(
     """Distil the miniature's student from the captions that its selector prefers among its teachers'.
 
     6,000 clips to learn from and 900 to measure with are drawn and captioned first, where that has not been done.
+
+    The paper's student looks through a tower trained before, which stays as it is; so does this one, through the
+    shipped student's. All else learns.
     """
     from panda_hf.cli.select_options import no_bars
+    from panda_hf.mini.student_course import Course, prepare
     from panda_hf.mini.train_student import train_student_mini
+    from panda_hf.mini.train_teachers import work_folder
     from panda_hf.models.checkpoints import mini_folder
 
     no_bars()
-    picks = _picks(work, clips_scale)
+    course = Course(work or work_folder(), clips_scale, from_scratch, resume, steps_scale)
+    picks = prepare(course)
     if only_prepare:
-        _ = picks.eyes
         typer.echo(f"{len(picks.train.clips)} clips to learn from and {len(picks.held_aside.clips)} held aside")
         return
     out = out or mini_folder() / "student"
@@ -66,10 +75,11 @@ def table4(
         "mini-table4"
     ),
     work: Work = None,
-    processes: Annotated[int, typer.Option(min=1, help="Students that learn at the same time.")] = 2,
+    processes: Annotated[int, typer.Option(min=1, help="Of one thread each; so many students learn at once.")] = 3,
     train: Annotated[
         bool, typer.Option("--train/--measure", help="Or measure the students in OUT, whatever they learned from.")
     ] = True,
+    from_scratch: FromScratch = False,
     resume: Resume = True,
     steps_scale: Scale = 1.0,
     clips_scale: Clips = 1.0,
@@ -82,18 +92,18 @@ def table4(
     import json
 
     from panda_hf.cli.select_options import no_bars
+    from panda_hf.mini.student_course import Course, captions, learn, prepare
     from panda_hf.mini.student_plot import plot_study
     from panda_hf.mini.student_study import as_text, study
+    from panda_hf.mini.train_teachers import work_folder
 
     no_bars()
-    picks = _picks(work, clips_scale)
+    course = Course(work or work_folder(), clips_scale, from_scratch, resume, steps_scale, processes)
+    picks = prepare(course)
     folders = [out / f"seed-{seed}" for seed in range(seeds)]
     if train:
-        _ = picks.train, picks.eyes  # made here, so that several processes only read them
-        _students(picks, folders, processes, resume, steps_scale)
-    held = picks.held_aside.clips
-    captions = _captions(picks, folders)
-    found = study(captions, held, _metrics)
+        learn(course, folders)
+    found = study(captions(course, folders), picks.held_aside.clips, _metrics)
     out.mkdir(parents=True, exist_ok=True)
     (out / TABLE).write_text(as_text(found) + "\n", encoding="utf-8")
     figures = {name: {key: list(values) for key, values in line.figures.items()} for name, line in found.lines.items()}
@@ -102,71 +112,6 @@ def table4(
     drawn = plot_study(found, out / PLOT)
     typer.echo(as_text(found))
     typer.echo(f"wrote {out / TABLE}, {out / RECORD}" + (f", {drawn}" if drawn else ""))
-
-
-def _picks(work: Path | None, clips_scale: float) -> Picks:
-    from panda_hf.mini.train_student import Picks
-    from panda_hf.mini.train_teachers import work_folder
-
-    return Picks(work or work_folder(), clips_scale)
-
-
-def _students(picks: Picks, folders: Sequence[Path], processes: int, resume: bool, steps_scale: float) -> None:
-    """Train those that are not finished."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    missing = [
-        (seed, folder)
-        for seed, folder in enumerate(folders)
-        if not (resume and _is_finished(folder, picks, seed, steps_scale))
-    ]
-    with ProcessPoolExecutor(min(processes, max(1, len(missing))), mp_context=get_context("spawn")) as pool:
-        told = (picks.work, picks.scale, resume, steps_scale)
-        waiting = [pool.submit(_train, folder, seed, *told) for seed, folder in missing]
-        for one in waiting:
-            one.result()
-
-
-def _is_finished(folder: Path, picks: Picks, seed: int, steps_scale: float) -> bool:
-    """Whether a student lies there that learned as it would now, from what the present teachers and selector say."""
-    import json
-    from dataclasses import asdict
-
-    from panda_hf.mini.train_student import settings_of
-
-    record = folder / "training.json"
-    if not record.is_file():
-        return False
-    made = json.loads(record.read_text(encoding="utf-8"))
-    return bool(made.get("picks") == picks.name and made.get("settings") == asdict(settings_of(seed, steps_scale)))
-
-
-def _train(folder: Path, seed: int, work: Path, clips_scale: float, resume: bool, steps_scale: float) -> None:
-    """In a process of its own, with one thread: students learn side by side."""
-    import torch
-
-    from panda_hf.cli.select_options import no_bars
-    from panda_hf.mini.train_student import Picks, train_student_mini
-
-    no_bars()
-    torch.set_num_threads(1)
-    train_student_mini(folder, Picks(work, clips_scale), seed=seed, resume=resume, steps_scale=steps_scale)
-
-
-def _captions(picks: Picks, folders: Sequence[Path]) -> dict[str, list[list[str]]]:
-    """By method, and for students by seed."""
-    from panda_hf.mini.selector_teachers import TEACHERS
-    from panda_hf.mini.student_study import SELECTION, WITH, WITHOUT, selected
-    from panda_hf.mini.train_student import load, write
-
-    held = picks.held_aside.clips
-    captions = {name: [[clip.captions[k] for clip in held]] for k, name in enumerate(TEACHERS)}
-    captions[SELECTION] = [selected(picks.held_aside)]
-    students = [load(folder) for folder in folders]
-    for name, text in ((WITHOUT, False), (WITH, True)):
-        captions[name] = [write(*student, held, text=text) for student in students]
-    return captions
 
 
 def _metrics(said: Sequence[str], clips: Sequence[Judged]) -> Mapping[str, float]:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from panda_hf.mini import world
 from panda_hf.mini.selector_clips import mirrored, shaken
 from panda_hf.mini.selector_teachers import Judged
+from panda_hf.mini.speech import text_words
 from panda_hf.training.student_examples import StudentExample
 
 SHARPNESS = 80.0
@@ -81,6 +83,32 @@ def chances(scores: Sequence[float | None]) -> np.ndarray:
     known = np.array([-np.inf if score is None else score for score in scores])
     weights = np.exp(SHARPNESS * (known - known.max()))
     return weights / weights.sum()
+
+
+def told_words(clip: Judged) -> set[str]:
+    """The words of title, description and subtitle, in lower case."""
+    return set(text_words(" ".join(filter(None, (clip.subtitle, clip.title, clip.description)))))
+
+
+def names_in(text: str) -> set[str]:
+    """The names of things and places that a text or a caption tells.
+
+    Example:
+        >>> sorted(names_in("Meet Kiki! Welcome to Paris."))
+        ['kiki', 'paris']
+    """
+    return {*world.NAMES, *world.PLACES} & set(text_words(text))
+
+
+def without_guessed_names(clip: Judged, scores: Sequence[float | None]) -> list[float | None]:
+    """The scores, ``None`` for captions with a name that nothing around the clip tells, unless all are such.
+
+    Nobody can see what something is called: a teacher guessed it.
+    """
+    told = told_words(clip)
+    rows = zip(clip.captions, scores, strict=True)
+    kept = [score if names_in(caption) <= told else None for caption, score in rows]
+    return list(scores) if all(score is None for score in kept) else kept
 
 
 def in_mirror(text: str) -> str:

@@ -30,11 +30,12 @@ from panda_hf.mini.teacher_warmth import fit_line
 from panda_hf.mini.train_selector import UNSEEN, Recipe, arguments
 from panda_hf.mini.train_teachers import SCENES
 from panda_hf.models.checkpoints import resolve
+from panda_hf.models.student import PandaStudentForConditionalGeneration, PandaStudentProcessor
 from panda_hf.models.student.video_branch import FRAME_NORM_EPS, FrameNorm
 from panda_hf.models.umt import UMTForVideoTextRetrieval, UMTProcessor
 from panda_hf.models.umt.modeling_umt import sinusoid_table
 
-SELECTOR = "mini/selector"
+SELECTOR, STUDENT = "mini/selector", "mini/student"
 KEPT = (
     "hidden_size",
     "intermediate_size",
@@ -53,6 +54,9 @@ WHERE, OTHER = 0.3, 8.0
 """Weights of two questions: where a patch is, which the selector's last layer forgets, and what the other says."""
 SOME = 300
 """Pairs of frames to find the first line to the other tower with."""
+
+Saying = Callable[[Tensor], Tensor]
+"""From frames (frames, 3, height, width) to the tokens of a tower."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,25 @@ def student_eyes(work: Path, other: Blip2VisionModel, *, resume: bool = True, sc
     reader.listen(_collate([plain[i] for i in range(min(SOME, len(plain)))])["pixel_values"])
     learn(TELL, "tell")
     return Eyes(reader.tower.eval(), reader.line)
+
+
+@torch.no_grad()
+def known_eyes(other: Blip2VisionModel, videos: Sequence[np.ndarray], checkpoint: str = STUDENT) -> Eyes:
+    """The frozen eyes of a finished student, and the line that comes nearest to what another tower says.
+
+    Args:
+        other: the Video-LLaMA's tower, as of :func:`student_eyes`.
+        videos: some, uint8 (frames, height, width, 3), to find the line with; a hundred are enough.
+        checkpoint: of the student.
+    """
+    folder = resolve(checkpoint)
+    tower = PandaStudentForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval().vision_model
+    processor = PandaStudentProcessor.from_pretrained(folder)
+    line = nn.Linear(tower.config.hidden_size, int(other.config.hidden_size))
+    saying = partial(_told, other.eval())
+    pairs = [_heard(tower, saying, processor.prepare_video(video)) for video in videos]
+    fit_line(line, *(torch.cat(side).flatten(0, 1) for side in zip(*pairs, strict=True)))
+    return Eyes(tower, line)
 
 
 def frame_tower(checkpoint: str) -> Blip2VisionModel:
@@ -163,7 +186,7 @@ class FrameLooker(nn.Module):
         self.patches = PatchReader(vision.hidden_size, self.side)
         self.where = nn.ModuleList([nn.Linear(vision.hidden_size, self.side) for _ in ("row", "column")])
         self.line = nn.Linear(vision.hidden_size, int(other.config.hidden_size))
-        self.other: Callable[[Tensor], Tensor] = partial(_told, other)
+        self.other: Saying = partial(_told, other)
 
     def forward(
         self, pixel_values: Tensor, where: Tensor, kinds: Tensor, labels: Tensor | None = None
@@ -190,8 +213,13 @@ class FrameLooker(nn.Module):
     def listen(self, pixel_values: Tensor) -> None:
         """Ask from now on what the other tower says, and begin with the line that comes nearest to it."""
         self.listening = True
-        tokens, told = self.tower(pixel_values=pixel_values).last_hidden_state.float(), self.other(pixel_values)
-        fit_line(self.line, _squares(tokens, told.shape[1] - 1).flatten(0, 1), told.flatten(0, 1))
+        fit_line(self.line, *(side.flatten(0, 1) for side in _heard(self.tower, self.other, pixel_values)))
+
+
+def _heard(tower: Blip2VisionModel, saying: Saying, frames: Tensor) -> tuple[Tensor, Tensor]:
+    """What a line is found between: tokens of one tower, in as few squares as the other has, and of the other."""
+    told = saying(frames)
+    return _squares(tower(pixel_values=frames).last_hidden_state.float(), told.shape[1] - 1), told
 
 
 @torch.no_grad()

@@ -13,8 +13,7 @@ from panda_hf.captioning.registry import card_of
 from panda_hf.mini.score import is_good
 from panda_hf.mini.selector_people import answered
 from panda_hf.mini.selector_teachers import Judged
-from panda_hf.mini.speech import text_words
-from panda_hf.mini.student_data import PickedClips, best
+from panda_hf.mini.student_data import PickedClips, best, told_words
 from panda_hf.mini.truth import score_caption
 
 SELECTION, WITHOUT, WITH = "all teachers + selection", "student", "student with text"
@@ -89,7 +88,7 @@ def text_helps(clip: Judged) -> bool:
 
 def fooled(caption: str, clip: Judged) -> bool:
     """Whether the caption states something false that stands in the text around the clip."""
-    said = set(text_words(" ".join(filter(None, (clip.subtitle, clip.title, clip.description)))))
+    said = told_words(clip)
     return any(set(fact.value.split()) <= said for fact in score_caption(caption, clip.scene).wrong)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import time
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,11 +16,14 @@ from typing import Any, Literal
 
 import torch
 
+from panda_hf.mini.lessons import named_by
 from panda_hf.mini.selector_model import IMAGE_SIZE
 from panda_hf.mini.selector_teachers import TEACHERS, Judged, fingerprint, judged_clips
-from panda_hf.mini.student_data import PickedClips
-from panda_hf.mini.student_eyes import SELECTOR, Eyes, student_eyes
+from panda_hf.mini.side_by_side import helpers, results
+from panda_hf.mini.student_data import PickedClips, without_guessed_names
+from panda_hf.mini.student_eyes import SELECTOR, STUDENT, Eyes, known_eyes, student_eyes
 from panda_hf.mini.student_model import START, WholePictures, processor_of, student, video_llama
+from panda_hf.mini.student_reading import REPEAT, learn_to_read
 from panda_hf.mini.train_selector import HELD_ASIDE
 from panda_hf.mini.train_teachers import fast_bf16
 from panda_hf.mini.world import Split
@@ -26,14 +31,19 @@ from panda_hf.models.checkpoints import resolve
 from panda_hf.models.student import PandaStudentForConditionalGeneration, PandaStudentProcessor
 from panda_hf.selection.scorer import load_scorer
 from panda_hf.training.captioner import save_half
+from panda_hf.training.states import last_complete_checkpoint
 from panda_hf.training.student import train_student
 from panda_hf.training.student_settings import StudentSettings
+
+log = logging.getLogger(__name__)
 
 FROZEN: tuple[Literal["vision"], ...] = ("vision",)
 """The paper freezes Q-Former and language model too. Here both learn: their eyes are new to the queries,
 and queries that stay as they are do not find what other teachers tell."""
 CLIPS = 6_000
 """To learn from, captioned by all teachers."""
+AT_ONCE = 50
+"""Clips that a process scores at once, or captions."""
 MONITORED = 100
 """Clips of the training split that nothing is learned from: the loss on them is noted while training."""
 SETTINGS = StudentSettings(
@@ -61,19 +71,24 @@ class Picks:
     Args:
         work: where the teachers' captions, the scores and unfinished students lie.
         scale: of the number of clips; small for a trial.
+        from_scratch: let eyes learn to see; else they are the shipped student's, which nothing is taught anyway.
+        resume: take up what lessons of seeing left unfinished.
     """
 
     work: Path
     scale: float = 1.0
+    from_scratch: bool = False
+    resume: bool = True
 
     @cached_property
     def name(self) -> str:
         """Differs where what is learned from does."""
-        return f"{self._count(CLIPS)}-{who_chose(TEACHERS)}"
+        scratch = "-from-scratch" if self.from_scratch else ""
+        return f"{self._count(CLIPS)}-{who_chose(TEACHERS)}{scratch}"
 
     @cached_property
     def train(self) -> PickedClips:
-        """To learn from."""
+        """To learn from; without captions of which a name was guessed."""
         clips, scores = self._train
         return PickedClips(clips[MONITORED:], scores[MONITORED:])
 
@@ -87,33 +102,54 @@ class Picks:
     def held_aside(self) -> PickedClips:
         """To measure with: of the validation split, whose combinations of shape, colour and action nobody trained
         on."""
-        return PickedClips(*self._scored("validation", self._count(HELD_ASIDE)), varied=False)
+        return PickedClips(*self._scored("validation", self.counts["validation"]), varied=False)
 
     @cached_property
     def eyes(self) -> Eyes:
         """What students begin to see with."""
-        return student_eyes(self.work, video_llama()[0].vision_model, scale=self.scale)
+        other = video_llama()[0].vision_model
+        if self.from_scratch:
+            return student_eyes(self.work, other, resume=self.resume, scale=self.scale)
+        return known_eyes(other, [clip.frames for clip in self.monitored.clips])
 
     @cached_property
     def _train(self) -> tuple[list[Judged], Scores]:
-        return self._scored("train", self._count(CLIPS))
+        clips, scores = self._scored("train", self.counts["train"])
+        return clips, [without_guessed_names(clip, row) for clip, row in zip(clips, scores, strict=True)]
 
     def _count(self, full: int) -> int:
         return max(MONITORED + 50, round(full * self.scale))
 
     def _scored(self, split: Split, count: int) -> tuple[list[Judged], Scores]:
-        clips = judged_clips(split, count, self.work / "selector" / "judged", IMAGE_SIZE)
-        return clips, self._scores(split, clips)
+        clips = judged_clips(split, count, self.judged, IMAGE_SIZE)
+        with helpers(1) as here:
+            return clips, scored(here, clips, self.scores_file(split, count))
 
-    def _scores(self, split: Split, clips: Sequence[Judged]) -> Scores:
-        """Made once for the same teachers and the same selector."""
-        path = self.work / "student" / f"scores-{split}-{len(clips)}-{who_chose(TEACHERS)}.json"
-        if not path.is_file():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_suffix(f".{os.getpid()}")
-            unfinished.write_text(json.dumps([_scores_of(clip) for clip in clips]), encoding="utf-8")
-            os.replace(unfinished, path)
-        return list(json.loads(path.read_text(encoding="utf-8")))
+    @property
+    def judged(self) -> Path:
+        """The folder of clips with the teachers' captions, which the selector's training keeps too."""
+        return self.work / "selector" / "judged"
+
+    @property
+    def counts(self) -> dict[Split, int]:
+        """Clips of each split that are captioned and scored."""
+        return {"train": self._count(CLIPS), "validation": self._count(HELD_ASIDE)}
+
+    def scores_file(self, split: Split, count: int) -> Path:
+        """Where the scores lie, for the same teachers and the same selector."""
+        return self.work / "student" / f"scores-{split}-{count}-{who_chose(TEACHERS)}.json"
+
+
+def scored(pool: Executor, clips: Sequence[Judged], path: Path) -> Scores:
+    """The selector's scores of the clips' captions, made by ``pool`` and kept in ``path``."""
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        parts = [pool.submit(_scores_of, clips[start : start + AT_ONCE]) for start in range(0, len(clips), AT_ONCE)]
+        rows = [row for part in results(parts) for row in part]
+        unfinished = path.with_suffix(f".{os.getpid()}")
+        unfinished.write_text(json.dumps(rows), encoding="utf-8")
+        os.replace(unfinished, path)
+    return list(json.loads(path.read_text(encoding="utf-8")))
 
 
 def who_chose(teachers: Sequence[str]) -> str:
@@ -122,7 +158,11 @@ def who_chose(teachers: Sequence[str]) -> str:
     return hashlib.sha256(" ".join([selector, *map(fingerprint, teachers)]).encode()).hexdigest()[:12]
 
 
-def _scores_of(clip: Judged) -> list[float | None]:
+def _scores_of(clips: Sequence[Judged]) -> Scores:
+    return [_clip_scores(clip) for clip in clips]
+
+
+def _clip_scores(clip: Judged) -> list[float | None]:
     written = [caption for caption in clip.captions if caption.strip()]
     scores = iter(load_scorer(SELECTOR, None, None, None)(clip.frames, written) if written else [])
     return [next(scores) if caption.strip() else None for caption in clip.captions]
@@ -155,17 +195,23 @@ def train_student_mini(
     started, worked = time.monotonic(), time.process_time()
     settings = settings_of(seed, steps_scale, settings)
     model, processor = student(picks.eyes, [clip.frames for clip in picks.monitored.clips], seed)
+    states = picks.work / "student" / f"seed-{seed}-{picks.name}-{named_by(REPEAT, picks.eyes.tower)}"
+    read = {}
+    if not (resume and last_complete_checkpoint(states)):  # what was read is in such a state
+        read = learn_to_read(
+            model, processor, picks.train, picks.work / "student" / "reading", seed=seed, scale=steps_scale
+        )
     model.freeze(tuple(frozen))
     torch.manual_seed(seed)
-    states = picks.work / "student" / f"seed-{seed}-{picks.name}"
     learning = processor_of(processor, WholePictures)
     found = train_student(model, learning, picks.train, picks.monitored, states, settings, resume=resume)
     save_half(model, processor, out)
+    log.warning("read before: %s", read or "taken up behind it")
     losses = {name: round(value, 4) for name, value in found.items() if name.endswith("loss")}
     made = {
         "command": "panda-hf mini train-student",
         "started_from": START,
-        "eyes_of": SELECTOR,
+        "eyes": f"lessons of seeing, from those of {SELECTOR}" if picks.from_scratch else STUDENT,
         "data": f"captions that {SELECTOR} prefers among those of {', '.join(TEACHERS)}",
         "split": "train",
         "picks": picks.name,
@@ -174,6 +220,7 @@ def train_student_mini(
         "settings": asdict(settings),
         "adapting": {"frozen": list(frozen)},
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "reading": {name: round(value, 4) for name, value in read.items()},
         "figures": losses,
         "seconds_of_last_run": round(time.monotonic() - started),
         "cpu_seconds": round(time.process_time() - worked),
@@ -203,7 +250,7 @@ def write(
     clips: Sequence[Judged],
     *,
     text: bool,
-    at_once: int = 50,
+    at_once: int = AT_ONCE,
 ) -> list[str]:
     """The student's captions, word by word the likeliest; a caption does not depend on the other clips."""
     captions: list[str] = []

@@ -20,7 +20,6 @@ from panda_hf import schema
 from panda_hf.captioning import Describe, SampleFrames
 from panda_hf.captioning.registry import teachers_of
 from panda_hf.cli import app
-from panda_hf.cli.mini_student import _is_finished
 from panda_hf.errors import CheckpointError
 from panda_hf.mini import student_study, world
 from panda_hf.mini.film import make_film
@@ -28,6 +27,7 @@ from panda_hf.mini.films import write_film
 from panda_hf.mini.render import render_scene_frames
 from panda_hf.mini.score import clip_rows_of
 from panda_hf.mini.selector_teachers import Judged
+from panda_hf.mini.student_course import Course, is_finished
 from panda_hf.mini.student_data import PickedClips, best, chances, in_mirror
 from panda_hf.mini.student_eyes import Eyes, FrameLooker, frame_tower
 from panda_hf.mini.student_model import WholePictures, processor_of, student, video_llama
@@ -285,10 +285,11 @@ def test_a_student_of_other_settings_is_not_finished(tmp_path: Path) -> None:
     (tmp_path / "training.json").write_text(
         json.dumps({"picks": "clips", "settings": dataclasses.asdict(settings_of(1, 0.5))}), encoding="utf-8"
     )
-    assert _is_finished(tmp_path, picks, 1, 0.5) and not _is_finished(tmp_path / "none", picks, 1, 0.5)
-    assert not _is_finished(tmp_path, picks, 1, 1.0) and not _is_finished(tmp_path, picks, 2, 0.5)
+    half, whole = (Course(tmp_path, steps_scale=scale) for scale in (0.5, 1.0))
+    assert is_finished(tmp_path, picks, 1, half) and not is_finished(tmp_path / "none", picks, 1, half)
+    assert not is_finished(tmp_path, picks, 1, whole) and not is_finished(tmp_path, picks, 2, half)
     picks.name = "other clips"
-    assert not _is_finished(tmp_path, picks, 1, 0.5)
+    assert not is_finished(tmp_path, picks, 1, half)
 
 
 def test_no_shipped_checkpoint_holds_a_path_of_the_machine_it_was_made_on() -> None:
