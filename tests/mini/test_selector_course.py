@@ -54,6 +54,7 @@ def test_the_record_keeps_how_the_tower_learned_to_see() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_the_whole_course_makes_a_selector_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
     course, out = Course(tmp_path / "work", scale=0.005), tmp_path / "selector"
     held = hold(course, out, (0, 1), compared=True)
