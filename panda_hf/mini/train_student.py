@@ -198,9 +198,8 @@ def train_student_mini(
     states = picks.work / "student" / f"seed-{seed}-{picks.name}-{named_by(REPEAT, picks.eyes.tower)}"
     read = {}
     if not (resume and last_complete_checkpoint(states)):  # what was read is in such a state
-        read = learn_to_read(
-            model, processor, picks.train, picks.work / "student" / "reading", seed=seed, scale=steps_scale
-        )
+        scratch = picks.work / "student" / "reading"
+        read = learn_to_read(model, processor, picks.train.clips, scratch, seed=seed, scale=steps_scale)
     model.freeze(tuple(frozen))
     torch.manual_seed(seed)
     learning = processor_of(processor, WholePictures)
