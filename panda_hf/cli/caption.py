@@ -44,7 +44,7 @@ def caption(
     for row in describe_rows(rows, stage):
         said = row["student_caption"]
         if said is None:
-            failed.append(f"{_name(row, clips)}: {why_none(row)}")
+            failed.append(_blamed(_name(row, clips), why_none(row)))
         else:
             typer.echo(_line(row, said, clips, as_json))
     for reason in failed:
@@ -57,7 +57,7 @@ def _whole(videos: list[Path]) -> tuple[list[dict[str, Any]], list[str]]:
     from panda_hf.describing import rows_of
 
     found = list(rows_of(videos))
-    broken = [f"{one[0]}: {one[1]}" for one in found if isinstance(one, tuple)]
+    broken = [_blamed(str(one[0]), str(one[1])) for one in found if isinstance(one, tuple)]
     return [one for one in found if isinstance(one, dict)], broken
 
 
@@ -71,8 +71,13 @@ def _split(videos: list[Path]) -> tuple[list[dict[str, Any]], list[str]]:
     rows = explode_batch({**batch, **Split()(batch)})
     each = [{column: values[i] for column, values in rows.items()} for i in range(len(rows["clip_id"]))]
     lost = [row for row in each if row["clip_id"] is None]
-    said = [f"{row['video']['path']}: {(row['error'] or {}).get('message') or row['filtered']}" for row in lost]
+    said = [_blamed(row["video"]["path"], (row["error"] or {}).get("message") or row["filtered"]) for row in lost]
     return [row for row in each if row["clip_id"] is not None], said
+
+
+def _blamed(name: str, reason: str) -> str:
+    """Why a video has no caption; most reasons name it themselves."""
+    return reason if name in reason else f"{name}: {reason}"
 
 
 def _name(row: dict[str, Any], clips: bool) -> str:
