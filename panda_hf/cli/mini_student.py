@@ -46,7 +46,7 @@ def train_student(
 ) -> None:
     """Distil the miniature's student from the captions that its selector prefers among its teachers'.
 
-    6,000 clips to learn from and 900 to measure with are drawn and captioned first, where that has not been done.
+    4,500 clips to learn from and 900 to measure with are drawn and captioned first, where that has not been done.
 
     The paper's student looks through a tower trained before, which stays as it is; so does this one, through the
     shipped student's. All else learns.

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 FROZEN: tuple[Literal["vision"], ...] = ("vision",)
 """The paper freezes Q-Former and language model too. Here both learn: their eyes are new to the queries,
 and queries that stay as they are do not find what other teachers tell."""
-CLIPS = 6_000
+CLIPS = 4_500
 """To learn from, captioned by all teachers."""
 AT_ONCE = 50
 """Clips that a process scores at once, or captions."""
