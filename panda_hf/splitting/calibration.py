@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from panda_hf.splitting.descriptor import describe
 from panda_hf.splitting.embedders import DESCRIPTOR, load_embedder
+from panda_hf.splitting.scores import is_full_range
 from panda_hf.splitting.scoring import label_of_stream
 from panda_hf.splitting.settings import DEFAULT, PANDA70M, SplitSettings
-from panda_hf.splitting.shots import is_black, is_full_range, small_step
+from panda_hf.splitting.shots import is_black, small_step
 from panda_hf.splitting.stitching import Stretch, distance, forced_cuts, probe_ticks
 from panda_hf.video import Frame, FrameReader, VideoLike
 

@@ -13,8 +13,9 @@ import numpy.typing as npt
 from panda_hf.splitting.descriptor import describe
 from panda_hf.splitting.joints import Joints
 from panda_hf.splitting.pieces import Piece, PieceCutter
+from panda_hf.splitting.scores import is_full_range
 from panda_hf.splitting.settings import SplitSettings
-from panda_hf.splitting.shots import Boundary, is_full_range
+from panda_hf.splitting.shots import Boundary
 from panda_hf.splitting.stitching import Stretch, probe_ticks
 from panda_hf.video import VideoInfo
 

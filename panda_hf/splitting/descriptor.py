@@ -15,7 +15,8 @@ SIZE = (36, 48)
 """Rows and columns every image is brought to first, its shape ignored."""
 
 LUMA_BINS, CHROMA_BINS, DIRECTIONS = 8, 6, 8
-QUARTERS, CELLS, SMALL_CELLS = (2, 2), (3, 4), (6, 8)
+QUARTERS, CELLS, FINER = (2, 2), (3, 4), 2
+SMALL_CELLS = CELLS[0] * FINER, CELLS[1] * FINER
 SHARES = (0.4, 0.3, 0.3)
 """Weights of colours in quarters, edges in cells, edges in small cells. They sum to 1: the vector has length 1."""
 
@@ -37,7 +38,9 @@ def describe(yuv: Image) -> npt.NDArray[np.float32]:
     """
     image = cv2.resize(yuv, SIZE[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     strength, direction = _edges(image[..., 0])
-    parts = (_colours(image), _histogram(strength, direction, CELLS), _histogram(strength, direction, SMALL_CELLS))
+    small = _edge_counts(strength, direction)
+    cells = small.reshape(CELLS[0], FINER, CELLS[1], FINER, DIRECTIONS).sum(axis=(1, 3))
+    parts = (_colours(image), np.sqrt(cells + QUIET).ravel(), np.sqrt(small + QUIET).ravel())
     whole = [np.sqrt(share) * part / np.linalg.norm(part) for share, part in zip(SHARES, parts, strict=True)]
     return np.concatenate(whole).astype(np.float32)
 
@@ -79,12 +82,11 @@ def _edges(luma: Array) -> tuple[Array, Array]:
     return np.asarray(strength, np.float32), np.asarray(angle, np.float32) * (DIRECTIONS / (2 * np.pi))
 
 
-def _histogram(strength: Array, direction: Array, grid: tuple[int, int]) -> Array:
-    """Edges by cell and direction, each shared between the two nearest directions."""
-    cell = _cells(grid) * DIRECTIONS
+def _edge_counts(strength: Array, direction: Array) -> Array:
+    """Edges by small cell and direction, each shared between the two nearest directions; [rows * columns * 8]."""
+    cell = _cells(SMALL_CELLS) * DIRECTIONS
     low = direction.astype(np.intp)
-    upper_share = direction - low
-    counts = np.full(grid[0] * grid[1] * DIRECTIONS, QUIET)
-    for turn, share in ((low, 1 - upper_share), (low + 1, upper_share)):
-        counts += np.bincount((cell + turn % DIRECTIONS).ravel(), (strength * share).ravel(), len(counts))
-    return np.sqrt(counts)
+    upper = strength * (direction - low)
+    places = np.stack([cell + low % DIRECTIONS, cell + (low + 1) % DIRECTIONS])
+    weights = np.stack([strength - upper, upper])
+    return np.bincount(places.ravel(), weights.ravel(), SMALL_CELLS[0] * SMALL_CELLS[1] * DIRECTIONS)

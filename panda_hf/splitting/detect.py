@@ -28,7 +28,7 @@ class DetectShots(Stage):
     batch, which ``rows_at_once`` makes large.
     """
 
-    version: int = 3
+    version: int = 4
 
     settings: SplitSettings = DEFAULT
     """Which detector; lengths and distances of the settings do not matter."""

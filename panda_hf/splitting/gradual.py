@@ -56,6 +56,10 @@ All but this share of the places show it."""
 UNDER_WAY = 0.08
 """The share of the way that frames of the shots themselves may seem to have gone."""
 
+SUDDEN, LATE = 4.0, 0.5
+"""So much of it where one step goes so many times as far as the mean: the window is longer than the transition, and
+something else, as a title that fades, happens in it too."""
+
 
 class Strictness(NamedTuple):
     """How much is asked of a window; see the constants. ``unexplained``: times ``BLEND`` or ``WIPE``."""
@@ -202,8 +206,9 @@ class GradualWatch:
         frames = [sample.frame for sample in self._samples]
         first, last = frames.index(hit.first), frames.index(hit.last)
         share = shares(self._thumbs[first], self._thumbs[last], self._thumbs[first : last + 1])
-        begins = first + max(0, int(np.flatnonzero(share > UNDER_WAY)[0]) - 1)
-        ends = first + min(last - first, int(np.flatnonzero(share < 1 - UNDER_WAY)[-1]) + 1)
+        under_way = LATE if np.diff(share).max() * (last - first) > SUDDEN else UNDER_WAY
+        begins = first + max(0, int(np.flatnonzero(share > under_way)[0]) - 1)
+        ends = first + min(last - first, int(np.flatnonzero(share < 1 - under_way)[-1]) + 1)
         found = self._samples[begins].tick, self._samples[ends].tick
         self._keep(len(self._samples) - last)
         return [found]
@@ -229,7 +234,7 @@ def _unlike(a: Array, b: Array) -> float:
     most = int(PLACES * len(a))
     x, y = b, a
     for _ in range(4):
-        x_mean, y_mean = x.mean(), y.mean()
+        x_mean, y_mean = x.sum() / len(x), y.sum() / len(y)
         slope = (x @ y - len(x) * x_mean * y_mean) / max(1e-6, x @ x - len(x) * x_mean**2)
         rest = np.abs(a - y_mean - slope * (b - x_mean))
         fits = np.argpartition(rest, most)[:most]

@@ -11,19 +11,9 @@ from panda_hf.splitting.descriptor import describe
 from panda_hf.splitting.doubt import ByteRules, GroupDoubt
 from panda_hf.splitting.looks import Features, Look, gaps_of
 from panda_hf.splitting.movement import without_movement
+from panda_hf.splitting.scores import ADAPTIVE_REACH, cuts_of, is_full_range
 from panda_hf.splitting.settings import SplitSettings
-from panda_hf.splitting.shots import (
-    ADAPTIVE_REACH,
-    AS_BEFORE,
-    BlackWatch,
-    Boundary,
-    content_scores,
-    cuts_of,
-    flash_frames,
-    is_black,
-    is_full_range,
-    small_step,
-)
+from panda_hf.splitting.shots import AS_BEFORE, BlackWatch, Boundary, flash_frames, is_black, small_step
 from panda_hf.splitting.stitching import distance
 from panda_hf.video import Frame, VideoLike
 from panda_hf.video.groups import Group, GroupReader
@@ -182,7 +172,7 @@ class _GroupScan:
     def _cuts_in(self, run: Sequence[Look], ease: float = 1.0) -> list[int]:
         """Positions of the cuts in a run of frames, flashes and movement left out; see :func:`cuts_of`."""
         images = [look.yuv for look in run]
-        cuts = cuts_of(content_scores(images, self._full_range), self._settings, gaps_of(run), ease)
+        cuts = cuts_of(images, self._settings, self._full_range, gaps_of(run), ease)
         if self._settings.detector == "adaptive":
             cuts = without_movement(images, cuts)
         for one, two in pairwise(list(cuts)):

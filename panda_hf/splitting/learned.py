@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from panda_hf.splitting.gradual import GradualWatch, Image, Strictness
-from panda_hf.splitting.shots import to_bgr
+from panda_hf.splitting.scores import to_bgr
 from panda_hf.splitting.stitching import Stretch
 from panda_hf.splitting.transnet import SIZE, Chances, load_transnet
 

@@ -9,8 +9,9 @@ from itertools import islice
 from panda_hf.splitting.collect import Clock, Collector, Scan
 from panda_hf.splitting.doubt import is_worth_it
 from panda_hf.splitting.groupwise import scan_groups
+from panda_hf.splitting.scores import is_full_range
 from panda_hf.splitting.settings import SplitSettings
-from panda_hf.splitting.shots import ShotDetector, is_full_range, small_step
+from panda_hf.splitting.shots import ShotDetector, small_step
 from panda_hf.video import FrameReader, VideoLike
 from panda_hf.video.groups import IndexMismatch
 from panda_hf.video.packets import index_packets

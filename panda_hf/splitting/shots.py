@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections import deque
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Literal, Protocol
 
 import cv2
@@ -16,6 +15,7 @@ from scenedetect.detector import FlashFilter
 
 from panda_hf.splitting.descriptor import describe
 from panda_hf.splitting.movement import is_movement
+from panda_hf.splitting.scores import ADAPTIVE_REACH, OF_FLOOR, OF_THRESHOLD, content_scores, step, to_hsv
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.stitching import distance
 
@@ -32,15 +32,11 @@ FADE_IN_RATE = 1.5
 """After black, as long as the picture gets brighter by this share of itself per second, it is still fading in: the
 end of a linear fade of two thirds of a second."""
 
-ADAPTIVE_REACH = 2
-"""PySceneDetect's ``AdaptiveDetector`` holds a frame against so many on either side."""
+WINDOW = 2 * ADAPTIVE_REACH + 1
+"""So many steps are held against each other."""
 
 FLASH_SECONDS, AS_BEFORE = 0.4, 0.25
 """Two cuts no farther apart, after which the picture is as before (distance of the descriptors), are a flash."""
-
-# from Y, U, V to B, G, R by BT.601; the last column is what the offsets of Y, U and V come to
-_LIMITED = np.array([[1.1644, 2.0172, 0, -276.83], [1.1644, -0.3918, -0.813, 135.58], [1.1644, 0, 1.596, -222.92]])
-_FULL = np.array([[1.0, 1.772, 0, -226.82], [1.0, -0.3441, -0.7141, 135.45], [1.0, 0, 1.402, -179.46]])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,16 +54,6 @@ def small_step(width: int, height: int) -> int:
     return max(1, round(max(width, height) / SMALL_WIDTH))
 
 
-def is_full_range(pixel_format: str) -> bool:
-    """Whether luma runs from 0 to 255 (JPEG) rather than from 16 to 235 (television)."""
-    return pixel_format.startswith("yuvj")
-
-
-def to_bgr(yuv: Image, full_range: bool = False) -> Image:
-    """A small YUV image as the BGR image that PySceneDetect's detectors expect (BT.601); uint8 [h, w, 3]."""
-    return np.asarray(cv2.transform(yuv, _FULL if full_range else _LIMITED), np.uint8)
-
-
 class ShotDetector:
     """Finds the boundaries of shots while frames come in; holds a few small frames, and what was found in the last
     half second, which a flash may take back.
@@ -75,19 +61,19 @@ class ShotDetector:
     Args:
         settings: which detector, its threshold, and whether black frames are looked for.
         fps: mean frame rate; no length rule uses it.
-        full_range: see :func:`is_full_range`.
+        full_range: see :func:`~panda_hf.splitting.scores.is_full_range`.
     """
 
     def __init__(self, settings: SplitSettings, fps: float, full_range: bool = False) -> None:
         self._rule: Rule = (
-            AdaptiveRule(settings, fps) if settings.detector == "adaptive" else ContentRule(settings, fps)
+            AdaptiveRule(settings, fps, full_range)
+            if settings.detector == "adaptive"
+            else ContentRule(settings, fps, full_range)
         )
-        self._full_range = full_range
         self._black = BlackWatch(settings, fps, full_range)
         self._looks_for_black = settings.black_luma is not None
         self._frames = 0
         self._ticks: deque[int] = deque(maxlen=self.lag + 1)
-        self._last: Image | None = None
         self._found: list[Boundary] = []
 
     @property
@@ -103,10 +89,7 @@ class ShotDetector:
             yuv: the frame, small, uint8 [h, w, 3]; all frames of one video have one size.
         """
         self._ticks.append(tick)
-        hsv = _hsv(yuv, self._full_range)
-        score = 0.0 if self._last is None else _step(self._last, hsv)
-        self._last = hsv
-        self._note(self._rule.feed(self._frames, score, yuv))
+        self._note(self._rule.feed(self._frames, yuv))
         self._found += self._black.feed(tick, yuv)
         self._frames += 1
         return self._told(self._ticks[0] if self._frames > self.lag else -1)
@@ -128,37 +111,42 @@ class ShotDetector:
 
 
 class Rule(Protocol):
-    """Finds cuts in scores."""
+    """Finds cuts between small frames."""
 
     @property
     def lag(self) -> int:
         """A cut is told at most so many frames late."""
 
-    def feed(self, frame: int, score: float, yuv: Image) -> list[int]:
-        """Take the score of the next frame, and the frame; those at which shots begin that are certain now."""
+    def feed(self, frame: int, yuv: Image) -> list[int]:
+        """Take the next frame, the ``frame``-th; those at which shots begin that are certain now."""
 
     def finish(self) -> list[int]:
         """Those that were not certain before the end."""
 
 
 class ContentRule:
-    """PySceneDetect's ``ContentDetector`` on scores; its filter mode is set, for its default changed in 0.6.4.
+    """PySceneDetect's ``ContentDetector``; its filter mode is set, for its default changed in 0.6.4.
 
     The score for its default weights comes from one call in place of twelve, a third of the whole pass.
     """
 
-    def __init__(self, settings: SplitSettings, fps: float) -> None:
+    def __init__(self, settings: SplitSettings, fps: float, full_range: bool) -> None:
         mode = FlashFilter.Mode[settings.flash_mode.upper()]
         self._filter = FlashFilter(mode, settings.min_shot_frames)
         self._threshold, self._zero = settings.detector_threshold, FrameTimecode(0, fps)
+        self._full_range = full_range
+        self._last: Image | None = None
 
     @property
     def lag(self) -> int:
         """See :class:`Rule`."""
         return self._filter.max_behind
 
-    def feed(self, frame: int, score: float, yuv: Image) -> list[int]:
+    def feed(self, frame: int, yuv: Image) -> list[int]:
         """See :class:`Rule`."""
+        hsv = to_hsv(yuv, self._full_range)
+        score = 0.0 if self._last is None else step(self._last, hsv)
+        self._last = hsv
         found = self._filter.filter(FrameTimecode(frame, self._zero), score >= self._threshold)
         return [cut.frame_num for cut in found if cut.frame_num > 0]
 
@@ -174,10 +162,10 @@ class AdaptiveRule:
     Holds the small frames of these scores, and the one before a cut that may begin a flash.
     """
 
-    def __init__(self, settings: SplitSettings, fps: float) -> None:
-        self._settings, self._flash = settings, flash_frames(fps)
-        self._scores: deque[float] = deque(maxlen=2 * ADAPTIVE_REACH + 1)
-        self._images: deque[Image] = deque(maxlen=2 * ADAPTIVE_REACH + 1)
+    def __init__(self, settings: SplitSettings, fps: float, full_range: bool) -> None:
+        self._settings, self._flash, self._full_range = settings, flash_frames(fps), full_range
+        self._steps: deque[float] = deque(maxlen=WINDOW)
+        self._images: deque[Image] = deque(maxlen=WINDOW + 1)
         self._last_cut = 0
         self._held: list[tuple[int, Image]] = []
 
@@ -186,15 +174,15 @@ class AdaptiveRule:
         """See :class:`Rule`."""
         return ADAPTIVE_REACH + self._flash
 
-    def feed(self, frame: int, score: float, yuv: Image) -> list[int]:
+    def feed(self, frame: int, yuv: Image) -> list[int]:
         """See :class:`Rule`."""
-        self._scores.append(score)
+        self._steps.append(step(self._images[-1], yuv) if self._images else 0.0)
         self._images.append(yuv)
         target = frame - ADAPTIVE_REACH
         certain = [cut for cut, _ in self._held if target - cut >= self._flash]
         self._held = self._held[len(certain) :]
         if self._stands_out():
-            earlier, before, after, _, later = self._images
+            earlier, before, after, _, later = list(self._images)[-WINDOW:]
             if not is_movement(earlier, before, after, later):
                 self._hold(target, before, after)
         return certain
@@ -205,10 +193,11 @@ class AdaptiveRule:
         return [cut for cut, _ in held]
 
     def _stands_out(self) -> bool:
-        if len(self._scores) <= 2 * ADAPTIVE_REACH or self._scores[ADAPTIVE_REACH] < self._settings.detector_floor:
+        """Whether the score in the middle does; it is computed where the change of Y, U and V does too."""
+        floor, threshold = self._settings.detector_floor, self._settings.detector_threshold
+        if len(self._steps) < WINDOW or not _is_peak(self._steps, OF_FLOOR * floor, OF_THRESHOLD * threshold):
             return False
-        score = self._scores[ADAPTIVE_REACH]
-        return 2 * ADAPTIVE_REACH * score >= self._settings.detector_threshold * (sum(self._scores) - score)
+        return _is_peak(content_scores(self._images, self._full_range)[-WINDOW:].tolist(), floor, threshold)
 
     def _hold(self, target: int, before: Image, after: Image) -> None:
         """A cut was found; with the last one it may be a flash, or be too close to it."""
@@ -218,6 +207,12 @@ class AdaptiveRule:
         if target - self._last_cut >= self._settings.min_shot_frames:
             self._last_cut = target
             self._held.append((target, before))
+
+
+def _is_peak(steps: Sequence[float], least: float, factor: float) -> bool:
+    """Whether the step in the middle is as big as ``least`` and ``factor`` times the mean of the others."""
+    middle = steps[ADAPTIVE_REACH]
+    return middle >= least and 2 * ADAPTIVE_REACH * middle >= factor * (sum(steps) - middle)
 
 
 def flash_frames(fps: float) -> int:
@@ -263,55 +258,6 @@ class BlackWatch:
             return []
         self._black = black
         return [Boundary(tick, "black") if black else Boundary(last_tick, "content")]
-
-
-def content_scores(images: Sequence[Image], full_range: bool = False) -> npt.NDArray[np.float64]:
-    """For each small YUV image how far it is from the one before, as PySceneDetect counts it; the first has 0."""
-    return np.array([0.0, *(_step(one, two) for one, two in pairwise(_hsv(image, full_range) for image in images))])
-
-
-def _hsv(yuv: Image, full_range: bool) -> Image:
-    return np.asarray(cv2.cvtColor(to_bgr(yuv, full_range), cv2.COLOR_BGR2HSV), np.uint8)
-
-
-def _step(one: Image, two: Image) -> float:
-    """PySceneDetect's score of a frame after another, for its default weights."""
-    return cv2.norm(one, two, cv2.NORM_L1) / one.size
-
-
-def cuts_of(
-    scores: npt.NDArray[np.float64],
-    settings: SplitSettings,
-    gaps: npt.NDArray[np.int64] | None = None,
-    ease: float = 1.0,
-) -> list[int]:
-    """Positions of the cuts in a run of frames, by the rule of the detector in the settings.
-
-    The rule of ``adaptive`` holds a score against up to two others on either side, fewer at the ends of the run. Of a
-    step over several frames, movement like that around it is taken to be in all but one of them.
-
-    Args:
-        scores: of each frame after the one before it in the run; the first is 0.
-        settings: the rules.
-        gaps: how many frames each is after the one before; ``None``: one.
-        ease: thresholds are multiplied by this.
-    """
-    if settings.detector == "content":
-        return np.flatnonzero(scores >= ease * settings.detector_threshold).tolist()
-    gaps = np.ones(len(scores), np.int64) if gaps is None else gaps
-    rates = scores / gaps
-    cuts = []
-    for i in np.flatnonzero(scores >= ease * settings.detector_floor).tolist():
-        around = _around(rates, i)
-        step = scores[i] - (gaps[i] - 1) * around
-        if step >= ease * max(settings.detector_floor, settings.detector_threshold * around):
-            cuts.append(i)
-    return cuts
-
-
-def _around(scores: npt.NDArray[np.float64], i: int) -> float:
-    near = [*scores[max(1, i - ADAPTIVE_REACH) : i], *scores[i + 1 : i + 1 + ADAPTIVE_REACH]]
-    return float(np.mean(near)) if near else 0.0
 
 
 def is_black(yuv: Image, luma: float, full_range: bool = False) -> bool:

@@ -36,6 +36,9 @@ class Group:
 class GroupReader:
     """Hands out the groups of one video in order; decodes of them what is asked for. Holds two groups' packets.
 
+    The edges of blocks are not smoothed, which spares a fifth of the work in H.264 and a seventh in HEVC: the pictures
+    are good for looking at small, not for showing.
+
     Args:
         video: what to read.
         index: its packets, as :func:`~panda_hf.video.packets.index_packets` found them.
@@ -44,7 +47,10 @@ class GroupReader:
 
     def __init__(self, video: VideoLike | Source, index: PacketIndex, *, threads: int | None = 1) -> None:
         self._index = index
+        self._keys = frozenset(index.timestamps[index.keys].tolist())
         self._decoder = Decoder(video, threads)
+        context = self._decoder.stream.codec_context
+        context.options = {**context.options, "skip_loop_filter": "all"}
         self._shape: tuple[int, int] | None = None
         self._orientation = Orientation()
         self.decoded = 0
@@ -66,7 +72,7 @@ class GroupReader:
         waiting: list[Packet] | None = None
         spans = iter(self._index.groups)
         for packet in self._decoder.packets():
-            if packet.size and not packet.is_keyframe:
+            if packet.size and packet.pts not in self._keys:
                 open_group.append(packet)
                 continue
             if waiting is not None:

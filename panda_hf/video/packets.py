@@ -32,7 +32,7 @@ class PacketIndex:
     sizes: NDArray[np.int64]
     """[n], bytes."""
     keys: NDArray[np.intp]
-    """Positions of the key frames among the n, ascending; the first is 0."""
+    """Positions of the key frames among the n, at which decoding can begin, ascending; the first is 0."""
     intra: NDArray[np.bool_]
     """[n], frames coded without others, as far as their headers tell (H.264, HEVC); key frames always."""
     end: float
@@ -84,8 +84,9 @@ def _rows(decoder: Decoder) -> NDArray[np.int64] | None:
             if last is not None and dts <= last:
                 return None
             last = dts
-        alone = packet.is_keyframe or (slices is not None and slices.is_intra(memoryview(packet)))
-        rows.append((pts, packet.size, packet.is_keyframe, packet.duration or 0, alone))
+        is_key = packet.is_keyframe and (slices is None or slices.is_entry(memoryview(packet)))
+        alone = is_key or (slices is not None and slices.is_intra(memoryview(packet)))
+        rows.append((pts, packet.size, is_key, packet.duration or 0, alone))
     return np.array(rows, np.int64) if rows else None
 
 

@@ -1,14 +1,18 @@
-"""Which pictures are coded without others, by the header of their first slice: H.264 and HEVC, nothing decoded."""
+"""Which pictures are coded without others, and at which decoding can begin: H.264 and HEVC, nothing decoded."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from panda_hf.video.h264 import Bits
+from panda_hf.video.h264 import IDR_SLICE, SEI, Bits
 
 HEADER_BYTES = 16
 """So much of a slice holds the fields that are read."""
+
+RECOVERY_POINT = 6
+"""Kind of the message (annex D of the standard) that lets decoding begin at a picture of H.264 that is no IDR."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +39,40 @@ class SliceReader:
         except ValueError:
             return False
 
+    def is_entry(self, packet: memoryview) -> bool:
+        """Whether decoding can begin at a packet that its container calls a key packet.
+
+        Some encoders call every picture of H.264 so that is coded alone, though those after it refer to ones before.
+        """
+        if self.codec != "h264":
+            return True
+        for unit in self._units(packet):
+            kind = unit[0] & 31
+            if kind == IDR_SLICE or (kind == SEI and _tells_recovery(bytes(unit))):
+                return True
+            if 1 <= kind < IDR_SLICE:
+                return False
+        return False
+
     def _first_slice_is_intra(self, packet: memoryview) -> bool:
-        place = 0
-        while (place := self._unit_at(packet, place)) < len(packet):
-            head = bytes(packet[place : place + HEADER_BYTES])
-            if self.codec == "h264" and 1 <= head[0] & 31 <= 5:
+        for unit in self._units(packet):
+            head = bytes(unit[:HEADER_BYTES])
+            if self.codec == "h264" and 1 <= head[0] & 31 <= IDR_SLICE:
                 return _h264_kind(head) % 5 == 2
             if self.codec == "hevc" and head[0] >> 1 & 63 < 32:
                 return _hevc_is_intra(head)
-            if self.length_bytes:
-                place += int.from_bytes(packet[place - self.length_bytes : place], "big")
         return False
+
+    def _units(self, packet: memoryview) -> Iterator[memoryview]:
+        """The units of a packet; where start codes part them, each with all that follows it."""
+        place = 0
+        while (place := self._unit_at(packet, place)) < len(packet):
+            if not self.length_bytes:
+                yield packet[place:]
+                continue
+            end = place + int.from_bytes(packet[place - self.length_bytes : place], "big")
+            yield packet[place : max(place + 1, end)]
+            place = end
 
     def _unit_at(self, packet: memoryview, place: int) -> int:
         """Where the unit after ``place`` begins."""
@@ -53,6 +80,26 @@ class SliceReader:
             return place + self.length_bytes
         found = bytes(packet[place : place + 2**12]).find(b"\0\0\1")
         return place + found + 3 if found >= 0 else len(packet)
+
+
+def _tells_recovery(unit: bytes) -> bool:
+    """Whether the messages of a unit (7.3.2.3 of the standard) say that pictures are whole from here on."""
+    place = 1
+    while place + 2 < len(unit):
+        kind, place = _long_number(unit, place)
+        size, place = _long_number(unit, place)
+        if kind == RECOVERY_POINT:
+            return True
+        place += size
+    return False
+
+
+def _long_number(unit: bytes, place: int) -> tuple[int, int]:
+    """A number of as many bytes as it takes, 255 in all but the last; and where it ends."""
+    number = 0
+    while place < len(unit) and unit[place] == 255:
+        number, place = number + 255, place + 1
+    return number + (unit[place] if place < len(unit) else 0), place + 1
 
 
 def _h264_kind(unit: bytes) -> int:

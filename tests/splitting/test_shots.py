@@ -11,8 +11,9 @@ import pytest
 from scenedetect import AdaptiveDetector, ContentDetector, FrameTimecode
 from scenedetect.detector import FlashFilter
 
+from panda_hf.splitting.scores import to_bgr
 from panda_hf.splitting.settings import PANDA70M, SplitSettings
-from panda_hf.splitting.shots import Boundary, ShotDetector, is_black, small_step, to_bgr
+from panda_hf.splitting.shots import Boundary, ShotDetector, is_black, small_step
 
 from .films import moving, textured
 

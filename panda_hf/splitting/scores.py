@@ -1,0 +1,100 @@
+"""How far each frame is from the one before, as PySceneDetect counts it, and which of these steps are cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from panda_hf.splitting.settings import SplitSettings
+
+Image = npt.NDArray[np.uint8]
+Numbers = npt.NDArray[np.float64]
+
+ADAPTIVE_REACH = 2
+"""PySceneDetect's ``AdaptiveDetector`` holds a frame against so many on either side."""
+
+OF_FLOOR, OF_THRESHOLD = 0.05, 0.4
+"""So small a share of the rules' floor and threshold, asked of the change of Y, U and V, rules out most steps before
+hue and saturation are computed, which cost ten times as much."""
+
+# from Y, U, V to B, G, R by BT.601; the last column is what the offsets of Y, U and V come to
+_LIMITED = np.array([[1.1644, 2.0172, 0, -276.83], [1.1644, -0.3918, -0.813, 135.58], [1.1644, 0, 1.596, -222.92]])
+_FULL = np.array([[1.0, 1.772, 0, -226.82], [1.0, -0.3441, -0.7141, 135.45], [1.0, 0, 1.402, -179.46]])
+
+
+def is_full_range(pixel_format: str) -> bool:
+    """Whether luma runs from 0 to 255 (JPEG) rather than from 16 to 235 (television)."""
+    return pixel_format.startswith("yuvj")
+
+
+def to_bgr(yuv: Image, full_range: bool = False) -> Image:
+    """A small YUV image as the BGR image that PySceneDetect's detectors expect (BT.601); uint8 [h, w, 3]."""
+    return np.asarray(cv2.transform(yuv, _FULL if full_range else _LIMITED), np.uint8)
+
+
+def to_hsv(yuv: Image, full_range: bool = False) -> Image:
+    """The same in hue, saturation and value, in which PySceneDetect compares images."""
+    return np.asarray(cv2.cvtColor(to_bgr(yuv, full_range), cv2.COLOR_BGR2HSV), np.uint8)
+
+
+def step(one: Image, two: Image) -> float:
+    """The mean change of all values between two images; of HSV it is PySceneDetect's score, by its default weights."""
+    return cv2.norm(one, two, cv2.NORM_L1) / one.size
+
+
+def steps_of(images: Iterable[Image]) -> Numbers:
+    """For each image how far it is from the one before; the first has 0."""
+    return np.array([0.0, *(step(one, two) for one, two in pairwise(images))])
+
+
+def content_scores(images: Iterable[Image], full_range: bool = False) -> Numbers:
+    """The same of small YUV images as PySceneDetect counts it."""
+    return steps_of(to_hsv(image, full_range) for image in images)
+
+
+def cuts_of(
+    images: Sequence[Image],
+    settings: SplitSettings,
+    full_range: bool = False,
+    gaps: npt.NDArray[np.int64] | None = None,
+    ease: float = 1.0,
+) -> list[int]:
+    """Positions of the cuts in a run of small YUV images, by the rule of the detector in the settings.
+
+    The rule of ``adaptive`` holds a score against up to two others on either side, fewer at the ends of the run. Of a
+    step over several frames, movement like that around it is taken to be in all but one of them. Scores are computed
+    only around those steps that stand out.
+
+    Args:
+        images: uint8 [h, w, 3] each.
+        settings: the rules.
+        full_range: see :func:`is_full_range`.
+        gaps: how many frames each is after the one before; ``None``: one.
+        ease: thresholds are multiplied by this.
+    """
+    if settings.detector == "content":
+        return np.flatnonzero(content_scores(images, full_range) >= ease * settings.detector_threshold).tolist()
+    gaps = np.ones(len(images), np.int64) if gaps is None else gaps
+    floor, threshold = ease * settings.detector_floor, ease * settings.detector_threshold
+    cuts = []
+    for i in np.flatnonzero(standing_out(steps_of(images), gaps, OF_FLOOR * floor, OF_THRESHOLD * threshold)).tolist():
+        first = max(0, i - 1 - ADAPTIVE_REACH)
+        near = slice(first, i + 1 + ADAPTIVE_REACH)
+        if standing_out(content_scores(images[near], full_range), gaps[near], floor, threshold)[i - first]:
+            cuts.append(i)
+    return cuts
+
+
+def standing_out(steps: Numbers, gaps: npt.NDArray[np.int64], least: float, factor: float) -> npt.NDArray[np.bool_]:
+    """Which steps are as big as ``least`` and ``factor`` times the mean of those around them; the first is none."""
+    kernel = np.ones(2 * ADAPTIVE_REACH + 1)
+    kernel[ADAPTIVE_REACH] = 0
+    counts = np.ones(len(steps))
+    counts[0] = 0
+    here = slice(ADAPTIVE_REACH, ADAPTIVE_REACH + len(steps))
+    around = np.convolve(counts * steps / gaps, kernel)[here] / np.maximum(1, np.convolve(counts, kernel)[here])
+    return np.asarray((counts > 0) & (steps - (gaps - 1) * around >= np.maximum(least, factor * around)), np.bool_)
