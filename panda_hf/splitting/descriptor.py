@@ -89,4 +89,5 @@ def _edge_counts(strength: Array, direction: Array) -> Array:
     upper = strength * (direction - low)
     places = np.stack([cell + low % DIRECTIONS, cell + (low + 1) % DIRECTIONS])
     weights = np.stack([strength - upper, upper])
-    return np.bincount(places.ravel(), weights.ravel(), SMALL_CELLS[0] * SMALL_CELLS[1] * DIRECTIONS)
+    counts = np.bincount(places.ravel(), weights.ravel(), SMALL_CELLS[0] * SMALL_CELLS[1] * DIRECTIONS)
+    return np.asarray(counts, np.float64)

@@ -56,9 +56,9 @@ All but this share of the places show it."""
 UNDER_WAY = 0.08
 """The share of the way that frames of the shots themselves may seem to have gone."""
 
-SUDDEN, LATE = 4.0, 0.5
-"""So much of it where one step goes so many times as far as the mean: the window is longer than the transition, and
-something else, as a title that fades, happens in it too."""
+SUDDEN, QUICK = 4.0, 1.5
+"""Where one step goes so many times as far as the mean, the window is longer than the transition, and something else,
+as a title that fades, happens in it too: only steps around half of the way count, each so many times the mean."""
 
 
 class Strictness(NamedTuple):
@@ -206,10 +206,8 @@ class GradualWatch:
         frames = [sample.frame for sample in self._samples]
         first, last = frames.index(hit.first), frames.index(hit.last)
         share = shares(self._thumbs[first], self._thumbs[last], self._thumbs[first : last + 1])
-        under_way = LATE if np.diff(share).max() * (last - first) > SUDDEN else UNDER_WAY
-        begins = first + max(0, int(np.flatnonzero(share > under_way)[0]) - 1)
-        ends = first + min(last - first, int(np.flatnonzero(share < 1 - under_way)[-1]) + 1)
-        found = self._samples[begins].tick, self._samples[ends].tick
+        begins, ends = ends_of(share)
+        found = self._samples[first + begins].tick, self._samples[first + ends].tick
         self._keep(len(self._samples) - last)
         return [found]
 
@@ -218,6 +216,19 @@ def shares(one: Array, two: Array, inside: Array) -> Array:
     """How far each of some pictures is on the way from one to another: 0 to 1 for a blend of the two."""
     way = two - one
     return np.asarray((inside - one) @ way / max(1e-6, float(way @ way)), np.float32)
+
+
+def ends_of(share: Array) -> tuple[int, int]:
+    """The last picture of a window that belongs to the one shot, and the first that belongs to the other, by how far
+    each is on the way."""
+    last, steps = len(share) - 1, np.diff(share)
+    if steps.max() * last <= SUDDEN:
+        begins, ends = int(np.argmax(share > UNDER_WAY)) - 1, last - int(np.argmax(share[::-1] < 1 - UNDER_WAY)) + 1
+        return max(0, begins), min(last, ends)
+    half, is_quick = int(np.argmax(share > 0.5)), steps > QUICK / last
+    before = int(np.argmin([*is_quick[:half][::-1], False]))
+    after = int(np.argmin([*is_quick[half:], False]))
+    return half - before, half + after
 
 
 def new_structure(one: Array, two: Array) -> float:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from panda_hf.splitting.gradual import GradualWatch
+from panda_hf.splitting.gradual import GradualWatch, ends_of
 from panda_hf.splitting.scan import scan_all, scan_video
 from panda_hf.splitting.settings import DEFAULT, PANDA70M
 from panda_hf.splitting.split import Split
@@ -52,6 +52,17 @@ def transitions(pictures: list[Picture]) -> list[tuple[int, int]]:
     small = [cv2.cvtColor(picture[::2, ::2], cv2.COLOR_RGB2YCrCb)[..., [0, 2, 1]] for picture in pictures]
     found = [stretch for i, picture in enumerate(small) for stretch in watch.feed(i, i, np.ascontiguousarray(picture))]
     return found + watch.finish()
+
+
+def test_what_changes_slowly_before_a_quick_transition_is_no_part_of_it():
+    slowly = np.linspace(0, 0.3, 21)
+    assert ends_of(np.array([*slowly, 0.55, 0.8, 1.0])) == (20, 23)
+    assert ends_of(np.array([0, 0.2, 0.45, *(0.7 + slowly)])) == (0, 3)
+
+
+def test_an_even_transition_fills_its_window():
+    assert ends_of(np.linspace(0, 1, 13)) == (0, 12)
+    assert ends_of(np.array([0, 0.02, 0.04, *np.linspace(0.05, 0.95, 13), 0.96, 1.0])) == (3, 15)
 
 
 @pytest.mark.parametrize("join", [blended, wiped])
