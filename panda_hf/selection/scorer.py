@@ -35,20 +35,26 @@ class Scorer:
     whole: UMTForVideoTextRetrieval | None = None
     """The model that the towers are part of, where the matching head was asked for."""
 
-    def prepare(self, frames: np.ndarray) -> torch.Tensor:
-        """Frames uint8 (n, height, width, 3) of one clip as the towers take them, on the CPU.
+    def prepare(self, frames: np.ndarray, captions: Sequence[str]) -> BatchFeature:
+        """A clip and its captions as the towers take them, on the CPU.
+
+        Args:
+            frames: uint8 (n, height, width, 3).
+            captions: any number.
 
         Raises:
-            ValueError: when they are not such an array.
+            ValueError: when the frames are not such an array.
         """
-        return self.processor.prepare_video(frames)
+        inputs = self.processor(text=captions) if captions else BatchFeature()
+        inputs["pixel_values"] = self.processor.prepare_video(frames)[None]
+        return inputs
 
     @torch.inference_mode()
-    def __call__(self, frames: np.ndarray | torch.Tensor, captions: Sequence[str]) -> list[float]:
+    def __call__(self, frames: np.ndarray | BatchFeature, captions: Sequence[str]) -> list[float]:
         """Matching scores in [-1, 1], one per caption; the video is encoded once.
 
         Args:
-            frames: uint8 (n, height, width, 3) of one clip, or what :meth:`prepare` made of them.
+            frames: uint8 (n, height, width, 3) of one clip, or what :meth:`prepare` made of them and the captions.
             captions: at least one.
 
         Raises:
@@ -59,7 +65,7 @@ class Scorer:
 
     @torch.inference_mode()
     def with_head(
-        self, frames: np.ndarray | torch.Tensor, captions: Sequence[str], top: int | None = None
+        self, frames: np.ndarray | BatchFeature, captions: Sequence[str], top: int | None = None
     ) -> tuple[list[float], list[float | None]]:
         """Matching scores, and the matching head's logits of a match; the video is encoded once for all of them.
 
@@ -86,9 +92,8 @@ class Scorer:
             head[i] = logit
         return scores, head
 
-    def _inputs(self, frames: np.ndarray | torch.Tensor, captions: Sequence[str]) -> BatchFeature:
-        inputs = self.processor(text=captions)
-        inputs["pixel_values"] = (frames if isinstance(frames, torch.Tensor) else self.prepare(frames))[None]
+    def _inputs(self, frames: np.ndarray | BatchFeature, captions: Sequence[str]) -> BatchFeature:
+        inputs = self.prepare(frames, captions) if isinstance(frames, np.ndarray) else frames
         return inputs.to(self.model.device, self.model.dtype)
 
 

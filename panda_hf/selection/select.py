@@ -22,7 +22,7 @@ from panda_hf.stage import Batch, Resources, Row, Stage, run_rows
 from panda_hf.video import unpack_frames
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from transformers import BatchFeature
 
     from panda_hf.selection.scorer import Scorer
 
@@ -156,10 +156,11 @@ class Select(Stage):
         head, sanity = self.rerank is not None, self.sanity == "check"
         scorer = load_scorer(self.selector, self.revision, self.num_frames, rank, head=head, sanity=sanity)
         with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
-            seen = in_advance(pool, lambda pack: scorer.prepare(unpack_frames(pack)), batch["frames"])
+            clips = zip(batch["frames"], *(batch[column] for column in self._columns), strict=True)
+            seen = in_advance(pool, lambda clip: scorer.prepare(unpack_frames(clip[0]), _written(clip[1:])), clips)
             return run_rows(functools.partial(self._select, scorer, seen), batch, list(self.appends))
 
-    def _select(self, scorer: Scorer, seen: Iterator[Future[Tensor]], row: Row) -> Row:
+    def _select(self, scorer: Scorer, seen: Iterator[Future[BatchFeature]], row: Row) -> Row:
         captions = [row[column] for column in self._columns]
         scored = self._scored(scorer, next(seen).result(), captions)
         decision = decide(scored)
@@ -181,7 +182,7 @@ class Select(Stage):
             **({} if self.min_score is None else {"filtered": row["filtered"] or self._too_low(choice.score)}),
         }
 
-    def _scored(self, scorer: Scorer, frames: Tensor, captions: Sequence[str | None]) -> Scored:
+    def _scored(self, scorer: Scorer, frames: BatchFeature, captions: Sequence[str | None]) -> Scored:
         if self.rerank is None:
             return Scored(score_candidates(scorer, frames, captions), [None] * len(captions))
         return score_with_head(scorer, frames, captions, None if self.rerank == "all" else int(self.rerank))
@@ -210,38 +211,48 @@ def in_advance(
     yield from waiting
 
 
-def score_candidates(scorer: Any, frames: np.ndarray | Tensor, captions: Sequence[str | None]) -> list[float | None]:
+def score_candidates(
+    scorer: Any, frames: np.ndarray | BatchFeature, captions: Sequence[str | None]
+) -> list[float | None]:
     """Matching scores of one clip's candidates; ``None`` for those that are ``None`` or blank.
 
     Args:
         scorer: called with the frames and the captions to score, returns one float for each.
-        frames: uint8 (n, height, width, 3).
+        frames: uint8 (n, height, width, 3), or what the scorer prepared of them and of the captions that are not
+            blank.
         captions: the candidates.
     """
     present = _present(captions)
-    found = scorer(frames, [captions[i] for i in present]) if present else []
+    found = scorer(frames, _written(captions)) if present else []
     return _placed(present, found, len(captions))
 
 
 def score_with_head(
-    scorer: Any, frames: np.ndarray | Tensor, captions: Sequence[str | None], top: int | None = None
+    scorer: Any, frames: np.ndarray | BatchFeature, captions: Sequence[str | None], top: int | None = None
 ) -> Scored:
     """Matching scores and head scores of one clip's candidates; ``None`` as in :func:`score_candidates`.
 
     Args:
         scorer: a ``Scorer`` with a head.
-        frames: uint8 (n, height, width, 3).
+        frames: uint8 (n, height, width, 3), or what the scorer prepared of them and of the captions that are not
+            blank.
         captions: the candidates.
         top: the head looks at so many of the highest matching scores; ``None``: at all.
     """
     present = _present(captions)
     if not present:
         return Scored([None] * len(captions), [None] * len(captions))
-    scores, head = scorer.with_head(frames, [captions[i] for i in present], top)
+    scores, head = scorer.with_head(frames, _written(captions), top)
     return Scored(_placed(present, scores, len(captions)), _placed(present, head, len(captions)))
 
 
+def _written(captions: Sequence[str | None]) -> list[str]:
+    """The captions that are not blank."""
+    return [caption for caption in captions if caption is not None and caption.strip()]
+
+
 def _present(captions: Sequence[str | None]) -> list[int]:
+    """The places of the captions that are not blank."""
     return [i for i, caption in enumerate(captions) if caption is not None and caption.strip()]
 
 
