@@ -77,7 +77,7 @@ def _split(videos: list[Path]) -> tuple[list[dict[str, Any]], list[str]]:
 
 def _blamed(name: str, reason: str) -> str:
     """Why a video has no caption; most reasons name it themselves."""
-    return reason if name in reason else f"{name}: {reason}"
+    return reason if f"'{name}'" in reason else f"{name}: {reason}"
 
 
 def _name(row: dict[str, Any], clips: bool) -> str:

@@ -21,7 +21,7 @@ Work = Annotated[
 ]
 FromScratch = Annotated[
     bool,
-    typer.Option("--from-scratch", help="Let the student's eyes learn to see anew, half an hour more; see below."),
+    typer.Option("--from-scratch", help="Let the student's eyes learn anew, 40 minutes more; else the shipped ones."),
 ]
 Resume = Annotated[bool, typer.Option(help="Go on where an interrupted run stopped, and keep what is finished.")]
 Scale = Annotated[float, typer.Option(min=0.0, help="Multiplies training steps, for a trial.")]

@@ -19,14 +19,14 @@ def train_umt(
         Path, typer.Option(metavar="FOLDER", help="Where the figures go: recall.md, recall.json, recall.png.")
     ] = Path("umt"),
     seeds: Annotated[int, typer.Option(min=1, help="Fine-tunings with hard negatives, and as many without.")] = 3,
-    work: Annotated[Path | None, typer.Option(help="Where drawn scenes (6 GB) and unfinished training lie.")] = None,
+    work: Annotated[Path | None, typer.Option(help="Where drawn scenes (4 GB) and unfinished training lie.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = True,
     steps_scale: Annotated[
         float, typer.Option(min=0.0, help="Multiplies training steps and numbers of clips, for a trial.")
     ] = 1.0,
     from_scratch: Annotated[
         bool,
-        typer.Option("--from-scratch", help="Let the vision tower learn to see anew, an hour more; see below."),
+        typer.Option("--from-scratch", help="Let the vision tower learn anew, an hour more; else the shipped one."),
     ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes, of one thread each.")] = 2,
 ) -> None:
@@ -41,12 +41,14 @@ def train_umt(
     """
     import json
 
+    from panda_hf.cli.select_options import no_bars
     from panda_hf.mini.selector_course import Course, hold
     from panda_hf.mini.selector_study import as_text, study
     from panda_hf.mini.train_teachers import work_folder
     from panda_hf.models.checkpoints import mini_folder
     from panda_hf.selection.plots import plot_recalls
 
+    no_bars()
     out = out or mini_folder()
     course = Course(work or work_folder(), resume, steps_scale, from_scratch, workers)
     held = hold(course, out / "selector", range(seeds), compared=True)
@@ -56,6 +58,7 @@ def train_umt(
     (report / RECORD).write_text(
         json.dumps({**found.as_dict(), "lessons": held.notes}, indent=2) + "\n", encoding="utf-8"
     )
+    typer.echo(as_text(found))
     recalls = {name: [recall.one for recall in row] for name, row in found.recalls.items()}
     plotted = plot_recalls(recalls, report / PLOT, human=found.people_one, chance=found.chance)
-    typer.echo(f"{as_text(found)}\nWritten: {out / 'selector'}, {report / TABLE}, {report / RECORD}, {plotted}")
+    typer.echo(f"Written: {out / 'selector'}, {report / TABLE}, {report / RECORD}, {plotted}")

@@ -42,7 +42,7 @@ class Course:
     scale: float = 1.0
     from_scratch: bool = False
     workers: int = 2
-    """Processes of one thread each; what comes out does not depend on them."""
+    """Processes of one thread each; captions do not depend on them, weights and figures up to rounding."""
 
     @property
     def school(self) -> School:

@@ -23,13 +23,20 @@ def helpers(count: int) -> Iterator[Executor]:
     """Processes that do what is submitted; they end with the block, at once where it ends by an error or Ctrl-C.
 
     Args:
-        count: of processes; 1: everything is done in this process, when it is submitted.
+        count: of processes; 1: everything is done in this process, when it is submitted, by one thread as well.
 
     Raises:
         PandaError: when a process died without a word.
     """
     if count <= 1:
-        yield _Here()
+        import torch
+
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield _Here()
+        finally:
+            torch.set_num_threads(threads)
         return
     others = set(active_children())
     pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_begin)
@@ -68,11 +75,13 @@ class _Here(Executor):
 
 def _begin() -> None:
     """Settle in a new process: one thread, memory that is kept, and a look at the process that started it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of them; the first one ends the others
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     import cv2
     import torch
+    from transformers.utils import logging
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of them; the first one ends the others
+    logging.disable_progress_bar()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     _keep_memory()

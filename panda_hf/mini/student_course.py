@@ -10,14 +10,14 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from panda_hf.mini.selector_model import IMAGE_SIZE
 from panda_hf.mini.selector_teachers import TEACHERS, judged_clips, to_caption
 from panda_hf.mini.side_by_side import helpers, results
 from panda_hf.mini.student_study import SELECTION, WITH, WITHOUT, selected
-from panda_hf.mini.train_student import Picks, load, scored, settings_of, train_student_mini, write
+from panda_hf.mini.train_student import Picks, load, scored, settings_of, states_name, train_student_mini, write
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Course:
     Args:
         work, scale, from_scratch, resume: as of :class:`~panda_hf.mini.train_student.Picks`.
         steps_scale: multiplies steps; small for a trial.
-        processes: of one thread each; what comes out does not depend on them.
+        processes: of one thread each; captions do not depend on them, weights and figures up to rounding.
     """
 
     work: Path
@@ -74,9 +74,11 @@ def is_finished(folder: Path, picks: Picks, seed: int, course: Course) -> bool:
     record = folder / "training.json"
     if not record.is_file():
         return False
-    made = json.loads(record.read_text(encoding="utf-8"))
-    wanted = asdict(settings_of(seed, course.steps_scale))
-    return bool(made.get("picks") == picks.name and made.get("settings") == wanted)
+    try:
+        made = json.loads(record.read_text(encoding="utf-8"))
+    except ValueError:  # the machine stopped while it was written
+        return False
+    return bool(made.get("states") == states_name(picks, settings_of(seed, course.steps_scale)))
 
 
 def captions(course: Course, folders: Sequence[Path]) -> dict[str, list[list[str]]]:
@@ -96,8 +98,9 @@ def _written(pool: Executor, course: Course, folders: Sequence[Path], text: bool
 
 
 def _train(folder: Path, course: Course, seed: int) -> None:
-    train_student_mini(folder, course.picks, seed=seed, resume=course.resume, steps_scale=course.steps_scale)
+    picks = replace(course.picks, resume=True)  # eyes that had to learn have done so
+    train_student_mini(folder, picks, seed=seed, resume=course.resume, steps_scale=course.steps_scale)
 
 
 def _write(folder: Path, course: Course, text: bool) -> list[str]:
-    return write(*load(folder), course.picks.held_aside.clips, text=text)
+    return write(*load(folder.resolve()), course.picks.held_aside.clips, text=text)

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import Blip2VisionConfig, Blip2VisionModel
 
+from panda_hf.errors import CheckpointError
 from panda_hf.mini.lessons import lesson, named_by
 from panda_hf.mini.places import Places
 from panda_hf.mini.selector_clips import training_clips, validation_clips
@@ -107,8 +108,14 @@ def known_eyes(other: Blip2VisionModel, videos: Sequence[np.ndarray], checkpoint
         other: the Video-LLaMA's tower, as of :func:`student_eyes`.
         videos: some, uint8 (frames, height, width, 3), to find the line with; a hundred are enough.
         checkpoint: of the student.
+
+    Raises:
+        CheckpointError: when there is no such student.
     """
-    folder = resolve(checkpoint)
+    try:
+        folder = resolve(checkpoint)
+    except CheckpointError as error:
+        raise CheckpointError(f"no eyes can be taken over: {error}. Let them learn anew: --from-scratch") from error
     tower = PandaStudentForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval().vision_model
     processor = PandaStudentProcessor.from_pretrained(folder)
     line = nn.Linear(tower.config.hidden_size, int(other.config.hidden_size))

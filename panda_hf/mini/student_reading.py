@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 from transformers import EvalPrediction, Trainer
 
+from panda_hf.errors import PandaError
 from panda_hf.mini.selector_teachers import Judged
 from panda_hf.mini.speech import text_words
 from panda_hf.mini.student_data import names_in
@@ -47,6 +48,9 @@ class Sentences(Dataset[Reading]):
     Args:
         clips: out of whose titles, descriptions and subtitles they are taken.
         count, seed: how many, and which.
+
+    Raises:
+        PandaError: when nothing is said around any clip.
     """
 
     def __init__(self, clips: Sequence[Judged], count: int, seed: int) -> None:
@@ -57,6 +61,8 @@ class Sentences(Dataset[Reading]):
             for sentence in re.findall(r"[^.!?]+[.!?]?", text or "")
             if text_words(sentence)
         ]
+        if not self.all:
+            raise PandaError(f"none of {len(clips)} clips has a title, description or subtitle to learn reading from")
         self.naming = [one for one in self.all if names_in(one[1])]
         self.count, self.seed = count, seed
 

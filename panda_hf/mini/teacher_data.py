@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
@@ -184,7 +185,7 @@ def _large_file(folder: Path, number: int) -> Path:
 
 def saved(path: Path, frames: NDArray[Any]) -> None:
     """Write an array; the file appears only when it is whole."""
-    partial_path = path.with_suffix(".partial.npy")
+    partial_path = path.with_suffix(f".{os.getpid()}.partial.npy")
     np.save(partial_path, frames)
     partial_path.replace(path)
 

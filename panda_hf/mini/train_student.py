@@ -195,7 +195,7 @@ def train_student_mini(
     started, worked = time.monotonic(), time.process_time()
     settings = settings_of(seed, steps_scale, settings)
     model, processor = student(picks.eyes, [clip.frames for clip in picks.monitored.clips], seed)
-    states = picks.work / "student" / f"seed-{seed}-{picks.name}-{named_by(REPEAT, picks.eyes.tower)}"
+    states = picks.work / "student" / states_name(picks, settings)
     read = {}
     if not (resume and last_complete_checkpoint(states)):  # what was read is in such a state
         scratch = picks.work / "student" / "reading"
@@ -205,15 +205,15 @@ def train_student_mini(
     learning = processor_of(processor, WholePictures)
     found = train_student(model, learning, picks.train, picks.monitored, states, settings, resume=resume)
     save_half(model, processor, out)
-    log.warning("read before: %s", read or "taken up behind it")
     losses = {name: round(value, 4) for name, value in found.items() if name.endswith("loss")}
     made = {
         "command": "panda-hf mini train-student",
         "started_from": START,
-        "eyes": f"lessons of seeing, from those of {SELECTOR}" if picks.from_scratch else STUDENT,
+        "eyes": f"learned to see from those of {SELECTOR}" + ("" if picks.from_scratch else f", as in {STUDENT}"),
         "data": f"captions that {SELECTOR} prefers among those of {', '.join(TEACHERS)}",
         "split": "train",
         "picks": picks.name,
+        "states": states.name,
         "clips": sum(picks.train.parts),
         "held_out_clips": sum(picks.monitored.parts),
         "settings": asdict(settings),
@@ -225,8 +225,16 @@ def train_student_mini(
         "cpu_seconds": round(time.process_time() - worked),
         "torch": torch.__version__,
     }
-    (out / "training.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    unfinished = out / f".training.{os.getpid()}"
+    unfinished.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    os.replace(unfinished, out / "training.json")
     return losses
+
+
+def states_name(picks: Picks, settings: StudentSettings) -> str:
+    """The name of a training's states; differs where what it learns, sees with or how it learns does."""
+    how = named_by((settings, REPEAT, FROZEN, START), picks.eyes.tower)
+    return f"seed-{settings.seed}-{picks.name}-{how}"
 
 
 def settings_of(seed: int, steps_scale: float, settings: StudentSettings = SETTINGS) -> StudentSettings:

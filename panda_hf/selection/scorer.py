@@ -94,6 +94,8 @@ class Scorer:
 
     def _inputs(self, frames: np.ndarray | BatchFeature, captions: Sequence[str]) -> BatchFeature:
         inputs = self.prepare(frames, captions) if isinstance(frames, np.ndarray) else frames
+        if len(inputs["input_ids"]) != len(captions):
+            raise ValueError(f"{len(captions)} captions to score, but {len(inputs['input_ids'])} were prepared")
         return inputs.to(self.model.device, self.model.dtype)
 
 

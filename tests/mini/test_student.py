@@ -32,7 +32,7 @@ from panda_hf.mini.student_data import PickedClips, best, chances, in_mirror
 from panda_hf.mini.student_eyes import Eyes, FrameLooker, frame_tower
 from panda_hf.mini.student_model import WholePictures, processor_of, student, video_llama
 from panda_hf.mini.student_study import SELECTION, WITH, WITHOUT, fooled, preference, study, text_helps, verdicts
-from panda_hf.mini.train_student import settings_of
+from panda_hf.mini.train_student import settings_of, states_name
 from panda_hf.mini.truth import score_caption
 from panda_hf.mini.world import Scene, Thing, combinations, random_scene
 from panda_hf.models.checkpoints import mini_folder, resolve
@@ -280,15 +280,17 @@ def test_the_shipped_student_says_of_films_what_chance_does_not(tmp_path: Path) 
     assert right > shifted + 0.2
 
 
-def test_a_student_of_other_settings_is_not_finished(tmp_path: Path) -> None:
-    picks: Any = SimpleNamespace(name="clips")
-    (tmp_path / "training.json").write_text(
-        json.dumps({"picks": "clips", "settings": dataclasses.asdict(settings_of(1, 0.5))}), encoding="utf-8"
-    )
-    half, whole = (Course(tmp_path, steps_scale=scale) for scale in (0.5, 1.0))
+def test_a_student_of_other_settings_clips_or_eyes_is_not_finished(tmp_path: Path) -> None:
+    picks: Any = SimpleNamespace(name="clips", eyes=SimpleNamespace(tower=torch.nn.Linear(2, 2)))
+    record, half, whole = tmp_path / "training.json", Course(tmp_path, steps_scale=0.5), Course(tmp_path)
+    record.write_text(json.dumps({"states": states_name(picks, settings_of(1, 0.5))}), encoding="utf-8")
     assert is_finished(tmp_path, picks, 1, half) and not is_finished(tmp_path / "none", picks, 1, half)
     assert not is_finished(tmp_path, picks, 1, whole) and not is_finished(tmp_path, picks, 2, half)
+    other: Any = SimpleNamespace(name="clips", eyes=SimpleNamespace(tower=torch.nn.Linear(2, 2)))
+    assert not is_finished(tmp_path, other, 1, half)
     picks.name = "other clips"
+    assert not is_finished(tmp_path, picks, 1, half)
+    record.write_text('{"states": "cut sh', encoding="utf-8")
     assert not is_finished(tmp_path, picks, 1, half)
 
 

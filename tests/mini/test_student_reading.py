@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from panda_hf.errors import PandaError
 from panda_hf.mini.render import render_scene_frames
 from panda_hf.mini.selector_teachers import Judged
 from panda_hf.mini.student_data import names_in, without_guessed_names
@@ -79,6 +80,11 @@ def test_sentences_are_repeated_where_they_stood() -> None:
     assert [readings[i] for i in range(60)] != [Sentences(told, 60, seed=2)[i] for i in range(60)]
     named = sum(bool(names_in(readings[i].answer)) for i in range(60))
     assert named > 36  # six of ten, and half of the rest
+
+
+def test_clips_without_any_words_teach_no_reading() -> None:
+    with pytest.raises(PandaError, match="none of 2 clips"):
+        Sentences([clip("a cube"), clip("a ball", title="...")], 4, seed=0)
 
 
 def test_the_reader_hears_the_text_and_learns_nothing_of_seeing(beginner: Student, videos: list[np.ndarray]) -> None:
