@@ -16,10 +16,11 @@ from panda_hf.errors import PandaError
 from panda_hf.mini.side_by_side import helpers, results
 
 SCRIPT = """
-import os, time
+import os, signal, time
 from panda_hf.mini.side_by_side import helpers
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin with it ignored
     with helpers(2) as pool:
         print(pool.submit(os.getpid).result(), flush=True)
         pool.submit(time.sleep, 600).result()
