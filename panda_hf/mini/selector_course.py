@@ -22,6 +22,7 @@ from panda_hf.mini.selector_recall import Recall, choices, recall
 from panda_hf.mini.selector_teachers import to_caption
 from panda_hf.mini.selector_tokens import to_encode
 from panda_hf.mini.side_by_side import helpers, results
+from panda_hf.mini.teacher_data import saved_text
 from panda_hf.mini.train_selector import SPLITS, Notes, School
 from panda_hf.mini.train_teachers import work_folder
 from panda_hf.models.checkpoints import resolve
@@ -197,4 +198,4 @@ def _note(out: Path, course: Course, notes: Notes, tower: Any) -> None:
         "lessons": notes,
         "torch": torch.__version__,
     }
-    (out / RECORD).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    saved_text(out / RECORD, json.dumps(made, indent=2) + "\n")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from functools import cache, cached_property
@@ -18,7 +17,7 @@ from panda_hf.captioning.registry import card_of, teachers_of
 from panda_hf.mini.render import render_scene_frames
 from panda_hf.mini.side_by_side import helpers, results
 from panda_hf.mini.speech import scene_text
-from panda_hf.mini.teacher_data import saved
+from panda_hf.mini.teacher_data import saved, saved_text
 from panda_hf.mini.truth import FactScore, score_caption
 from panda_hf.mini.world import Scene, Split, generator, pick, random_scene
 from panda_hf.models.checkpoints import resolve
@@ -138,9 +137,7 @@ def _make(split: Split, number: int, frames: Path, notes: dict[str, Path], size:
         saved(frames, np.stack([resize_frames(row["raw"], size) for row in batch]))
     for teacher, path in notes.items():
         captions = [caption or "" for caption in _captioner(teacher)(rows)[caption_column(teacher)]]
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        unfinished.write_text(json.dumps(captions), encoding="utf-8")
-        os.replace(unfinished, path)
+        saved_text(path, json.dumps(captions))
 
 
 def _captioner(teacher: str) -> Caption:

@@ -190,6 +190,13 @@ def saved(path: Path, frames: NDArray[Any]) -> None:
     partial_path.replace(path)
 
 
+def saved_text(path: Path, text: str) -> None:
+    """Write a text; the file appears only when it is whole."""
+    partial_path = path.with_name(f".{path.name}.{os.getpid()}")
+    partial_path.write_text(text, encoding="utf-8")
+    partial_path.replace(path)
+
+
 @cache
 def loaded(path: Path) -> NDArray[Any]:
     """The array of a file, read as it is asked for; the file is opened once."""

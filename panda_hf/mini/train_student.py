@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -24,12 +23,14 @@ from panda_hf.mini.student_data import PickedClips, without_guessed_names
 from panda_hf.mini.student_eyes import SELECTOR, STUDENT, Eyes, known_eyes, student_eyes
 from panda_hf.mini.student_model import START, WholePictures, processor_of, student, video_llama
 from panda_hf.mini.student_reading import REPEAT, learn_to_read
+from panda_hf.mini.teacher_data import saved_text
 from panda_hf.mini.train_selector import HELD_ASIDE
 from panda_hf.mini.train_teachers import fast_bf16
 from panda_hf.mini.world import Split
 from panda_hf.models.checkpoints import resolve
 from panda_hf.models.student import PandaStudentForConditionalGeneration, PandaStudentProcessor
 from panda_hf.selection.scorer import load_scorer
+from panda_hf.selection.select import score_candidates
 from panda_hf.training.captioner import save_half
 from panda_hf.training.states import last_complete_checkpoint
 from panda_hf.training.student import train_student
@@ -146,9 +147,7 @@ def scored(pool: Executor, clips: Sequence[Judged], path: Path) -> Scores:
         path.parent.mkdir(parents=True, exist_ok=True)
         parts = [pool.submit(_scores_of, clips[start : start + AT_ONCE]) for start in range(0, len(clips), AT_ONCE)]
         rows = [row for part in results(parts) for row in part]
-        unfinished = path.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(json.dumps(rows), encoding="utf-8")
-        os.replace(unfinished, path)
+        saved_text(path, json.dumps(rows))
     return list(json.loads(path.read_text(encoding="utf-8")))
 
 
@@ -159,13 +158,8 @@ def who_chose(teachers: Sequence[str]) -> str:
 
 
 def _scores_of(clips: Sequence[Judged]) -> Scores:
-    return [_clip_scores(clip) for clip in clips]
-
-
-def _clip_scores(clip: Judged) -> list[float | None]:
-    written = [caption for caption in clip.captions if caption.strip()]
-    scores = iter(load_scorer(SELECTOR, None, None, None)(clip.frames, written) if written else [])
-    return [next(scores) if caption.strip() else None for caption in clip.captions]
+    scorer = load_scorer(SELECTOR, None, None, None)
+    return [score_candidates(scorer, clip.frames, clip.captions) for clip in clips]
 
 
 def train_student_mini(
@@ -225,9 +219,7 @@ def train_student_mini(
         "cpu_seconds": round(time.process_time() - worked),
         "torch": torch.__version__,
     }
-    unfinished = out / f".training.{os.getpid()}"
-    unfinished.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
-    os.replace(unfinished, out / "training.json")
+    saved_text(out / "training.json", json.dumps(made, indent=2) + "\n")
     return losses
 
 
