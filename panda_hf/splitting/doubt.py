@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from panda_hf.video.encoder_options import KeyFrameOptions
     from panda_hf.video.packets import PacketIndex
 
 Sizes = npt.NDArray[np.int64]
@@ -124,15 +125,25 @@ class ByteRules:
         groups: each key frame and the frames after it, half-open.
         fps: mean frame rate.
         intra: whether each frame is known to be coded without others; ``None``: no more is known than the key frames.
+        told: how the encoder says that it chose key frames; ``None``: it is judged by the lengths of the groups.
     """
 
-    def __init__(self, sizes: Sizes, groups: list[tuple[int, int]], fps: float, intra: Booleans | None = None) -> None:
+    def __init__(
+        self,
+        sizes: Sizes,
+        groups: list[tuple[int, int]],
+        fps: float,
+        intra: Booleans | None = None,
+        told: KeyFrameOptions | None = None,
+    ) -> None:
         self._sizes, self._groups, self._fps = sizes, groups, fps
         self._intra = np.zeros(len(sizes), bool) if intra is None else intra
         lengths = np.array([last - first for first, last in groups[:-1]] or [groups[0][1]])
         self._regular_length = REGULAR_SHARE * lengths.max()
         self._repeats = int(np.sum(lengths >= self._regular_length)) > 1
-        self.seeks_cuts = bool(np.mean(lengths < self._regular_length) >= IRREGULAR_SHARE)
+        self._told = told
+        varies = bool(np.mean(lengths < self._regular_length) >= IRREGULAR_SHARE)
+        self.seeks_cuts = varies if told is None else told.seeks_cuts
         """Whether the encoder put key frames where shots begin."""
         self._least_key = LEAST_KEY * float(np.median(sizes[[first for first, _ in groups]]))
         self._head = max(2, round(HEAD_SECONDS * fps))
@@ -143,7 +154,8 @@ class ByteRules:
         first, last = self._groups[number]
         sizes = self._sizes[first + 1 : last].astype(float)
         longest = last - first >= self._regular_length
-        irregular = self.seeks_cuts and not (longest and self._repeats)
+        irregular = self.seeks_cuts and not (longest and self._repeats) and not self._had_to_end(last - first)
+        is_unsure = irregular and longest and self._told is None
         if not len(sizes):
             return GroupDoubt(0, irregular, False, False, True, True)
         next_key = self._sizes[last] if last < len(self._sizes) else self._sizes[first]
@@ -158,10 +170,16 @@ class ByteRules:
         return GroupDoubt(
             inside,
             irregular,
-            bool(sizes[-TAIL_FRAMES:].max() >= AGITATED_OF_KEY * next_key or (irregular and longest)),
+            bool(sizes[-TAIL_FRAMES:].max() >= AGITATED_OF_KEY * next_key or is_unsure),
             _is_stirred(sizes, next_key),
             bool(sizes.max() <= NOTHING_BYTES),
             bool(sizes.sum() < WORTH_A_PICTURE * key),
+        )
+
+    def _had_to_end(self, length: int) -> bool:
+        """Whether a group is as long as the encoder says that it lets them become."""
+        return (
+            self._told is not None and self._told.longest is not None and length >= REGULAR_SHARE * self._told.longest
         )
 
     def _spikes(self, sizes: npt.NDArray[np.float64], key: float) -> Booleans:

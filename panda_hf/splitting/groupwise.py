@@ -81,7 +81,7 @@ class _GroupScan:
         self._step = small_step(info.width, info.height)
         self._full_range = is_full_range(info.pixel_format)
         self._clock = Clock.of(info)
-        self._rules = ByteRules(index.sizes, index.groups, fps, index.intra)
+        self._rules = ByteRules(index.sizes, index.groups, fps, index.intra, index.key_options)
         self._black = BlackWatch(settings, fps, self._full_range)
         self._flash, self._onward = flash_frames(fps), round(ONWARD_SECONDS * fps)
         self._goes_on = 0  # so many frames of the next group are looked at for what began in the last one

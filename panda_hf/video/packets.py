@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 
 from panda_hf.errors import VideoError
 from panda_hf.video.decoder import Decoder
+from panda_hf.video.encoder_options import KeyFrameOptions, key_frame_options
 from panda_hf.video.slices import SliceReader
 from panda_hf.video.source import Source, VideoLike
 
 ONE_FRAME_EACH = frozenset({"h264", "hevc", "av1", "vp9"})
 """Codecs of which a packet always shows one frame (VP8 has packets that show none), and whose encoders look for cuts
 or put key frames at fixed distances."""
+
+_OPTIONS_WITHIN = 4096  # bytes at the beginning of a packet
 
 _SHORTFALL_SECONDS = 0.1
 _SHORTFALL_FRAMES = 1.5
@@ -37,6 +40,8 @@ class PacketIndex:
     """[n], frames coded without others, as far as their headers tell (H.264, HEVC); key frames always."""
     end: float
     """When the last frame stops being shown, seconds."""
+    key_options: KeyFrameOptions | None = None
+    """How the encoder chose key frames, if it says so, and says one thing throughout (x264, x265)."""
 
     @property
     def groups(self) -> list[tuple[int, int]]:
@@ -65,13 +70,15 @@ def index_packets(video: VideoLike | Source) -> PacketIndex | None:
             rows = _rows(decoder)
         except (av.FFmpegError, VideoError):
             return None
-        return None if rows is None or decoder.stopped else _index(decoder, rows)
+        return None if rows is None or decoder.stopped else _index(decoder, *rows)
 
 
-def _rows(decoder: Decoder) -> NDArray[np.int64] | None:
-    """[n, 5] in decoding order: timestamp, bytes, whether it is a key packet, duration, whether it is coded alone."""
+def _rows(decoder: Decoder) -> tuple[NDArray[np.int64], KeyFrameOptions | None] | None:
+    """[n, 5] in decoding order: timestamp, bytes, whether it is a key packet, duration, whether it is coded alone; and
+    how key frames were chosen."""
     rows = []
     context = decoder.stream.codec_context
+    told = {key_frame_options(bytes(context.extradata or b""))}
     slices = SliceReader.of(context.codec.canonical_name, context.extradata)
     last: int | None = None
     for packet in decoder.packets():
@@ -86,11 +93,14 @@ def _rows(decoder: Decoder) -> NDArray[np.int64] | None:
             last = dts
         is_key = packet.is_keyframe and (slices is None or slices.is_entry(memoryview(packet)))
         alone = is_key or (slices is not None and slices.is_intra(memoryview(packet)))
+        if is_key:
+            told.add(key_frame_options(bytes(memoryview(packet)[:_OPTIONS_WITHIN])))
         rows.append((pts, packet.size, is_key, packet.duration or 0, alone))
-    return np.array(rows, np.int64) if rows else None
+    told.discard(None)
+    return (np.array(rows, np.int64), told.pop() if len(told) == 1 else None) if rows else None
 
 
-def _index(decoder: Decoder, rows: NDArray[np.int64]) -> PacketIndex | None:
+def _index(decoder: Decoder, rows: NDArray[np.int64], key_options: KeyFrameOptions | None) -> PacketIndex | None:
     shown = rows[np.argsort(rows[:, 0], kind="stable")]
     timestamps = shown[:, 0]
     keys = np.flatnonzero(shown[:, 2])
@@ -100,7 +110,7 @@ def _index(decoder: Decoder, rows: NDArray[np.int64]) -> PacketIndex | None:
     end = float(times[-1] + (float(shown[-1, 3] * decoder.timeline.tick) or decoder.timeline.step))
     if _is_cut_short(decoder, end):
         return None
-    return PacketIndex(timestamps, times, shown[:, 1], keys, shown[:, 4] > 0, end)
+    return PacketIndex(timestamps, times, shown[:, 1], keys, shown[:, 4] > 0, end, key_options)
 
 
 def _is_cut_short(decoder: Decoder, end: float) -> bool:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from panda_hf.splitting.doubt import ByteRules
+from panda_hf.video.encoder_options import KeyFrameOptions
 
 FPS = 25.0
 
 
-def rules(lengths: list[int], changes: dict[int, int] | None = None) -> ByteRules:
+def rules(lengths: list[int], changes: dict[int, int] | None = None, told: KeyFrameOptions | None = None) -> ByteRules:
     """Groups of these lengths: key frames of 10,000 bytes, others of 500; ``changes`` by position."""
     edges = np.cumsum([0, *lengths])
     sizes = np.full(edges[-1], 500)
     sizes[edges[:-1]] = 10_000
     for position, size in (changes or {}).items():
         sizes[position] = size
-    return ByteRules(sizes, list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)), FPS)
+    return ByteRules(sizes, list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)), FPS, told=told)
 
 
 def test_groups_that_end_early_show_an_encoder_that_looks_for_cuts():
@@ -32,6 +33,29 @@ def test_a_group_that_ended_early_is_irregular_and_a_full_one_is_not():
 def test_of_the_only_longest_group_nobody_knows_whether_it_had_to_end():
     doubt = rules([100, 180, 60, 40]).doubt(1)
     assert doubt.irregular and doubt.agitated
+
+
+def test_an_encoder_that_says_that_it_looks_for_cuts_is_believed_before_the_lengths_of_its_groups():
+    seeks, fixed = KeyFrameOptions(True, 250), KeyFrameOptions(False, 250)
+    assert rules([250, 250, 20], told=seeks).seeks_cuts
+    assert rules([100], told=seeks).seeks_cuts
+    assert not rules([100, 250, 60, 250], told=fixed).seeks_cuts
+
+
+def test_a_group_as_long_as_the_encoder_lets_them_become_is_regular_be_it_the_only_one():
+    told = KeyFrameOptions(True, 180)
+    found = [rules([100, 180, 60, 40], told=told).doubt(i) for i in range(3)]
+    assert [doubt.irregular for doubt in found] == [True, False, True]
+
+
+def test_the_only_longest_group_ended_early_if_the_encoder_says_that_it_need_not_end():
+    doubt = rules([100, 180, 60, 40], told=KeyFrameOptions(True, None)).doubt(1)
+    assert doubt.irregular and not doubt.agitated
+
+
+def test_key_frames_that_were_forced_at_fixed_distances_are_regular_whatever_the_encoder_says():
+    found = [rules([50, 50, 30, 50, 20], told=KeyFrameOptions(True, 250)).doubt(i) for i in range(3)]
+    assert [doubt.irregular for doubt in found] == [False, False, True]
 
 
 def test_quiet_groups_leave_no_doubt():
