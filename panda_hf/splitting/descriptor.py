@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import cv2
@@ -36,35 +37,33 @@ def describe(yuv: Image) -> npt.NDArray[np.float32]:
     Args:
         yuv: uint8 [h, w, 3] of any size; 80 x 45 is enough.
     """
-    image = cv2.resize(yuv, SIZE[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    image = np.asarray(cv2.resize(yuv, SIZE[::-1], interpolation=cv2.INTER_AREA), np.uint8)
     strength, direction = _edges(image[..., 0])
     small = _edge_counts(strength, direction)
     cells = small.reshape(CELLS[0], FINER, CELLS[1], FINER, DIRECTIONS).sum(axis=(1, 3))
     parts = (_colours(image), np.sqrt(cells + QUIET).ravel(), np.sqrt(small + QUIET).ravel())
-    whole = [np.sqrt(share) * part / np.linalg.norm(part) for share, part in zip(SHARES, parts, strict=True)]
+    weights = [math.sqrt(share / float(part @ part)) for share, part in zip(SHARES, parts, strict=True)]
+    whole = [part * weight for part, weight in zip(parts, weights, strict=True)]
     return np.concatenate(whole).astype(np.float32)
 
 
-def _colours(image: Array) -> Array:
-    chroma = (image[..., 1:] - 0.5) * CHROMA_GAIN + 0.5
-    luma_counts = _soft_counts((image[..., 0],), LUMA_BINS)
-    return np.sqrt(np.concatenate([luma_counts, _soft_counts((chroma[..., 0], chroma[..., 1]), CHROMA_BINS)]))
+def _colours(image: Image) -> Array:
+    """Square roots of the counts, in each quarter, of luma, and of the two chroma values together."""
+    rows, columns = QUARTERS
+    quarters = image.reshape(rows, SIZE[0] // rows, columns, SIZE[1] // columns, 3).transpose(4, 0, 2, 1, 3)
+    luma, u, v = np.ascontiguousarray(quarters).reshape(3, rows * columns, -1)
+    values = np.bincount((luma + 256 * np.arange(len(luma))[:, None]).ravel(), minlength=256 * len(luma))
+    luma_counts = values.reshape(-1, 256) @ _shares_of_bins(LUMA_BINS)
+    u_shares, v_shares = (np.take(_shares_of_bins(CHROMA_BINS, CHROMA_GAIN), chroma, axis=0) for chroma in (u, v))
+    chroma_counts = u_shares.transpose(0, 2, 1) @ v_shares
+    return np.asarray(np.sqrt(np.concatenate([luma_counts.ravel(), chroma_counts.ravel()])))
 
 
-def _soft_counts(channels: tuple[Array, ...], bins: int) -> Array:
-    """Joint histogram, in each quarter, of channels in [0, 1]; each value is shared between its two nearest bins."""
-    length = QUARTERS[0] * QUARTERS[1] * bins ** len(channels)
-    shares: list[tuple[npt.NDArray[np.intp], Array]] = [(_cells(QUARTERS), np.ones(SIZE, np.float32))]
-    for channel in channels:
-        position = np.clip(channel, 0, 1) * (bins - 1)
-        low = np.minimum(position.astype(np.intp), bins - 2)
-        upper = position - low
-        shares = [
-            (cell * bins + low + turn, share * (upper if turn else 1 - upper))
-            for cell, share in shares
-            for turn in (0, 1)
-        ]
-    return np.sum([np.bincount(cell.ravel(), share.ravel(), length) for cell, share in shares], axis=0)
+@cache
+def _shares_of_bins(bins: int, gain: float = 1.0) -> npt.NDArray[np.float32]:
+    """[256, bins]: how each value is shared between its two nearest bins."""
+    position = np.clip((np.arange(256) / 255 - 0.5) * gain + 0.5, 0, 1) * (bins - 1)
+    return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(bins))).astype(np.float32)
 
 
 @cache
@@ -75,19 +74,17 @@ def _cells(grid: tuple[int, int]) -> npt.NDArray[np.intp]:
     return rows * grid[1] + columns
 
 
-def _edges(luma: Array) -> tuple[Array, Array]:
+def _edges(luma: Image) -> tuple[Array, Array]:
     """Strength and direction (0 to ``DIRECTIONS``, which is 0 again) of the edge at each pixel."""
-    dx, dy = cv2.Sobel(luma, cv2.CV_32F, 1, 0), cv2.Sobel(luma, cv2.CV_32F, 0, 1)
+    dx, dy = (cv2.Sobel(luma, cv2.CV_32F, *order, scale=1 / 255) for order in ((1, 0), (0, 1)))
     strength, angle = cv2.cartToPolar(dx, dy)
     return np.asarray(strength, np.float32), np.asarray(angle, np.float32) * (DIRECTIONS / (2 * np.pi))
 
 
 def _edge_counts(strength: Array, direction: Array) -> Array:
     """Edges by small cell and direction, each shared between the two nearest directions; [rows * columns * 8]."""
-    cell = _cells(SMALL_CELLS) * DIRECTIONS
-    low = direction.astype(np.intp)
+    cell, length = _cells(SMALL_CELLS) * DIRECTIONS, SMALL_CELLS[0] * SMALL_CELLS[1] * DIRECTIONS
+    low = direction.astype(np.int32)
     upper = strength * (direction - low)
-    places = np.stack([cell + low % DIRECTIONS, cell + (low + 1) % DIRECTIONS])
-    weights = np.stack([strength - upper, upper])
-    counts = np.bincount(places.ravel(), weights.ravel(), SMALL_CELLS[0] * SMALL_CELLS[1] * DIRECTIONS)
-    return np.asarray(counts, np.float64)
+    counts = np.bincount((cell + low % DIRECTIONS).ravel(), (strength - upper).ravel(), length)
+    return np.asarray(counts + np.bincount((cell + (low + 1) % DIRECTIONS).ravel(), upper.ravel(), length), np.float64)

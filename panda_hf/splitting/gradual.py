@@ -13,6 +13,7 @@ from panda_hf.splitting.stitching import Stretch, distance
 
 Image = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float32]
+Features = npt.NDArray[np.float32]
 
 SAMPLES_PER_SECOND = 15
 """So many frames a second are held against each other; a transition takes at least a quarter of a second."""
@@ -102,10 +103,12 @@ class GradualWatch:
 
     def __init__(self, fps: float, strictness: Strictness = STRICT) -> None:
         self._strictness = strictness
-        self._stride = max(1, round(fps / SAMPLES_PER_SECOND))
+        self._stride = stride_of(fps)
         self._samples: list[Sample] = []
-        self._held = np.zeros((2 * LONGEST, THUMBNAIL[0] * THUMBNAIL[1] * 3), np.float32)
+        self._held = np.zeros((2 * LONGEST, THUMBNAIL[0] * THUMBNAIL[1] * 3), np.uint8)
         self._steps: list[float] = []  # how far each sample is from the one before
+        self._unrest: list[float] = []  # and from that ``AROUND`` before
+        self._features: dict[int, Features] = {}  # of some samples' frames
         self._best: Hit | None = None
         self._waited = 0
 
@@ -143,10 +146,6 @@ class GradualWatch:
         self._keep(0)
         return found
 
-    @property
-    def _thumbs(self) -> Array:
-        return self._held[: len(self._samples)]
-
     def _take(self, sample: Sample) -> None:
         if len(self._samples) == len(self._held):
             self._keep(LONGEST)
@@ -154,6 +153,7 @@ class GradualWatch:
         count = len(self._samples)
         self._held[count] = thumb.reshape(-1)
         self._steps.append(self._between(count - 1, count) if count else 0.0)
+        self._unrest.append(self._between(count - AROUND, count) if count >= AROUND else 0.0)
         self._samples.append(sample)
 
     def _between(self, one: int, two: int) -> float:
@@ -162,42 +162,61 @@ class GradualWatch:
 
     def _keep(self, count: int) -> None:
         cut = max(0, len(self._samples) - count)
-        self._held[: len(self._samples) - cut] = self._thumbs[cut:].copy()
-        self._samples, self._steps = self._samples[cut:], self._steps[cut:]
+        self._held[: len(self._samples) - cut] = self._held[cut : len(self._samples)].copy()
+        self._samples, self._steps, self._unrest = self._samples[cut:], self._steps[cut:], self._unrest[cut:]
+        kept = {sample.frame for sample in self._samples}
+        self._features = {frame: features for frame, features in self._features.items() if frame in kept}
 
     def _look(self) -> Hit | None:
         """The best of the windows that end ``AROUND`` samples before the newest, if it is better than the best so
-        far."""
-        last = len(self._samples) - 1 - AROUND
+        far.
+
+        The steps inside a window sum up to at least the change over it: most windows are ruled out by that.
+        """
+        last = beyond = len(self._samples) - 1 - AROUND
         least = self._strictness.change * self._held.shape[1]
         known = self._best.quality if self._best is not None else 0.0
-        hits = []
+        path, hits = 0.0, []
         for first in (last - width for width in WIDTHS if last - width - AROUND >= 0):
-            change = self._between(first, last)
-            hit = self._judge(first, last, change) if change >= least else None
-            if hit is not None and hit.quality > known:
+            path += sum(self._steps[first + 1 : beyond + 1])
+            beyond = first
+            unrest = self._unrest[first] + self._unrest[last + AROUND]
+            needed = max(least, unrest / self._strictness.steady)
+            hit = self._judge(first, last, needed, unrest, known) if path >= needed else None
+            if hit is not None:
                 hits.append(hit)
         return next((hit for hit in sorted(hits, key=lambda hit: -hit.quality) if self._joins_two_shots(hit)), None)
 
-    def _judge(self, first: int, last: int, change: float) -> Hit | None:
-        unrest = self._between(first - AROUND, first) + self._between(last, last + AROUND)
-        if unrest > self._strictness.steady * change:
+    def _judge(self, first: int, last: int, needed: float, unrest: float, known: float) -> Hit | None:
+        """The window, if it changes by so much as is needed, is explained, and fits better than what is known."""
+        change = self._between(first, last)
+        if change < needed or max(self._steps[first + 1 : last + 1]) > self._strictness.step * change:
             return None
-        if max(self._steps[first + 1 : last + 1]) > self._strictness.step * change:
+        weight, most = change * (1 - (last - first) / LONG), 1 + self._strictness.unexplained - unrest / change
+        if weight * most <= known:
             return None
-        unexplained = explain(self._held[first], self._held[last], self._held[first + 1 : last])
-        if unexplained > self._strictness.unexplained:
+        window = self._pictures(first, last)
+        unexplained = explain(window[0], window[-1], window[1:-1])
+        quality = weight * (most - unexplained)
+        if unexplained > self._strictness.unexplained or quality <= known:
             return None
-        fit = change * (1 + self._strictness.unexplained - unexplained - unrest / change) * (1 - (last - first) / LONG)
-        return Hit(self._samples[first].frame, self._samples[last].frame, fit)
+        return Hit(self._samples[first].frame, self._samples[last].frame, quality)
 
     def _joins_two_shots(self, hit: Hit) -> bool:
         """Whether the pictures before and after a window are not one in another light, nor much alike."""
         ends = [i for i, sample in enumerate(self._samples) if sample.frame in (hit.first, hit.last)]
-        one, two = (self._thumbs[i] for i in ends)
-        if new_structure(one, two) < self._strictness.structure:
+        if new_structure(*(self._held[i].astype(np.float32) for i in ends)) < self._strictness.structure:
             return False
-        return distance(*(describe(self._samples[i].yuv) for i in ends)) >= self._strictness.differs
+        return distance(*(self._described(self._samples[i]) for i in ends)) >= self._strictness.differs
+
+    def _described(self, sample: Sample) -> Features:
+        if sample.frame not in self._features:
+            self._features[sample.frame] = describe(sample.yuv)
+        return self._features[sample.frame]
+
+    def _pictures(self, first: int, last: int) -> Array:
+        """Samples from one to another, as numbers to compute with."""
+        return self._held[first : last + 1].astype(np.float32)
 
     def _tell(self) -> list[Stretch]:
         hit, self._best, self._waited = self._best, None, 0
@@ -205,11 +224,16 @@ class GradualWatch:
             return []
         frames = [sample.frame for sample in self._samples]
         first, last = frames.index(hit.first), frames.index(hit.last)
-        share = shares(self._thumbs[first], self._thumbs[last], self._thumbs[first : last + 1])
-        begins, ends = ends_of(share)
+        window = self._pictures(first, last)
+        begins, ends = ends_of(shares(window[0], window[-1], window))
         found = self._samples[first + begins].tick, self._samples[first + ends].tick
         self._keep(len(self._samples) - last)
         return [found]
+
+
+def stride_of(fps: float) -> int:
+    """Every how many frames are held against each other."""
+    return max(1, round(fps / SAMPLES_PER_SECOND))
 
 
 def shares(one: Array, two: Array, inside: Array) -> Array:

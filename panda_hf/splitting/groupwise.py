@@ -9,6 +9,7 @@ from itertools import chain, islice, pairwise
 from panda_hf.splitting.collect import Clock, Collector, Scan
 from panda_hf.splitting.descriptor import describe
 from panda_hf.splitting.doubt import ByteRules, GroupDoubt
+from panda_hf.splitting.gradual import stride_of
 from panda_hf.splitting.looks import Features, Look, gaps_of
 from panda_hf.splitting.movement import without_movement
 from panda_hf.splitting.scores import ADAPTIVE_REACH, cuts_of, is_full_range
@@ -57,6 +58,9 @@ def scan_groups(
         groups = reader.groups()
         first = next(groups)
         scan = _GroupScan(reader, first, index, settings, describe_probes)
+        if scan.seems_in_vain(video):
+            scan.take_rest(0, chain([first], groups), watch)
+            return scan.finish()
         ahead: Iterator[Group | None] = chain(groups, [None])
         for number, (group, following) in enumerate(pairwise(chain([first], ahead))):
             assert group is not None
@@ -67,6 +71,11 @@ def scan_groups(
                 break
             scan.take(number, group, following)
         return scan.finish()
+
+
+def every_of(fps: float, settings: SplitSettings) -> int:
+    """Of so many frames one is looked at for more than cuts and black; a network wants to see all."""
+    return 1 if settings.gradual == "learned" else stride_of(fps)
 
 
 class _GroupScan:
@@ -85,7 +94,9 @@ class _GroupScan:
         self._black = BlackWatch(settings, fps, self._full_range)
         self._flash, self._onward = flash_frames(fps), round(ONWARD_SECONDS * fps)
         self._goes_on = 0  # so many frames of the next group are looked at for what began in the last one
-        self._collector = Collector(info, self._clock, settings, lag=0, describe_probes=describe_probes)
+        self._collector = Collector(
+            info, self._clock, settings, lag=0, every=every_of(fps, settings), describe_probes=describe_probes
+        )
         self._key, self._key_is_cut = self._key_of(first), False
         self._last_cut, self._last_frame = 0, -1
         self._shot_began: Features | None = None  # the first frame of the open shot
@@ -98,7 +109,7 @@ class _GroupScan:
         next_key = None if following is None else self._key_of(following)
         doubt = self._rules.doubt(number)
         length = group.last - group.first
-        count = self._frames_to_decode(doubt, length, next_key)
+        count = self._frames_to_decode(doubt, length, self._key, next_key)
         is_doubted = next_key is not None and self._may_be_movement(doubt, next_key)
         count = min(length - 1, max(count, self._goes_on, length * is_doubted))
         run, is_whole = self._run(group, count, doubt.nothing)
@@ -114,6 +125,20 @@ class _GroupScan:
         self._previous = group
         if next_key is not None:
             self._key, self._key_is_cut = next_key, next_is_cut
+
+    def seems_in_vain(self, video: VideoLike) -> bool:
+        """Whether the first groups, by their key frames alone, would nearly all be decoded."""
+        spans = self._index.groups[:TRIAL_GROUPS]
+        if self._rules.seeks_cuts:
+            return False
+        with GroupReader(video, self._index) as reader:
+            keys = [self._key_of(group, reader) for group in islice(reader.groups(), TRIAL_GROUPS + 1)]
+        after: list[Look | None] = [*keys[1:], None]
+        wanted = (
+            self._frames_to_decode(self._rules.doubt(number), last - first, key, next_key)
+            for number, ((first, last), key, next_key) in enumerate(zip(spans, keys, after, strict=False))
+        )
+        return sum(wanted) >= LITTLE * spans[-1][1]
 
     def spares_little(self, number: int) -> bool:
         """Whether it would be as well to decode all of the groups from the ``number``-th on."""
@@ -145,12 +170,12 @@ class _GroupScan:
         index = self._index
         return self._collector.finish(index.times.tolist(), index.end, None, self._reader.decoded)
 
-    def _frames_to_decode(self, doubt: GroupDoubt, length: int, next_key: Look | None) -> int:
+    def _frames_to_decode(self, doubt: GroupDoubt, length: int, key: Look, next_key: Look | None) -> int:
         """How many frames after the key frame are needed to know what happened in a group."""
         rest, seeks_cuts = length - 1, self._rules.seeks_cuts
         if next_key is None:
             return doubt.inside if seeks_cuts else rest
-        if doubt.irregular or self._apart(self._key, next_key) < (DIFFERS if seeks_cuts else ALIKE):
+        if doubt.irregular or self._apart(key, next_key) < (DIFFERS if seeks_cuts else ALIKE):
             return doubt.inside
         explained = seeks_cuts and not doubt.thrifty and not self._is_black(next_key)
         return doubt.inside if explained else rest
@@ -266,8 +291,8 @@ class _GroupScan:
     def _look(self, frame: Frame) -> Look:
         return Look(frame.index, frame.yuv(self._step))
 
-    def _key_of(self, group: Group) -> Look:
-        return self._described(self._reader.key_frame(group))
+    def _key_of(self, group: Group, reader: GroupReader | None = None) -> Look:
+        return self._described((reader or self._reader).key_frame(group))
 
     def _described(self, frame: Frame) -> Look:
         look = self._look(frame)

@@ -17,9 +17,9 @@ Numbers = npt.NDArray[np.float64]
 ADAPTIVE_REACH = 2
 """PySceneDetect's ``AdaptiveDetector`` holds a frame against so many on either side."""
 
-OF_FLOOR, OF_THRESHOLD = 0.05, 0.4
+OF_FLOOR, OF_THRESHOLD = 0.12, 0.5
 """So small a share of the rules' floor and threshold, asked of the change of Y, U and V, rules out most steps before
-hue and saturation are computed, which cost ten times as much."""
+hue and saturation are computed, which cost ten times as much, and waver in the dark."""
 
 # from Y, U, V to B, G, R by BT.601; the last column is what the offsets of Y, U and V come to
 _LIMITED = np.array([[1.1644, 2.0172, 0, -276.83], [1.1644, -0.3918, -0.813, 135.58], [1.1644, 0, 1.596, -222.92]])

@@ -53,6 +53,7 @@ class GroupReader:
         context.options = {**context.options, "skip_loop_filter": "all"}
         self._shape: tuple[int, int] | None = None
         self._orientation = Orientation()
+        self._position = -1  # of the last frame
         self.decoded = 0
         """Frames decoded so far."""
 
@@ -159,9 +160,7 @@ class GroupReader:
             raise IndexMismatch(f"{self._decoder.source.name}: a group does not decode: {error}") from error
 
     def _frame(self, picture: VideoFrame) -> Frame:
-        position = int(np.searchsorted(self._index.timestamps, picture.pts if picture.pts is not None else -1))
-        if position == len(self._index.timestamps) or self._index.timestamps[position] != picture.pts:
-            raise IndexMismatch(f"{self._decoder.source.name}: a frame has a timestamp that no packet had")
+        position = self._position = self._position_of(picture.pts)
         if picture.is_corrupt:
             raise IndexMismatch(f"{self._decoder.source.name}: a frame is damaged")
         if self._shape is None:
@@ -169,6 +168,16 @@ class GroupReader:
         self.decoded += 1
         decoded = Decoded(float(self._index.times[position]), None, picture)
         return Frame(position, decoded, self._shape, self._orientation)
+
+    def _position_of(self, timestamp: int | None) -> int:
+        """Of a frame: most follow the one before."""
+        timestamps, following = self._index.timestamps, self._position + 1
+        if following < len(timestamps) and timestamps[following] == timestamp:
+            return following
+        position = int(np.searchsorted(timestamps, timestamp if timestamp is not None else -1))
+        if position == len(timestamps) or timestamps[position] != timestamp:
+            raise IndexMismatch(f"{self._decoder.source.name}: a frame has a timestamp that no packet had")
+        return position
 
 
 def _group(span: tuple[int, int], packets: list[Packet], after: list[Packet]) -> Group:

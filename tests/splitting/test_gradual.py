@@ -120,7 +120,7 @@ def dissolving_film(path: Path) -> str:
 
 def test_a_dissolve_belongs_to_no_shot_and_no_clip(tmp_path: Path):
     path = dissolving_film(tmp_path)
-    for scan in (scan_video(path, DEFAULT), scan_all(path, DEFAULT)):
+    for scan in (scan_all(path, DEFAULT), scan_video(path, DEFAULT)):
         assert [pytest.approx(edge, abs=5) for edge in (90, 114)] == list(scan.gradual[0])
         assert scan.shots == [(0, scan.gradual[0][0]), (scan.gradual[0][1], 214)]
         assert scan.cuts == [] and len(scan.boundaries()) == 1
