@@ -112,12 +112,13 @@ class _GroupScan:
         count = self._frames_to_decode(doubt, length, self._key, next_key)
         is_doubted = next_key is not None and self._may_be_movement(doubt, next_key)
         count = min(length - 1, max(count, self._goes_on, length * is_doubted))
-        run, is_whole = self._run(group, count, doubt.nothing)
+        run, is_whole = self._run(number, group, count, doubt.nothing)
         self._goes_on = 0
         if is_whole:
-            self._take_whole(run, next_key)
+            self._take_whole(self._with_all_around_cuts(group, run, next_key), next_key)
             self._goes_on = self._onward if is_doubted and not self._key_is_cut else 0
             return
+        run = self._with_all_around_cuts(group, run)
         self._hand_on(run, self._cuts_without_flash(run, run))
         next_is_cut = next_key is not None and doubt.irregular and self._apart(run[-1], next_key) >= DIFFERS
         if (next_is_cut or next_key is None) and not self._moves:
@@ -147,15 +148,32 @@ class _GroupScan:
 
     def take_rest(self, number: int, groups: Iterator[Group], watch: Callable[[float], None] | None) -> None:
         """Take all groups from the ``number``-th on, by decoding them at a stretch."""
-        frames = self._reader.onward(groups)
-        next(frames)  # the open key frame
-        for first, last in self._index.groups[number:]:
-            run = [self._key, *(self._look(frame) for frame in islice(frames, last - first - 1))]
-            following = next(frames, None)
-            next_key = None if following is None else self._look(following)
-            self._take_whole(run, next_key)
+        group = next(groups)
+        frames, _ = self._begun(number, group)
+        for after, following in enumerate(chain(groups, [None]), number + 1):
+            run = [self._key, *map(self._look, frames)]
+            frames, next_key = self._begun(after, following)
+            whole = self._with_all_around_cuts(group, run, next_key)
+            if whole is not run:  # with the decoder that was to go on
+                frames, next_key = self._begun(after, following)
+            self._take_whole(whole, next_key)
             if watch is not None:
-                watch(float(self._index.times[first]))
+                watch(float(self._index.times[group.first]))
+            if following is not None:
+                group = following
+
+    def _begun(self, number: int, group: Group | None) -> tuple[Iterator[Frame], Look | None]:
+        """A group's key frame, if there is a group, and what comes of the frames after it."""
+        if group is None:
+            return iter(()), None
+        frames = self._all_or_references(number, group)
+        return frames, self._look(next(frames))
+
+    def _all_or_references(self, number: int, group: Group) -> Iterator[Frame]:
+        """All frames of a group in which its bytes tell of something; of others those that others refer to, which
+        are then enough."""
+        is_told = not self._rules.seeks_cuts and self._rules.doubt(number).inside
+        return self._reader.frames(group) if is_told else self._reader.references(group)
 
     def _take_whole(self, run: Sequence[Look], next_key: Look | None) -> None:
         """Hand on all frames of a group, with the cuts among them and on the next key frame."""
@@ -254,11 +272,9 @@ class _GroupScan:
         if seen is not None:
             self._pass(seen, cut=False)
 
-    def _run(self, group: Group, count: int, nothing: bool) -> tuple[list[Look], bool]:
+    def _run(self, number: int, group: Group, count: int, nothing: bool) -> tuple[list[Look], bool]:
         """The key frame and what is looked at of the ``count`` frames after it; where these end in black, also of
         those up to the end of the fade out of it.
-
-        Of an encoder that looks for cuts these are the frames that others refer to, and all of them around a cut.
 
         Returns:
             the frames, and whether they reach to the end of the group.
@@ -268,25 +284,26 @@ class _GroupScan:
         watch.feed(0, self._key.yuv)
         if not count and (nothing or not watch.is_black):
             return run, group.last - group.first == 1
-        frames = self._reader.references if self._rules.seeks_cuts else self._reader.frames
-        is_whole = True
-        for frame in islice(frames(group), 1, None):
+        for frame in islice(self._all_or_references(number, group), 1, None):
             run.append(self._look(frame))
             watch.feed(len(run), run[-1].yuv, run[-1].frame - run[-2].frame)
             if frame.index - group.first >= count and not watch.is_black:
-                is_whole = count >= group.last - group.first - 1
-                break
-        return self._with_all_around_cuts(group, run), is_whole
+                return run, count >= group.last - group.first - 1
+        return run, True
 
-    def _with_all_around_cuts(self, group: Group, run: list[Look]) -> list[Look]:
-        """The run, and where a cut may lie between two of its frames, all those from the key frame on."""
-        gaps = gaps_of(run)
-        unclear = [cut for cut in self._cuts_in(run, EASE) if gaps[cut] > 1]
+    def _with_all_around_cuts(self, group: Group, run: list[Look], next_key: Look | None = None) -> list[Look]:
+        """The run, and where a cut may lie between two of its frames, all those from the key frame on.
+
+        An encoder that looks for cuts puts a key frame on one: before the next one none is looked for then.
+        """
+        frames = run if next_key is None or self._rules.seeks_cuts else [*run, next_key]
+        gaps = gaps_of(frames)
+        unclear = [cut for cut in self._cuts_in(frames, EASE) if gaps[cut] > 1]
         if not unclear:
             return run
-        until = run[unclear[-1]].frame + ADAPTIVE_REACH
-        frames = islice(self._reader.frames(group), 1, until - group.first + 1)
-        return [self._key, *map(self._look, frames), *(look for look in run if look.frame > until)]
+        until = frames[unclear[-1]].frame + ADAPTIVE_REACH
+        again = islice(self._reader.frames(group), 1, until - group.first + 1)
+        return [self._key, *map(self._look, again), *(look for look in run if look.frame > until)]
 
     def _look(self, frame: Frame) -> Look:
         return Look(frame.index, frame.yuv(self._step))

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import av
 import numpy as np
+from av.codec.context import CodecContext
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from panda_hf.errors import VideoError
@@ -49,8 +51,10 @@ class GroupReader:
         self._index = index
         self._keys = frozenset(index.timestamps[index.keys].tolist())
         self._decoder = Decoder(video, threads)
-        context = self._decoder.stream.codec_context
-        context.options = {**context.options, "skip_loop_filter": "all"}
+        self._all = self._decoder.stream.codec_context
+        self._all.options = {**self._all.options, "skip_loop_filter": "all"}
+        self._referred = _like(self._all)
+        self._referred.skip_frame = "NONREF"
         self._shape: tuple[int, int] | None = None
         self._orientation = Orientation()
         self._position = -1  # of the last frame
@@ -114,43 +118,23 @@ class GroupReader:
         if expected != group.last:
             raise IndexMismatch(f"{self._decoder.source.name}: frame {expected} does not decode")
 
-    def onward(self, groups: Iterable[Group]) -> Iterator[Frame]:
-        """All frames of successive groups, in order, decoded at a stretch.
-
-        Raises:
-            IndexMismatch: another frame came than the index promised.
-        """
-        expected: int | None = None
-        for frame in self._decode(packet for group in groups for packet in group.packets):
-            if expected is None and frame.index not in self._index.keys:
-                continue  # shown before the first key frame, and not to be decoded without the group before it
-            if expected not in (None, frame.index):
-                raise IndexMismatch(f"{self._decoder.source.name}: frame {expected} does not decode")
-            expected = frame.index + 1
-            yield frame
-        if expected != len(self._index.times):
-            raise IndexMismatch(f"{self._decoder.source.name}: frame {expected} does not decode")
-
     def references(self, group: Group) -> Iterator[Frame]:
         """The frames of the group that others refer to, in order: about half of them, at three quarters of the cost.
 
         Raises:
             IndexMismatch: the group does not decode.
         """
-        context = self._decoder.stream.codec_context
-        context.skip_frame = "NONREF"
-        try:
-            yield from (frame for frame in self._decode(group.packets) if group.first <= frame.index < group.last)
-        finally:
-            context.skip_frame = "DEFAULT"
+        frames = self._decode(group.packets, self._referred)
+        return (frame for frame in frames if group.first <= frame.index < group.last)
 
     def info(self, group: Group) -> VideoInfo:
         """What the video is, by its header and a group's key frame."""
         frame = self.key_frame(group)
         return describe(self._decoder, Decoded(frame.time, frame.duration, frame.picture))
 
-    def _decode(self, packets: Iterable[Packet]) -> Iterator[Frame]:
-        context = self._decoder.stream.codec_context
+    def _decode(self, packets: Iterable[Packet], context: VideoCodecContext | None = None) -> Iterator[Frame]:
+        """Frames of packets; what the context decoded before is forgotten. ``None``: all of them."""
+        context = context or self._all
         context.flush_buffers()
         try:
             for packet in packets:
@@ -178,6 +162,15 @@ class GroupReader:
         if position == len(timestamps) or timestamps[position] != timestamp:
             raise IndexMismatch(f"{self._decoder.source.name}: a frame has a timestamp that no packet had")
         return position
+
+
+def _like(context: VideoCodecContext) -> VideoCodecContext:
+    """A second decoder of one stream."""
+    other = CodecContext.create(context.codec.name, "r")
+    assert isinstance(other, VideoCodecContext)
+    other.extradata = context.extradata
+    other.thread_count, other.thread_type, other.options = context.thread_count, context.thread_type, context.options
+    return other
 
 
 def _group(span: tuple[int, int], packets: list[Packet], after: list[Packet]) -> Group:
