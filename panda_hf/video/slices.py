@@ -11,6 +11,10 @@ from panda_hf.video.h264 import IDR_SLICE, SEI, Bits
 HEADER_BYTES = 16
 """So much of a slice holds the fields that are read."""
 
+REFERRED_TO = 0x60
+"""These bits of the first byte of a unit of H.264 say how much others refer to it. A picture to which none does
+begins no shot."""
+
 RECOVERY_POINT = 6
 """Kind of the message (annex D of the standard) that lets decoding begin at a picture of H.264 that is no IDR."""
 
@@ -33,7 +37,8 @@ class SliceReader:
         return cls("h264" if codec == "h264" else "hevc", (box[place] & 3) + 1 if stored and box else 0)
 
     def is_intra(self, packet: memoryview) -> bool:
-        """Whether the first slice of a packet refers to no other picture; false where that cannot be told."""
+        """Whether the first slice of a packet refers to no other picture; false where that cannot be told, and where
+        no other refers to it either."""
         try:
             return self._first_slice_is_intra(packet)
         except ValueError:
@@ -58,7 +63,7 @@ class SliceReader:
         for unit in self._units(packet):
             head = bytes(unit[:HEADER_BYTES])
             if self.codec == "h264" and 1 <= head[0] & 31 <= IDR_SLICE:
-                return _h264_kind(head) % 5 == 2
+                return bool(head[0] & REFERRED_TO) and _h264_kind(head) % 5 == 2
             if self.codec == "hevc" and head[0] >> 1 & 63 < 32:
                 return _hevc_is_intra(head)
         return False

@@ -10,10 +10,12 @@ import av
 import cv2
 import numpy as np
 import pytest
+from av.bitstream import BitStreamFilterContext
 
 from panda_hf.splitting.collect import Scan
 from panda_hf.splitting.scan import scan_all, scan_video
 from panda_hf.splitting.settings import DEFAULT, PANDA70M
+from panda_hf.video.packets import index_packets
 
 from .films import Picture, black, moving, still
 
@@ -30,9 +32,28 @@ def encode(path: Path, pictures: list[Picture], **x264: int) -> Path:
     return path
 
 
+def untold(path: Path) -> Path:
+    """The same film without what x264 wrote into it of its options."""
+    out = path.with_name(f"untold_{path.name}")
+    with av.open(str(path)) as source, av.open(str(out), "w") as sink:
+        stream = sink.add_stream_from_template(source.streams.video[0])
+        without = BitStreamFilterContext("filter_units=remove_types=6", source.streams.video[0])
+        for packet in source.demux(video=0):
+            for kept in without.filter(packet) if packet.size else ():
+                kept.stream = stream
+                sink.mux(kept)
+    return out
+
+
 def film(*shots: int) -> list[Picture]:
     """Shots of so many frames, in which much moves: an encoder is sure of the cuts between them."""
     return [picture for seed, frames in enumerate(shots) for picture in drifting(seed + 1, frames)]
+
+
+def there_and_back() -> list[Picture]:
+    """One shot of 600 frames."""
+    pictures = film(300)
+    return [*pictures, *pictures[::-1]]
 
 
 def drifting(seed: int, frames: int) -> Iterator[Picture]:
@@ -59,9 +80,36 @@ def outline(scan: Scan) -> tuple[object, ...]:
 )
 def test_the_shots_are_those_of_a_full_decode(tmp_path: Path, x264: dict[str, int]):
     path = encode(tmp_path / "film.mp4", film(90, 60, 130, 12, 75, 100, 80), **x264)
-    quick, full = scan_video(str(path), DEFAULT), scan_all(str(path), DEFAULT)
-    assert outline(quick) == outline(full)
-    assert [start for start, _ in quick.shots] == [0, 90, 150, 280, 292, 367, 467]
+    full = scan_all(str(path), DEFAULT)
+    assert [start for start, _ in full.shots] == [0, 90, 150, 280, 292, 367, 467]
+    assert outline(scan_video(str(path), DEFAULT)) == outline(full)
+    assert outline(scan_video(str(untold(path)), DEFAULT)) == outline(full)
+
+
+def test_what_is_left_out_of_a_film_holds_no_options(tmp_path: Path):
+    path = encode(tmp_path / "film.mp4", film(40))
+    told = [index_packets(str(each)) for each in (path, untold(path))]
+    assert [index is not None and index.key_options is not None for index in told] == [True, False]
+
+
+@pytest.mark.parametrize("cut", range(60, 68))
+def test_between_key_frames_at_fixed_distances_a_cut_is_found_on_its_frame(tmp_path: Path, cut: int):
+    path = encode(tmp_path / "film.mp4", film(cut, 100), keyint=40, min_keyint=40, scenecut=0)
+    assert scan_video(str(path), DEFAULT).cuts == [cut]
+
+
+def test_of_a_long_take_little_is_decoded_if_the_encoder_would_have_marked_a_cut(tmp_path: Path):
+    path = encode(tmp_path / "film.mp4", there_and_back())
+    scans = [scan_video(str(each), DEFAULT) for each in (path, untold(path))]
+    assert [scan.shots for scan in scans] == [[(0, 600)]] * 2
+    assert scans[0].decoded < 0.1 * 600 < 0.5 * 600 < scans[1].decoded
+
+
+def test_of_a_take_with_key_frames_at_fixed_distances_the_reference_frames_are_decoded(tmp_path: Path):
+    path = encode(tmp_path / "film.mp4", there_and_back(), keyint=50, min_keyint=50, scenecut=0)
+    scan = scan_video(str(path), DEFAULT)
+    assert scan.shots == [(0, 600)]
+    assert scan.decoded < 0.75 * 600
 
 
 def test_few_frames_are_decoded_where_the_encoder_marked_the_cuts(tmp_path: Path):

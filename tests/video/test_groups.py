@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
+import numpy as np
 import pytest
 
 from panda_hf.video.groups import GroupReader, IndexMismatch
@@ -33,6 +34,41 @@ def test_key_frames_alone_and_the_beginnings_of_groups(film, options: dict[str, 
             seen.append(number_of(reader.key_frame(group).rgb()))
             seen += [number_of(frame.rgb()) for frame in islice(reader.frames(group), 1, 3)]
     assert seen == [0, 1, 2, 30, 31, 32, 60, 61, 62]
+
+
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [
+        ("libx264", B_FRAMES),
+        ("libx265", {"preset": "ultrafast", "x265-params": "log-level=none:keyint=30:bframes=3:b-adapt=0"}),
+        ("libsvtav1", {"preset": "12", "g": "30"}),
+    ],
+)
+def test_reference_frames_are_some_of_all_and_show_the_same(film, codec: str, options: dict[str, str]):
+    path = film("film.mp4", count=70, codec=codec, options=options)
+    index = index_packets(path)
+    assert index is not None
+    with GroupReader(path, index) as reader:
+        for group in reader.groups():
+            every = {frame.index: frame.yuv(1) for frame in reader.frames(group)}
+            some = {frame.index: frame.yuv(1) for frame in reader.references(group)}
+            assert group.first in some
+            assert len(some) < 0.8 * len(every)
+            assert all(np.array_equal(picture, every[index]) for index, picture in some.items())
+
+
+def test_all_frames_may_be_asked_for_while_the_reference_frames_are_being_decoded(film):
+    path = film("film.mp4", count=70, options=B_FRAMES)
+    index = index_packets(path)
+    assert index is not None
+    with GroupReader(path, index) as reader:
+        group = next(iter(reader.groups()))
+        references = reader.references(group)
+        first = [next(references).index for _ in range(2)]
+        assert [frame.index for frame in reader.frames(group)] == list(range(30))
+        rest = [frame.index for frame in references]
+        with GroupReader(path, index) as other:
+            assert first + rest == [frame.index for frame in other.references(next(iter(other.groups())))]
 
 
 def test_a_file_that_is_not_the_indexed_one_is_noticed(film):
