@@ -255,7 +255,7 @@ def read_names(folder: Path) -> list[str]:
 
 
 def footage(folder: Path, takes: bool = False):
-    """The labelled videos of a folder, or its takes, in order, over and over: their frames, and the truth in frames."""
+    """The labelled videos of a folder, or its takes, over and over: their frames, and the truth in frames."""
     from panda_hf.splitting.scoring import label_of_stream, read_labels
     from panda_hf.video import FrameReader
 

@@ -99,28 +99,18 @@ class Collector:
         clock: of the video; its times may still be missing.
         settings: the rules.
         lag: a boundary may be told so many frames after it.
-        every: frames on which nothing was found are left out if they are fewer than so many after the last one taken,
-            which spares half of the work; boundaries must then be told with the frame they lie on.
         describe_probes: whether to compute descriptors of the probe frames. Where not, and not all frames are looked
             at, the probes are the frames that the rules name rather than those that happened to be decoded.
     """
 
     def __init__(
-        self,
-        info: VideoInfo,
-        clock: Clock,
-        settings: SplitSettings,
-        *,
-        lag: int,
-        every: int = 1,
-        describe_probes: bool,
+        self, info: VideoInfo, clock: Clock, settings: SplitSettings, *, lag: int, describe_probes: bool
     ) -> None:
         self.info, self.clock = info, clock
         self._fraction = settings.probe_fraction
         self._joints = Joints(settings, info.fps or 25.0, is_full_range(info.pixel_format))
         self._cutter = PieceCutter(settings, clock.rate, lag + self._joints.lag)
         self._describe = describe_probes
-        self._every, self._next = every, 0
         self._cuts: list[int] = []
         self._pieces: list[Stretch] = []
         self._probe_ticks: list[int] = []
@@ -128,11 +118,6 @@ class Collector:
 
     def take(self, frame: int, tick: int, yuv: npt.NDArray[np.uint8], found: Sequence[Boundary]) -> None:
         """The next frame, small, its number and when it is shown; and the boundaries known since the one before."""
-        is_due = frame >= self._next
-        if is_due:
-            self._next = frame + self._every
-        elif not found:
-            return
         boundaries = self._note(self._joints.feed(frame, tick, yuv, found))
         self._add(self._cutter.feed(tick, yuv, boundaries))
 

@@ -92,14 +92,13 @@ class _GroupScan:
         self._clock = Clock.of(info)
         self._rules = ByteRules(index.sizes, index.groups, fps, index.intra, index.key_options)
         self._black = BlackWatch(settings, fps, self._full_range)
+        self._every, self._due = every_of(fps, settings), 0  # whether or not anything happens there
         self._flash, self._onward = flash_frames(fps), round(ONWARD_SECONDS * fps)
         self._goes_on = 0  # so many frames of the next group are looked at for what began in the last one
-        self._collector = Collector(
-            info, self._clock, settings, lag=0, every=every_of(fps, settings), describe_probes=describe_probes
-        )
+        self._collector = Collector(info, self._clock, settings, lag=0, describe_probes=describe_probes)
         self._key, self._key_is_cut = self._key_of(first), False
         self._last_cut, self._last_frame = 0, -1
-        self._shot_began: Features | None = None  # the first frame of the open shot
+        self._shot_began: Look | None = None  # the first frame of the open shot
         self._moves = False  # whether a later frame of it was seen to differ
         self._before: Look | None = None  # the last frame handed on
         self._previous: Group | None = None  # the last group, if its end was not decoded
@@ -244,21 +243,30 @@ class _GroupScan:
             self._pass(look, cut)
         self._before = run[-1]
         if len(run) > 1:
-            self._note_movement(self._features(run[-1]))
+            self._note_movement(run[-1])
 
     def _pass(self, look: Look, cut: bool) -> None:
+        is_due = look.frame >= self._due or look.features is not None
+        if not (is_due or cut or self._black.is_near):
+            return
+        if look.frame >= self._due:
+            self._due = look.frame + self._every
         tick = self._clock.tick(look.frame, float(self._index.times[look.frame]))
         step, self._last_frame = look.frame - self._last_frame, look.frame
         boundaries = self._black.feed(tick, look.yuv, step) + ([Boundary(tick, "cut")] if cut else [])
-        self._collector.take(look.frame, tick, look.yuv, boundaries)
+        if is_due or boundaries:
+            self._collector.take(look.frame, tick, look.yuv, boundaries)
         if boundaries or self._shot_began is None:
-            self._shot_began, self._moves = self._features(look), False
+            self._shot_began, self._moves = look, False
         elif look.features is not None:
-            self._note_movement(look.features)
+            self._note_movement(look)
 
-    def _note_movement(self, features: Features) -> None:
-        if self._shot_began is not None:
-            self._moves |= distance(self._shot_began, features) > MOVES * self._settings.still_distance
+    def _note_movement(self, look: Look) -> None:
+        if self._shot_began is None or self._moves:
+            return
+        if self._shot_began.features is None:
+            self._shot_began = self._shot_began._replace(features=describe(self._shot_began.yuv))
+        self._moves = self._apart(self._shot_began, look) > MOVES * self._settings.still_distance
 
     def _look_for_movement(self, group: Group, last: int) -> None:
         """Decode more of a shot's last group, beyond its frame ``last``, until one differs from the shot's first."""
@@ -266,7 +274,7 @@ class _GroupScan:
         for frame in self._reader.references(group):
             if frame.index > last:
                 seen = self._described(frame)
-                self._note_movement(self._features(seen))
+                self._note_movement(seen)
                 if self._moves:
                     break
         if seen is not None:
@@ -298,6 +306,8 @@ class _GroupScan:
         """
         frames = run if next_key is None or self._rules.seeks_cuts else [*run, next_key]
         gaps = gaps_of(frames)
+        if gaps.max() == 1:
+            return run
         unclear = [cut for cut in self._cuts_in(frames, EASE) if gaps[cut] > 1]
         if not unclear:
             return run

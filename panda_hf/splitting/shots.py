@@ -28,6 +28,9 @@ on every 4th and on every 8th sample of 640 x 360 differ by about 1 %."""
 BLACK_SHARE = 0.98
 """So much of a black frame is dark: a station logo or a burnt-in time code does not make it a picture."""
 
+NEAR_BLACK = 3.0
+"""A picture that is so many times as bright as black is not black two frames later, unless by a cut."""
+
 FADE_IN_RATE = 1.5
 """After black, as long as the picture gets brighter by this share of itself per second, it is still fading in: the
 end of a linear fade of two thirds of a second."""
@@ -239,6 +242,11 @@ class BlackWatch:
     def is_black(self) -> bool:
         """Whether the last frame was black, or still fading in."""
         return self._black
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the last frame was so dark that black may begin or end on any frame now, unless by a cut."""
+        return self._luma is not None and self._brightness <= NEAR_BLACK * self._brightest_black
 
     def feed(self, tick: int, yuv: Image, step: int = 1) -> list[Boundary]:
         """Take the next frame; the boundary on it or on the frame before it, if there is one.
