@@ -16,6 +16,11 @@
 
 from __future__ import annotations
 
+import errno
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+"""Numbers of those errors of the system that mean a full disk, a quota that is used up, or too big a file."""
+
 
 class PandaError(Exception):
     """Base of every error this package raises on purpose."""

@@ -8,13 +8,12 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from panda_hf.errors import PandaError
+from panda_hf.errors import NO_ROOM, PandaError
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 and the number of the signal."""
 
 
-NO_ROOM = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 NO_ACCESS = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 

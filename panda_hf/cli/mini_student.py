@@ -24,7 +24,7 @@ FromScratch = Annotated[
     typer.Option("--from-scratch", help="Let the student's eyes learn anew, 40 minutes more; else the shipped ones."),
 ]
 Resume = Annotated[bool, typer.Option(help="Go on where an interrupted run stopped, and keep what is finished.")]
-Scale = Annotated[float, typer.Option(min=0.0, help="Multiplies training steps, for a trial.")]
+Scale = Annotated[float, typer.Option(min=0.0, max=1000.0, help="Multiplies training steps, for a trial.")]
 Clips = Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the clips to take, for a trial.")]
 
 
@@ -58,7 +58,13 @@ def train_student(
     from panda_hf.models.checkpoints import mini_folder
 
     no_bars()
-    course = Course(work or work_folder(), clips_scale, from_scratch, resume, steps_scale)
+    course = Course(
+        work=work or work_folder(),
+        scale=clips_scale,
+        from_scratch=from_scratch,
+        resume=resume,
+        steps_scale=steps_scale,
+    )
     picks = prepare(course)
     if only_prepare:
         typer.echo(f"{len(picks.train.clips)} clips to learn from and {len(picks.held_aside.clips)} held aside")
@@ -98,7 +104,14 @@ def table4(
     from panda_hf.mini.train_teachers import work_folder
 
     no_bars()
-    course = Course(work or work_folder(), clips_scale, from_scratch, resume, steps_scale, processes)
+    course = Course(
+        work=work or work_folder(),
+        scale=clips_scale,
+        from_scratch=from_scratch,
+        resume=resume,
+        steps_scale=steps_scale,
+        processes=processes,
+    )
     picks = prepare(course)
     folders = [out / f"seed-{seed}" for seed in range(seeds)]
     if train:

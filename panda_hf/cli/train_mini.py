@@ -20,7 +20,9 @@ def train(
     ] = None,
     work: Annotated[Path | None, typer.Option(help="Where drawn scenes (6 GB) and unfinished training lie.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = True,
-    steps_scale: Annotated[float, typer.Option(min=0.0, help="Multiplies all training steps, for a trial.")] = 1.0,
+    steps_scale: Annotated[
+        float, typer.Option(min=0.0, max=1000.0, help="Multiplies all training steps, for a trial.")
+    ] = 1.0,
 ) -> None:
     """Train the shipped miniature again, on this machine; two CPU cores are enough.
 
@@ -38,4 +40,4 @@ def train(
     out = out or mini_folder()
     train_teachers(out, work=work, resume=resume, only=kinds, steps_scale=steps_scale)
     if not only or "selector" in only:
-        hold(Course(work or work_folder(), resume, steps_scale, from_scratch=True), out / "selector")
+        hold(Course(work=work or work_folder(), resume=resume, scale=steps_scale, from_scratch=True), out / "selector")

@@ -22,13 +22,13 @@ def train_umt(
     work: Annotated[Path | None, typer.Option(help="Where drawn scenes (4 GB) and unfinished training lie.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = True,
     steps_scale: Annotated[
-        float, typer.Option(min=0.0, help="Multiplies training steps and numbers of clips, for a trial.")
+        float, typer.Option(min=0.0, max=1000.0, help="Multiplies training steps and numbers of clips, for a trial.")
     ] = 1.0,
     from_scratch: Annotated[
         bool,
         typer.Option("--from-scratch", help="Let the vision tower learn anew, an hour more; else the shipped one."),
     ] = False,
-    workers: Annotated[int, typer.Option(min=1, help="Processes, of one thread each.")] = 2,
+    processes: Annotated[int, typer.Option(min=1, help="Of one thread each.")] = 2,
 ) -> None:
     """Train the selector as the paper does, in miniature, and measure it over clips held aside.
 
@@ -50,7 +50,13 @@ def train_umt(
 
     no_bars()
     out = out or mini_folder()
-    course = Course(work or work_folder(), resume, steps_scale, from_scratch, workers)
+    course = Course(
+        work=work or work_folder(),
+        resume=resume,
+        scale=steps_scale,
+        from_scratch=from_scratch,
+        processes=processes,
+    )
     held = hold(course, out / "selector", range(seeds), compared=True)
     found = study(held)
     report.mkdir(parents=True, exist_ok=True)

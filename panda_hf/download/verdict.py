@@ -6,7 +6,6 @@ YouTube itself here. Words that are not known lead to the reason ``error`` with 
 
 from __future__ import annotations
 
-import errno
 import http.client
 import re
 import socket
@@ -20,10 +19,9 @@ from yt_dlp.utils import ContentTooShortError, ExtractorError, GeoRestrictedErro
 from panda_hf.download.guard import RefusedAddress
 from panda_hf.download.reasons import Reason, causes
 from panda_hf.download.waits import OutOfTime, retry_after_seconds
-from panda_hf.errors import VideoError
+from panda_hf.errors import NO_ROOM, VideoError
 from panda_hf.publishing import wording
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SERVER_ERRORS = 500
 _STATUS: dict[int, Reason] = {
     401: "forbidden",
@@ -173,7 +171,7 @@ def _by_class(chain: list[BaseException], table: tuple[tuple[type[BaseException]
 
 
 def _by_disk(chain: list[BaseException]) -> Reason | None:
-    full = any(isinstance(found, OSError) and found.errno in _NO_ROOM for found in chain)
+    full = any(isinstance(found, OSError) and found.errno in NO_ROOM for found in chain)
     return "disk-full" if full or any("No space left on device" in str(found) for found in chain[:1]) else None
 
 

@@ -34,7 +34,7 @@ SEEING = ("where", "look", "see")
 """Lessons of the vision tower."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Course:
     """What is to be done; arguments as of :class:`~panda_hf.mini.train_selector.School`, and who does it."""
 
@@ -42,8 +42,8 @@ class Course:
     resume: bool = True
     scale: float = 1.0
     from_scratch: bool = False
-    workers: int = 2
-    """Processes of one thread each; captions do not depend on them, weights and figures up to rounding."""
+    processes: int = 2
+    """Of one thread each; captions do not depend on them, weights and figures up to rounding."""
 
     @property
     def school(self) -> School:
@@ -107,7 +107,7 @@ def hold(course: Course, out: Path, seeds: Sequence[int] = (0,), *, compared: bo
         PandaError: when a process died without a word; what another one raised is raised here, and all are ended.
     """
     tower = _tower(course)  # before the checkpoint that it speaks of is replaced
-    with helpers(course.workers) as pool:
+    with helpers(course.processes) as pool:
         pretraining = pool.submit(_pretrained, course)
         first: list[Future[Any]] = [pretraining, *_captions(pool, course)]
         results(first)

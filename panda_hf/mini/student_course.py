@@ -20,7 +20,7 @@ from panda_hf.mini.student_study import SELECTION, WITH, WITHOUT, selected
 from panda_hf.mini.train_student import Picks, load, scored, settings_of, states_name, train_student_mini, write
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Course:
     """What is to be done, and by how many.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from panda_hf import schema
 from panda_hf.clips import explode_batch
-from panda_hf.errors import CheckpointError, ContractError, EndpointError, MissingColumnError
+from panda_hf.errors import NO_ROOM, CheckpointError, ContractError, EndpointError, MissingColumnError
 from panda_hf.running import spool
 from panda_hf.running.cut import Cut
 from panda_hf.running.naming import safe_file_name
@@ -26,7 +26,7 @@ MAX_WARNINGS = 20
 """So many warnings of one video are kept."""
 FATAL = (CheckpointError, ContractError, EndpointError, MissingColumnError)
 """Errors that every other video would meet too: they end the run instead of failing its rows one by one."""
-DISK_ERRORS = frozenset({errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)})
+DISK_ERRORS = NO_ROOM | {errno.EROFS}
 
 log = logging.getLogger(__name__)
 

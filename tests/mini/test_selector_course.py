@@ -47,16 +47,16 @@ def test_weights_are_taken_up_by_another_school(tmp_path: Path) -> None:
 
 def test_the_record_keeps_how_the_tower_learned_to_see() -> None:
     made = json.loads((mini_folder() / "selector" / "training.json").read_text())
-    told = _tower(Course(Path()))
+    told = _tower(Course(work=Path()))
     lessons = made.get("vision_tower", made)["lessons"]
     assert told["lessons"] == {name: lessons[name] for name in ("where", "look", "see")}
-    assert _tower(Course(Path(), from_scratch=True)) is None
+    assert _tower(Course(work=Path(), from_scratch=True)) is None
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_the_whole_course_makes_a_selector_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    course, out = Course(tmp_path / "work", scale=0.005), tmp_path / "selector"
+    course, out = Course(work=tmp_path / "work", scale=0.005), tmp_path / "selector"
     held = hold(course, out, (0, 1), compared=True)
     names = {"pairs", *(f"answers-{seed}{kind}" for seed in (0, 1) for kind in ("", "-without"))}
     assert set(held.notes) == names and not any(note["resumed"] for note in held.notes.values())

@@ -282,7 +282,7 @@ def test_the_shipped_student_says_of_films_what_chance_does_not(tmp_path: Path) 
 
 def test_a_student_of_other_settings_clips_or_eyes_is_not_finished(tmp_path: Path) -> None:
     picks: Any = SimpleNamespace(name="clips", eyes=SimpleNamespace(tower=torch.nn.Linear(2, 2)))
-    record, half, whole = tmp_path / "training.json", Course(tmp_path, steps_scale=0.5), Course(tmp_path)
+    record, half, whole = tmp_path / "training.json", Course(work=tmp_path, steps_scale=0.5), Course(work=tmp_path)
     record.write_text(json.dumps({"states": states_name(picks, settings_of(1, 0.5))}), encoding="utf-8")
     assert is_finished(tmp_path, picks, 1, half) and not is_finished(tmp_path / "none", picks, 1, half)
     assert not is_finished(tmp_path, picks, 1, whole) and not is_finished(tmp_path, picks, 2, half)
