@@ -142,6 +142,7 @@ class ByteRules:
         self._regular_length = REGULAR_SHARE * lengths.max()
         self._repeats = int(np.sum(lengths >= self._regular_length)) > 1
         self._told = told
+        self._asked_for = _asked_for([first for first, _ in groups], int(lengths.max()))
         varies = bool(np.mean(lengths < self._regular_length) >= IRREGULAR_SHARE)
         self.seeks_cuts = varies if told is None else told.seeks_cuts
         """Whether the encoder put key frames where shots begin."""
@@ -154,7 +155,7 @@ class ByteRules:
         first, last = self._groups[number]
         sizes = self._sizes[first + 1 : last].astype(float)
         longest = last - first >= self._regular_length
-        irregular = self.seeks_cuts and not (longest and self._repeats) and not self._had_to_end(last - first)
+        irregular = self.seeks_cuts and not self._had_to_end(first, last)
         is_unsure = irregular and longest and self._told is None
         if not len(sizes):
             return GroupDoubt(0, irregular, False, False, True, True)
@@ -176,11 +177,12 @@ class ByteRules:
             bool(sizes.sum() < WORTH_A_PICTURE * key),
         )
 
-    def _had_to_end(self, length: int) -> bool:
-        """Whether a group is as long as the encoder says that it lets them become."""
-        return (
-            self._told is not None and self._told.longest is not None and length >= REGULAR_SHARE * self._told.longest
-        )
+    def _had_to_end(self, first: int, last: int) -> bool:
+        """Whether a group became as long as the encoder lets them, or ended where its user asked for a key frame."""
+        if self._told is None:
+            return self._repeats and last - first >= self._regular_length
+        is_full = self._told.longest is not None and last - first >= REGULAR_SHARE * self._told.longest
+        return is_full or last in self._asked_for
 
     def _spikes(self, sizes: npt.NDArray[np.float64], key: float) -> Booleans:
         """Frames that may be the first of a shot."""
@@ -209,6 +211,18 @@ class ByteRules:
         rises = inside >= np.maximum(RISE * np.minimum(before, after), RISE_OF_BOTH * np.maximum(before, after))
         rises &= (first - low >= reach // 4) & (high - first - width >= reach // 4)
         return np.asarray(rises & (inside * width >= RISE_OF_KEY * key), np.bool_)
+
+
+def _asked_for(keys: list[int], distance: int) -> frozenset[int]:
+    """Those key frames that lie ``distance`` apart, give or take one frame, if they do so up to the end; else none."""
+    known, found = set(keys), [keys[0]]
+    while keys[-1] - found[-1] >= distance - 1:
+        ahead = (found[-1] + distance + more for more in (0, -1, 1))
+        following = next((place for place in ahead if place in known), None)
+        if following is None:
+            return frozenset()
+        found.append(following)
+    return frozenset(found) if len(found) > 2 else frozenset()
 
 
 def _is_stirred(sizes: npt.NDArray[np.float64], next_key: float) -> bool:

@@ -17,7 +17,7 @@ from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.shots import AS_BEFORE, BlackWatch, Boundary, flash_frames, is_black, small_step
 from panda_hf.splitting.stitching import distance
 from panda_hf.video import Frame, VideoLike
-from panda_hf.video.groups import Group, GroupReader
+from panda_hf.video.groups import Group, GroupReader, IndexMismatch
 from panda_hf.video.packets import PacketIndex
 
 DIFFERS = 0.25
@@ -166,13 +166,16 @@ class _GroupScan:
         if group is None:
             return iter(()), None
         frames = self._all_or_references(number, group)
-        return frames, self._look(next(frames))
+        key = next(frames, None)
+        if key is None or key.index != group.first:
+            raise IndexMismatch(f"frame {group.first} does not decode")
+        return frames, self._look(key)
 
     def _all_or_references(self, number: int, group: Group) -> Iterator[Frame]:
-        """All frames of a group in which its bytes tell of something; of others those that others refer to, which
-        are then enough."""
-        is_told = not self._rules.seeks_cuts and self._rules.doubt(number).inside
-        return self._reader.frames(group) if is_told else self._reader.references(group)
+        """The frames of a group that others refer to; all where key frames lie at fixed distances and its bytes tell
+        of something, or its last frames come after the next key frame, so that they would be missed."""
+        needs_all = not self._rules.seeks_cuts and (self._rules.doubt(number).inside or group.leading)
+        return self._reader.frames(group) if needs_all else self._reader.references(group)
 
     def _take_whole(self, run: Sequence[Look], next_key: Look | None) -> None:
         """Hand on all frames of a group, with the cuts among them and on the next key frame."""
@@ -247,7 +250,7 @@ class _GroupScan:
 
     def _pass(self, look: Look, cut: bool) -> None:
         is_due = look.frame >= self._due or look.features is not None
-        if not (is_due or cut or self._black.is_near):
+        if not (is_due or cut or self._black.is_near(look.yuv)):
             return
         if look.frame >= self._due:
             self._due = look.frame + self._every

@@ -29,7 +29,7 @@ BLACK_SHARE = 0.98
 """So much of a black frame is dark: a station logo or a burnt-in time code does not make it a picture."""
 
 NEAR_BLACK = 3.0
-"""A picture that is so many times as bright as black is not black two frames later, unless by a cut."""
+"""Pictures up to so many times as bright as black are all looked at."""
 
 FADE_IN_RATE = 1.5
 """After black, as long as the picture gets brighter by this share of itself per second, it is still fading in: the
@@ -243,10 +243,14 @@ class BlackWatch:
         """Whether the last frame was black, or still fading in."""
         return self._black
 
-    @property
-    def is_near(self) -> bool:
-        """Whether the last frame was so dark that black may begin or end on any frame now, unless by a cut."""
-        return self._luma is not None and self._brightness <= NEAR_BLACK * self._brightest_black
+    def is_near(self, yuv: Image) -> bool:
+        """Whether the last frame fed, or the next one, is so dark that black may begin or end there."""
+        if self._luma is None:
+            return False
+        return min(self._brightness, self._light(yuv)) <= NEAR_BLACK * self._brightest_black
+
+    def _light(self, yuv: Image) -> float:
+        return cv2.mean(yuv)[0] - (0 if self._full_range else 16)
 
     def feed(self, tick: int, yuv: Image, step: int = 1) -> list[Boundary]:
         """Take the next frame; the boundary on it or on the frame before it, if there is one.
@@ -259,7 +263,7 @@ class BlackWatch:
         if self._luma is None:
             return []
         last_tick, self._last_tick = self._last_tick, tick
-        brightness = cv2.mean(yuv)[0] - (0 if self._full_range else 16)
+        brightness = self._light(yuv)
         rises, self._brightness = brightness > self._brightness * self._gain**step, brightness
         black = brightness <= self._brightest_black and is_black(yuv, self._luma, self._full_range)
         if black == self._black or (self._black and rises):

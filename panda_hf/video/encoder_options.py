@@ -36,8 +36,6 @@ def key_frame_options(message: bytes) -> KeyFrameOptions | None:
     text = message[begin + len(b"options:") :][:_MOST_BYTES].split(b"\0", 1)[0]
     told = dict(_pair(match[0]) for match in _OPTION.finditer(text))
     threshold, longest = told.get("scenecut"), told.get("keyint")
-    if "no-scenecut" in told:
-        threshold = "0"
     is_gradual = told.get("intra_refresh", "0") != "0" or "intra-refresh" in told
     if threshold is None or longest is None or not threshold.isdigit() or is_gradual:
         return None

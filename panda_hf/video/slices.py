@@ -38,7 +38,7 @@ class SliceReader:
 
     def is_intra(self, packet: memoryview) -> bool:
         """Whether the first slice of a packet refers to no other picture; false where that cannot be told, and where
-        no other refers to it either."""
+        (H.264) no other refers to it either."""
         try:
             return self._first_slice_is_intra(packet)
         except ValueError:

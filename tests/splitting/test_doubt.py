@@ -53,9 +53,14 @@ def test_the_only_longest_group_ended_early_if_the_encoder_says_that_it_need_not
     assert doubt.irregular and not doubt.agitated
 
 
-def test_key_frames_that_were_forced_at_fixed_distances_are_regular_whatever_the_encoder_says():
-    found = [rules([50, 50, 30, 50, 20], told=KeyFrameOptions(True, 250)).doubt(i) for i in range(3)]
-    assert [doubt.irregular for doubt in found] == [False, False, True]
+def test_key_frames_that_were_asked_for_at_fixed_distances_end_no_group_early():
+    found = rules([50, 50, 12, 38, 50, 49, 20], told=KeyFrameOptions(True, 250))
+    assert [found.doubt(i).irregular for i in range(6)] == [False, False, True, False, False, False]
+
+
+def test_groups_that_happen_to_be_as_long_as_another_ended_early_if_the_encoder_says_that_they_need_not_end():
+    found = rules([90, 60, 130, 70, 130, 80], told=KeyFrameOptions(True, 250))
+    assert all(found.doubt(i).irregular for i in range(5))
 
 
 def test_quiet_groups_leave_no_doubt():

@@ -98,6 +98,27 @@ def test_between_key_frames_at_fixed_distances_a_cut_is_found_on_its_frame(tmp_p
     assert scan_video(str(path), DEFAULT).cuts == [cut]
 
 
+@pytest.mark.parametrize("cut", [74, 77, 80, 83])
+def test_a_cut_among_the_frames_stored_after_the_next_key_frame_is_found_on_its_frame(tmp_path: Path, cut: int):
+    fixed = {"keyint": 40, "min_keyint": 40, "scenecut": 0, "open_gop": 1, "bframes": 7, "b_adapt": 0}
+    path = encode(tmp_path / "film.mp4", film(cut, 90, 90), **fixed)
+    assert scan_video(str(path), DEFAULT).cuts == [cut, cut + 90]
+
+
+def test_groups_of_one_length_by_chance_hide_no_cut(tmp_path: Path):
+    path = encode(tmp_path / "film.mp4", film(90, 60, 130, 70, 130, 80))
+    assert scan_video(str(path), DEFAULT).cuts == [90, 150, 280, 350, 480]
+
+
+@pytest.mark.parametrize("first", range(60, 64))
+def test_two_frames_of_black_between_fixed_key_frames_are_not_overlooked(tmp_path: Path, first: int):
+    pictures = film(first + 30)
+    pictures[first : first + 2] = black(2)
+    path = encode(tmp_path / "film.mp4", pictures, keyint=48, min_keyint=48, scenecut=0)
+    ((start, end),) = scan_video(str(path), DEFAULT).black
+    assert first <= start < first + 2 <= end <= first + 4
+
+
 def test_of_a_long_take_little_is_decoded_if_the_encoder_would_have_marked_a_cut(tmp_path: Path):
     path = encode(tmp_path / "film.mp4", there_and_back())
     scans = [scan_video(str(each), DEFAULT) for each in (path, untold(path))]
