@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from panda_hf.splitting.descriptor import describe
+from panda_hf.splitting.looks import Features
 from panda_hf.splitting.stitching import Stretch, distance
 
 Image = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float32]
-Features = npt.NDArray[np.float32]
 
 SAMPLES_PER_SECOND = 15
 """So many frames a second are held against each other; a transition takes at least a quarter of a second."""

@@ -17,7 +17,7 @@ from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.shots import AS_BEFORE, BlackWatch, Boundary, flash_frames, is_black, small_step
 from panda_hf.splitting.stitching import distance
 from panda_hf.video import Frame, VideoLike
-from panda_hf.video.groups import Group, GroupReader, IndexMismatch
+from panda_hf.video.groups import Group, GroupReader
 from panda_hf.video.packets import PacketIndex
 
 DIFFERS = 0.25
@@ -27,8 +27,8 @@ ALIKE = 0.15
 """Where key frames lie at fixed distances, a group is skipped only if its key frames are nearer than this."""
 
 TRIAL_GROUPS, LITTLE = 6, 0.8
-"""After so many groups of an encoder that does not look for cuts, the rest is decoded at a stretch if skipping has
-spared less than the rest of this share: key frames need not be decoded twice then."""
+"""After so many groups of an encoder that does not look for cuts, or by the key frames of so many, no more are skipped
+if that spares less than the rest of this share: key frames need not be decoded twice then."""
 
 ONWARD_SECONDS = 1.2
 """Where a key frame turned out to be no cut, a gradual transition may go on so long after it."""
@@ -111,13 +111,13 @@ class _GroupScan:
         count = self._frames_to_decode(doubt, length, self._key, next_key)
         is_doubted = next_key is not None and self._may_be_movement(doubt, next_key)
         count = min(length - 1, max(count, self._goes_on, length * is_doubted))
-        run, is_whole = self._run(number, group, count, doubt.nothing)
+        run, is_whole = self._run(group, count, doubt)
+        run = self._with_all_around_cuts(group, run, next_key if is_whole else None)
         self._goes_on = 0
         if is_whole:
-            self._take_whole(self._with_all_around_cuts(group, run, next_key), next_key)
+            self._take_whole(run, next_key)
             self._goes_on = self._onward if is_doubted and not self._key_is_cut else 0
             return
-        run = self._with_all_around_cuts(group, run)
         self._hand_on(run, self._cuts_without_flash(run, run))
         next_is_cut = next_key is not None and doubt.irregular and self._apart(run[-1], next_key) >= DIFFERS
         if (next_is_cut or next_key is None) and not self._moves:
@@ -146,7 +146,7 @@ class _GroupScan:
         return number >= TRIAL_GROUPS and not self._rules.seeks_cuts and self._reader.decoded >= LITTLE * before
 
     def take_rest(self, number: int, groups: Iterator[Group], watch: Callable[[float], None] | None) -> None:
-        """Take all groups from the ``number``-th on, by decoding them at a stretch."""
+        """Take all groups from the ``number``-th on, skipping none, and no key frame decoded ahead of its group."""
         group = next(groups)
         frames, _ = self._begun(number, group)
         for after, following in enumerate(chain(groups, [None]), number + 1):
@@ -165,16 +165,13 @@ class _GroupScan:
         """A group's key frame, if there is a group, and what comes of the frames after it."""
         if group is None:
             return iter(()), None
-        frames = self._all_or_references(number, group)
-        key = next(frames, None)
-        if key is None or key.index != group.first:
-            raise IndexMismatch(f"frame {group.first} does not decode")
-        return frames, self._look(key)
+        frames = self._all_or_references(group, self._rules.doubt(number))
+        return frames, self._look(next(frames))
 
-    def _all_or_references(self, number: int, group: Group) -> Iterator[Frame]:
+    def _all_or_references(self, group: Group, doubt: GroupDoubt) -> Iterator[Frame]:
         """The frames of a group that others refer to; all where key frames lie at fixed distances and its bytes tell
         of something, or its last frames come after the next key frame, so that they would be missed."""
-        needs_all = not self._rules.seeks_cuts and (self._rules.doubt(number).inside or group.leading)
+        needs_all = not self._rules.seeks_cuts and (doubt.inside or group.leading)
         return self._reader.frames(group) if needs_all else self._reader.references(group)
 
     def _take_whole(self, run: Sequence[Look], next_key: Look | None) -> None:
@@ -267,8 +264,7 @@ class _GroupScan:
     def _note_movement(self, look: Look) -> None:
         if self._shot_began is None or self._moves:
             return
-        if self._shot_began.features is None:
-            self._shot_began = self._shot_began._replace(features=describe(self._shot_began.yuv))
+        self._shot_began = self._shot_began._replace(features=self._features(self._shot_began))
         self._moves = self._apart(self._shot_began, look) > MOVES * self._settings.still_distance
 
     def _look_for_movement(self, group: Group, last: int) -> None:
@@ -283,7 +279,7 @@ class _GroupScan:
         if seen is not None:
             self._pass(seen, cut=False)
 
-    def _run(self, number: int, group: Group, count: int, nothing: bool) -> tuple[list[Look], bool]:
+    def _run(self, group: Group, count: int, doubt: GroupDoubt) -> tuple[list[Look], bool]:
         """The key frame and what is looked at of the ``count`` frames after it; where these end in black, also of
         those up to the end of the fade out of it.
 
@@ -293,9 +289,9 @@ class _GroupScan:
         run = [self._key]
         watch = copy(self._black)
         watch.feed(0, self._key.yuv)
-        if not count and (nothing or not watch.is_black):
+        if not count and (doubt.nothing or not watch.is_black):
             return run, group.last - group.first == 1
-        for frame in islice(self._all_or_references(number, group), 1, None):
+        for frame in islice(self._all_or_references(group, doubt), 1, None):
             run.append(self._look(frame))
             watch.feed(len(run), run[-1].yuv, run[-1].frame - run[-2].frame)
             if frame.index - group.first >= count and not watch.is_black:

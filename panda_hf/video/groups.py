@@ -122,10 +122,15 @@ class GroupReader:
         """The frames of the group that others refer to, in order: about half of them, at three quarters of the cost.
 
         Raises:
-            IndexMismatch: the group does not decode.
+            IndexMismatch: the group does not decode, or not from its key frame on.
         """
         frames = self._decode(group.packets, self._referred)
-        return (frame for frame in frames if group.first <= frame.index < group.last)
+        own = (frame for frame in frames if group.first <= frame.index < group.last)
+        key = next(own, None)
+        if key is None or key.index != group.first:
+            raise IndexMismatch(f"{self._decoder.source.name}: frame {group.first} does not decode")
+        yield key
+        yield from own
 
     def info(self, group: Group) -> VideoInfo:
         """What the video is, by its header and a group's key frame."""
