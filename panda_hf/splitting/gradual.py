@@ -24,6 +24,9 @@ THUMBNAIL = (20, 12)
 WIDTHS = (5, 8, 12, 17, 24)
 """Lengths of the windows that are tried, in samples: a third of a second to 1.6 seconds."""
 
+MOST_LEFT_OUT = 8
+"""So many frames in a row may be left out; they are taken to be blends of those around them."""
+
 AROUND = 3
 """So many samples before and after a window must look like its ends: the one shot, and the other."""
 
@@ -119,7 +122,7 @@ class GradualWatch:
 
     def is_gap(self, frame: int) -> bool:
         """Whether too many frames were left out before this one to go on from those before."""
-        return bool(self._samples) and frame - self._samples[-1].frame > 2 * self._stride
+        return bool(self._samples) and frame - self._samples[-1].frame > max(2 * self._stride, 1 + MOST_LEFT_OUT)
 
     def feed(self, frame: int, tick: int, yuv: Image) -> list[Stretch]:
         """Take a frame; the transition that is certain now: when it begins, and when the next shot does.
@@ -132,13 +135,26 @@ class GradualWatch:
         if self._samples and frame - self._samples[-1].frame < self._stride:
             return []
         found = self.finish() if self.is_gap(frame) else []
-        self._take(Sample(frame, tick, yuv))
-        hit = self._look()
-        if hit is not None:
-            self._best, self._waited = hit, 0
-        elif self._best is not None:
-            self._waited += 1
-        return self._tell() if self._waited >= AROUND else found
+        samples = self._with_those_between(Sample(frame, tick, yuv))
+        for sample in samples:
+            self._take(sample, len(samples))
+            hit = self._look()
+            if hit is not None:
+                self._best, self._waited = hit, 0
+            elif self._best is not None:
+                self._waited += 1
+            if self._waited >= AROUND:
+                found += self._tell()
+        return found
+
+    def _with_those_between(self, sample: Sample) -> list[Sample]:
+        """A sample, and before it those that were left out, as blends of the two around them."""
+        if not self._samples:
+            return [sample]
+        last = self._samples[-1]
+        count = -(-(sample.frame - last.frame) // self._stride)
+        shares = np.arange(1, count) / count
+        return [*(_blend(last, sample, share) for share in shares.tolist()), sample]
 
     def finish(self) -> list[Stretch]:
         """No frame follows these; the transition that was waiting to be told."""
@@ -146,13 +162,14 @@ class GradualWatch:
         self._keep(0)
         return found
 
-    def _take(self, sample: Sample) -> None:
+    def _take(self, sample: Sample, leap: int) -> None:
+        """Hold a sample, one of so many steps in a leap over frames that were left out: all of it may be in one."""
         if len(self._samples) == len(self._held):
             self._keep(LONGEST)
         thumb = cv2.resize(sample.yuv, THUMBNAIL, interpolation=cv2.INTER_AREA)
         count = len(self._samples)
         self._held[count] = thumb.reshape(-1)
-        self._steps.append(self._between(count - 1, count) if count else 0.0)
+        self._steps.append(leap * self._between(count - 1, count) if count else 0.0)
         self._unrest.append(self._between(count - AROUND, count) if count >= AROUND else 0.0)
         self._samples.append(sample)
 
@@ -225,10 +242,16 @@ class GradualWatch:
         frames = [sample.frame for sample in self._samples]
         first, last = frames.index(hit.first), frames.index(hit.last)
         window = self._pictures(first, last)
-        begins, ends = ends_of(shares(window[0], window[-1], window))
+        begins, ends = ends_of(shares(window[0], window[-1], window), np.diff(frames[first : last + 1]))
         found = self._samples[first + begins].tick, self._samples[first + ends].tick
         self._keep(len(self._samples) - last)
         return [found]
+
+
+def _blend(one: Sample, two: Sample, share: float) -> Sample:
+    """A sample so far on the way from one to another."""
+    frame, tick = (round(a + share * (b - a)) for a, b in zip(one[:2], two[:2], strict=True))
+    return Sample(frame, tick, np.asarray(cv2.addWeighted(one.yuv, 1 - share, two.yuv, share, 0), np.uint8))
 
 
 def stride_of(fps: float) -> int:
@@ -242,14 +265,14 @@ def shares(one: Array, two: Array, inside: Array) -> Array:
     return np.asarray((inside - one) @ way / max(1e-6, float(way @ way)), np.float32)
 
 
-def ends_of(share: Array) -> tuple[int, int]:
+def ends_of(share: Array, gaps: npt.NDArray[np.int64]) -> tuple[int, int]:
     """The last picture of a window that belongs to the one shot, and the first that belongs to the other, by how far
-    each is on the way."""
-    last, steps = len(share) - 1, np.diff(share)
-    if steps.max() * last <= SUDDEN:
+    each is on the way, and how many frames lie from each to the next."""
+    last, speeds = len(share) - 1, np.diff(share) / gaps * gaps.sum()
+    if speeds.max() <= SUDDEN:
         begins, ends = int(np.argmax(share > UNDER_WAY)) - 1, last - int(np.argmax(share[::-1] < 1 - UNDER_WAY)) + 1
         return max(0, begins), min(last, ends)
-    half, is_quick = int(np.argmax(share > 0.5)), steps > QUICK / last
+    half, is_quick = int(np.argmax(share > 0.5)), speeds > QUICK
     before = int(np.argmin([*is_quick[:half][::-1], False]))
     after = int(np.argmin([*is_quick[half:], False]))
     return half - before, half + after

@@ -36,6 +36,10 @@ ONWARD_SECONDS = 1.2
 EASE = 0.8
 """Between two frames that others refer to, a cut may be hidden by so much."""
 
+CLEAR = 0.5
+"""Descriptors so far apart are of two shots, however much a picture drifted from the true one because only some frames
+were decoded: of 120 cuts on key frames three were nearer."""
+
 MOVES = 1.5
 """Frames so many times farther apart than those of a still picture end the search for movement."""
 
@@ -115,10 +119,10 @@ class _GroupScan:
         run = self._with_all_around_cuts(group, run, next_key if is_whole else None)
         self._goes_on = 0
         if is_whole:
-            self._take_whole(run, next_key)
+            self._take_whole(group, run, next_key, self._begins(following) if is_doubted and following else ())
             self._goes_on = self._onward if is_doubted and not self._key_is_cut else 0
             return
-        self._hand_on(run, self._cuts_without_flash(run, run))
+        self._hand_on(run, self._without_flash(run, self._cuts_in(run)))
         next_is_cut = next_key is not None and doubt.irregular and self._apart(run[-1], next_key) >= DIFFERS
         if (next_is_cut or next_key is None) and not self._moves:
             self._look_for_movement(group, run[-1].frame)
@@ -155,7 +159,7 @@ class _GroupScan:
             whole = self._with_all_around_cuts(group, run, next_key)
             if whole is not run:  # with the decoder that was to go on
                 frames, next_key = self._begun(after, following)
-            self._take_whole(whole, next_key)
+            self._take_whole(group, whole, next_key)
             if watch is not None:
                 watch(float(self._index.times[group.first]))
             if following is not None:
@@ -165,22 +169,46 @@ class _GroupScan:
         """A group's key frame, if there is a group, and what comes of the frames after it."""
         if group is None:
             return iter(()), None
-        frames = self._all_or_references(group, self._rules.doubt(number))
+        frames = self._some_or_all(group, self._rules.doubt(number))
         return frames, self._look(next(frames))
 
-    def _all_or_references(self, group: Group, doubt: GroupDoubt) -> Iterator[Frame]:
-        """The frames of a group that others refer to; all where key frames lie at fixed distances and its bytes tell
-        of something, or its last frames come after the next key frame, so that they would be missed."""
-        needs_all = not self._rules.seeks_cuts and (doubt.inside or group.leading)
-        return self._reader.frames(group) if needs_all else self._reader.references(group)
+    def _some_or_all(self, group: Group, doubt: GroupDoubt) -> Iterator[Frame]:
+        """What is looked at of a group: its anchors where the encoder marks cuts. Where key frames lie at fixed
+        distances, the frames that others refer to, or all if its bytes tell of something, or if its last frames come
+        after the next key frame, so that they would be missed."""
+        if self._rules.seeks_cuts:
+            return self._reader.references(group) if self._every == 1 else self._reader.anchors(group)
+        return self._reader.frames(group) if doubt.inside or group.leading else self._reader.references(group)
 
-    def _take_whole(self, run: Sequence[Look], next_key: Look | None) -> None:
-        """Hand on all frames of a group, with the cuts among them and on the next key frame."""
-        cuts = self._cuts_without_flash(run, run if next_key is None else [*run, next_key])
+    def _begins(self, group: Group) -> Sequence[Look]:
+        """The first frames after a group's key frame, to hold it against."""
+        return [self._look(frame) for frame in islice(self._reader.anchors(group), 1, 1 + ADAPTIVE_REACH)]
+
+    def _take_whole(
+        self, group: Group, run: Sequence[Look], next_key: Look | None, after: Sequence[Look] = ()
+    ) -> None:
+        """Hand on all frames of a group, with the cuts among them and on the next key frame; ``after``: some of those
+        that follow it."""
+        beyond = [] if next_key is None else [next_key, *after]
+        cuts = self._cuts_in([*run, *beyond])
+        if next_key is not None and len(run) in cuts and self._may_have_drifted(group, run, next_key):
+            run = self._all_of(group)
+            cuts = self._cuts_in([*run, *beyond])
+        cuts = self._without_flash(run, cuts)
         self._hand_on(run, cuts)
         self._previous = None
         if next_key is not None:
             self._key, self._key_is_cut = next_key, len(run) in cuts
+
+    def _may_have_drifted(self, group: Group, run: Sequence[Look], next_key: Look) -> bool:
+        """Whether the step to a key frame may be one from a picture that drifted back to the true one."""
+        are_all = len(run) == group.last - group.first
+        return self._rules.seeks_cuts and not are_all and self._apart(run[-1], next_key) < CLEAR
+
+    def _all_of(self, group: Group, until: int | None = None) -> list[Look]:
+        """All frames of the group from the key frame on, up to the ``until``-th of the video."""
+        count = None if until is None else until - group.first + 1
+        return [self._key, *map(self._look, islice(self._reader.frames(group), 1, count))]
 
     def finish(self) -> Scan:
         """All groups were taken."""
@@ -202,10 +230,8 @@ class _GroupScan:
         moves = doubt.irregular and (doubt.agitated or doubt.stirred)
         return moves and self._apart(self._key, next_key) >= DIFFERS
 
-    def _cuts_without_flash(self, run: Sequence[Look], frames: Sequence[Look]) -> list[int]:
-        """Positions of the cuts in ``frames``, the run and what follows it; that on its first frame is taken back if a
-        flash began there."""
-        cuts = self._cuts_in(frames)
+    def _without_flash(self, run: Sequence[Look], cuts: list[int]) -> list[int]:
+        """The cuts in a run and what follows it; that on its first frame is taken back if a flash began there."""
         if not self._is_end_of_a_flash(run, cuts):
             return cuts
         self._key_is_cut = False
@@ -270,7 +296,7 @@ class _GroupScan:
     def _look_for_movement(self, group: Group, last: int) -> None:
         """Decode more of a shot's last group, beyond its frame ``last``, until one differs from the shot's first."""
         seen = None
-        for frame in self._reader.references(group):
+        for frame in self._reader.anchors(group):
             if frame.index > last:
                 seen = self._described(frame)
                 self._note_movement(seen)
@@ -291,7 +317,7 @@ class _GroupScan:
         watch.feed(0, self._key.yuv)
         if not count and (doubt.nothing or not watch.is_black):
             return run, group.last - group.first == 1
-        for frame in islice(self._all_or_references(group, doubt), 1, None):
+        for frame in islice(self._some_or_all(group, doubt), 1, None):
             run.append(self._look(frame))
             watch.feed(len(run), run[-1].yuv, run[-1].frame - run[-2].frame)
             if frame.index - group.first >= count and not watch.is_black:
@@ -311,8 +337,7 @@ class _GroupScan:
         if not unclear:
             return run
         until = frames[unclear[-1]].frame + ADAPTIVE_REACH
-        again = islice(self._reader.frames(group), 1, until - group.first + 1)
-        return [self._key, *map(self._look, again), *(look for look in run if look.frame > until)]
+        return [*self._all_of(group, until), *(look for look in run if look.frame > until)]
 
     def _look(self, frame: Frame) -> Look:
         return Look(frame.index, frame.yuv(self._step))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import av
@@ -19,6 +19,9 @@ from panda_hf.video.orientation import Orientation
 from panda_hf.video.packets import PacketIndex
 from panda_hf.video.probe import VideoInfo, describe
 from panda_hf.video.source import Source, VideoLike
+
+MOST_BETWEEN = 8
+"""Of more B-frames in a row than this only those are left out to which no others refer."""
 
 
 class IndexMismatch(VideoError):
@@ -124,13 +127,37 @@ class GroupReader:
         Raises:
             IndexMismatch: the group does not decode, or not from its key frame on.
         """
-        frames = self._decode(group.packets, self._referred)
+        return self._some(group, group.packets)
+
+    def anchors(self, group: Group) -> Iterator[Frame]:
+        """The same without B-frames, where headers tell them (H.264): a third of all at half the cost.
+
+        The decoder takes the frame before in place of B-frames to which others refer, so that pictures drift a little
+        from the true ones until the next key frame.
+
+        Raises:
+            IndexMismatch: the group does not decode, or not from its key frame on.
+        """
+        return self._some(group, self._without_b_frames(group))
+
+    def _some(self, group: Group, packets: Sequence[Packet]) -> Iterator[Frame]:
+        frames = self._decode(packets, self._referred)
         own = (frame for frame in frames if group.first <= frame.index < group.last)
         key = next(own, None)
         if key is None or key.index != group.first:
             raise IndexMismatch(f"{self._decoder.source.name}: frame {group.first} does not decode")
         yield key
         yield from own
+
+    def _without_b_frames(self, group: Group) -> Sequence[Packet]:
+        """Of HEVC none are left out: where a reference is missing its decoder shows grey."""
+        here = slice(group.first, group.last)
+        others = np.flatnonzero(~self._index.bidirectional[here])
+        between = np.diff(others, append=group.last - group.first) - 1
+        if self._all.codec.canonical_name != "h264" or between.max() > MOST_BETWEEN:
+            return group.packets
+        wanted = set(self._index.timestamps[here][others].tolist())
+        return [packet for packet in group.packets if packet.pts in wanted]
 
     def info(self, group: Group) -> VideoInfo:
         """What the video is, by its header and a group's key frame."""

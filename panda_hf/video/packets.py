@@ -38,6 +38,8 @@ class PacketIndex:
     """Positions of the key frames among the n, at which decoding can begin, ascending; the first is 0."""
     intra: NDArray[np.bool_]
     """[n], frames coded without others, as far as their headers tell (H.264, HEVC); key frames always."""
+    bidirectional: NDArray[np.bool_]
+    """[n], frames coded from two others each, as far as their headers tell (B-frames of H.264 and HEVC)."""
     end: float
     """When the last frame stops being shown, seconds."""
     key_options: KeyFrameOptions | None = None
@@ -74,8 +76,8 @@ def index_packets(video: VideoLike | Source) -> PacketIndex | None:
 
 
 def _rows(decoder: Decoder) -> tuple[NDArray[np.int64], KeyFrameOptions | None] | None:
-    """[n, 5] in decoding order: timestamp, bytes, whether it is a key packet, duration, whether it is coded alone; and
-    how key frames were chosen."""
+    """[n, 6] in decoding order: timestamp, bytes, whether it is a key packet, duration, whether it is coded alone,
+    whether from two others; and how key frames were chosen."""
     rows = []
     context = decoder.stream.codec_context
     told = {key_frame_options(bytes(context.extradata or b""))}
@@ -92,10 +94,10 @@ def _rows(decoder: Decoder) -> tuple[NDArray[np.int64], KeyFrameOptions | None] 
                 return None
             last = dts
         is_key = packet.is_keyframe and (slices is None or slices.is_entry(memoryview(packet)))
-        alone = is_key or (slices is not None and slices.is_intra(memoryview(packet)))
+        kind = "I" if is_key else slices.kind(memoryview(packet)) if slices is not None else None
         if is_key:
             told.add(key_frame_options(bytes(memoryview(packet)[:_OPTIONS_WITHIN])))
-        rows.append((pts, packet.size, is_key, packet.duration or 0, alone))
+        rows.append((pts, packet.size, is_key, packet.duration or 0, kind == "I", kind == "B"))
     told.discard(None)
     return (np.array(rows, np.int64), told.pop() if len(told) == 1 else None) if rows else None
 
@@ -110,7 +112,8 @@ def _index(decoder: Decoder, rows: NDArray[np.int64], key_options: KeyFrameOptio
     end = float(times[-1] + (float(shown[-1, 3] * decoder.timeline.tick) or decoder.timeline.step))
     if _is_cut_short(decoder, end):
         return None
-    return PacketIndex(timestamps, times, shown[:, 1], keys, shown[:, 4] > 0, end, key_options)
+    alone, from_two = shown[:, 4] > 0, shown[:, 5] > 0
+    return PacketIndex(timestamps, times, shown[:, 1], keys, alone, from_two, end, key_options)
 
 
 def _is_cut_short(decoder: Decoder, end: float) -> bool:

@@ -1,4 +1,4 @@
-"""Which pictures are coded without others, and at which decoding can begin: H.264 and HEVC, nothing decoded."""
+"""From which others pictures are coded, and at which decoding can begin: H.264 and HEVC, nothing decoded."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ begins no shot."""
 RECOVERY_POINT = 6
 """Kind of the message (annex D of the standard) that lets decoding begin at a picture of H.264 that is no IDR."""
 
+SliceKind = Literal["I", "P", "B"]
+
+_H264_KINDS: dict[int, SliceKind] = {0: "P", 1: "B", 2: "I", 3: "P"}
+_HEVC_KINDS: dict[int, SliceKind] = {0: "B", 1: "P", 2: "I"}
+
 
 @dataclass(frozen=True)
 class SliceReader:
@@ -36,13 +41,13 @@ class SliceReader:
         stored = bool(box and len(box) > place and box[0] == 1)
         return cls("h264" if codec == "h264" else "hevc", (box[place] & 3) + 1 if stored and box else 0)
 
-    def is_intra(self, packet: memoryview) -> bool:
-        """Whether the first slice of a packet refers to no other picture; false where that cannot be told, and where
-        (H.264) no other refers to it either."""
+    def kind(self, packet: memoryview) -> SliceKind | None:
+        """How the first slice of a packet is coded: I, alone, P, from one picture each, or B, from two; ``None`` where
+        that cannot be told, and for I where (H.264) no other picture refers to it."""
         try:
-            return self._first_slice_is_intra(packet)
+            return self._first_kind(packet)
         except ValueError:
-            return False
+            return None
 
     def is_entry(self, packet: memoryview) -> bool:
         """Whether decoding can begin at a packet that its container calls a key packet.
@@ -59,14 +64,14 @@ class SliceReader:
                 return False
         return False
 
-    def _first_slice_is_intra(self, packet: memoryview) -> bool:
+    def _first_kind(self, packet: memoryview) -> SliceKind | None:
         for unit in self._units(packet):
             head = bytes(unit[:HEADER_BYTES])
             if self.codec == "h264" and 1 <= head[0] & 31 <= IDR_SLICE:
-                return bool(head[0] & REFERRED_TO) and _h264_kind(head) % 5 == 2
+                return _h264_kind(head)
             if self.codec == "hevc" and head[0] >> 1 & 63 < 32:
-                return _hevc_is_intra(head)
-        return False
+                return _hevc_kind(head)
+        return None
 
     def _units(self, packet: memoryview) -> Iterator[memoryview]:
         """The units of a packet; where start codes part them, each with all that follows it."""
@@ -107,22 +112,22 @@ def _long_number(unit: bytes, place: int) -> tuple[int, int]:
     return number + (unit[place] if place < len(unit) else 0), place + 1
 
 
-def _h264_kind(unit: bytes) -> int:
-    """``slice_type`` (7.3.3 of the standard)."""
+def _h264_kind(unit: bytes) -> SliceKind | None:
+    """By ``slice_type`` (7.3.3 of the standard)."""
     bits = Bits(unit)
     bits.read(8)
     bits.count()  # its first macroblock
-    return bits.count()
+    kind = _H264_KINDS.get(bits.count() % 5)
+    return None if kind == "I" and not unit[0] & REFERRED_TO else kind
 
 
-def _hevc_is_intra(unit: bytes) -> bool:
+def _hevc_kind(unit: bytes) -> SliceKind | None:
     """By ``slice_type`` (7.3.6.1 of the standard), no extra bits being reserved in the header, as encoders do."""
-    kind = unit[0] >> 1 & 63
-    if 16 <= kind <= 23:
-        return True
+    if 16 <= unit[0] >> 1 & 63 <= 23:
+        return "I"
     bits = Bits(unit)
     bits.read(16)
     if not bits.read(1):  # not the first slice of its picture
-        return False
+        return None
     bits.count()  # its parameter set
-    return bits.count() == 2
+    return _HEVC_KINDS.get(bits.count())

