@@ -173,12 +173,13 @@ class _GroupScan:
         return frames, self._look(next(frames))
 
     def _some_or_all(self, group: Group, doubt: GroupDoubt) -> Iterator[Frame]:
-        """What is looked at of a group: its anchors where the encoder marks cuts. Where key frames lie at fixed
-        distances, the frames that others refer to, or all if its bytes tell of something, or if its last frames come
-        after the next key frame, so that they would be missed."""
-        if self._rules.seeks_cuts:
-            return self._reader.references(group) if self._every == 1 else self._reader.anchors(group)
-        return self._reader.frames(group) if doubt.inside or group.leading else self._reader.references(group)
+        """What is looked at of a group: its anchors where the encoder marks cuts, or for a network the frames that
+        others refer to. Where key frames lie at fixed distances these too, or all frames, if the bytes tell of
+        something or the last frames come after the next key frame, so that they would be missed."""
+        if self._rules.seeks_cuts and self._settings.gradual != "learned":
+            return self._reader.anchors(group)
+        needs_all = not self._rules.seeks_cuts and (doubt.inside or group.leading)
+        return self._reader.frames(group) if needs_all else self._reader.references(group)
 
     def _begins(self, group: Group) -> Sequence[Look]:
         """The first frames after a group's key frame, to hold it against."""

@@ -24,6 +24,19 @@ _H264_KINDS: dict[int, SliceKind] = {0: "P", 1: "B", 2: "I", 3: "P"}
 _HEVC_KINDS: dict[int, SliceKind] = {0: "B", 1: "P", 2: "I"}
 
 
+def _kind_of(head: int) -> SliceKind | None:
+    """The kind of a slice of H.264 by the first byte of its header: the first bit says that it begins with the first
+    macroblock of its picture, and the others hold all there are of kinds."""
+    if head < 128:
+        return None
+    bits = Bits(bytes([head & 127, 255, 255]))
+    bits.read(1)
+    return _H264_KINDS.get(bits.count() % 5)
+
+
+_H264_KIND_OF = tuple(_kind_of(head) for head in range(256))
+
+
 @dataclass(frozen=True)
 class SliceReader:
     """Reads packets of one stream. An encoder that looks for cuts codes a frame after a cut so, key frame or not."""
@@ -114,10 +127,7 @@ def _long_number(unit: bytes, place: int) -> tuple[int, int]:
 
 def _h264_kind(unit: bytes) -> SliceKind | None:
     """By ``slice_type`` (7.3.3 of the standard)."""
-    bits = Bits(unit)
-    bits.read(8)
-    bits.count()  # its first macroblock
-    kind = _H264_KINDS.get(bits.count() % 5)
+    kind = _H264_KIND_OF[unit[1]] if len(unit) > 1 else None
     return None if kind == "I" and not unit[0] & REFERRED_TO else kind
 
 

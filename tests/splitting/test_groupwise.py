@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import av
@@ -64,6 +64,14 @@ def drifting(seed: int, frames: int) -> Iterator[Picture]:
         yield np.ascontiguousarray(ground[i // 4 : i // 4 + 96, i : i + 160])
 
 
+def panning(seed: int, steps: Iterable[float]) -> list[Picture]:
+    """A shot that goes so many pixels on from frame to frame over a ground of large colours."""
+    places = np.cumsum([0, *steps]).astype(int)
+    small = np.random.default_rng(seed).integers(0, 256, (14, (160 + int(places[-1])) // 28, 3)).astype(np.uint8)
+    ground = cv2.resize(small, (168 + int(places[-1]), 196), interpolation=cv2.INTER_CUBIC)
+    return [np.ascontiguousarray(ground[:96, place : place + 160]) for place in places.tolist()]
+
+
 def outline(scan: Scan) -> tuple[object, ...]:
     return scan.shots, scan.black, list(scan.clock.times), scan.clock.end
 
@@ -117,6 +125,13 @@ def test_two_frames_of_black_between_fixed_key_frames_are_not_overlooked(tmp_pat
     path = encode(tmp_path / "film.mp4", pictures, keyint=48, min_keyint=48, scenecut=0)
     ((start, end),) = scan_video(str(path), DEFAULT).black
     assert first <= start < first + 2 <= end <= first + 4
+
+
+def test_a_cut_from_a_pan_that_quickens_is_held_against_the_frames_on_both_sides(tmp_path: Path):
+    pictures = [*panning(1, [*[1] * 60, *np.linspace(1, 8, 20)]), *panning(51, [1] * 60)]
+    path = encode(tmp_path / "film.mp4", pictures)
+    assert scan_all(str(path), DEFAULT).cuts == [81]
+    assert scan_video(str(path), DEFAULT).cuts == [81]
 
 
 def test_of_a_long_take_little_is_decoded_if_the_encoder_would_have_marked_a_cut(tmp_path: Path):
