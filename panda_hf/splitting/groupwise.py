@@ -40,6 +40,10 @@ CLEAR = 0.5
 """Descriptors so far apart are of two shots, however much a picture drifted from the true one because only some frames
 were decoded: of 120 cuts on key frames three were nearer."""
 
+UNCLEAR, LAST = (0.6, 1.5), 6
+"""Where a cut on a key frame depends on whether its thresholds are multiplied by the one or the other, seen from the
+last frames before it, those after it are looked at too."""
+
 MOVES = 1.5
 """Frames so many times farther apart than those of a still picture end the search for movement."""
 
@@ -119,7 +123,8 @@ class _GroupScan:
         run = self._with_all_around_cuts(group, run, next_key if is_whole else None)
         self._goes_on = 0
         if is_whole:
-            self._take_whole(group, run, next_key, self._begins(following) if is_doubted and following else ())
+            is_unclear = is_doubted and next_key is not None and self._is_unclear([*run[-LAST:], next_key])
+            self._take_whole(group, run, next_key, self._begins(following) if is_unclear and following else ())
             self._goes_on = self._onward if is_doubted and not self._key_is_cut else 0
             return
         self._hand_on(run, self._without_flash(run, self._cuts_in(run)))
@@ -180,6 +185,10 @@ class _GroupScan:
             return self._reader.anchors(group)
         needs_all = not self._rules.seeks_cuts and (doubt.inside or group.leading)
         return self._reader.frames(group) if needs_all else self._reader.references(group)
+
+    def _is_unclear(self, last: Sequence[Look]) -> bool:
+        """Whether somewhat less or more asked of a cut on the last of these frames would change the answer."""
+        return len({len(last) - 1 in self._cuts_in(last, ease) for ease in UNCLEAR}) > 1
 
     def _begins(self, group: Group) -> Sequence[Look]:
         """The first frames after a group's key frame, to hold it against."""
