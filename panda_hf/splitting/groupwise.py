@@ -343,11 +343,27 @@ class _GroupScan:
         gaps = gaps_of(frames)
         if gaps.max() == 1:
             return run
-        unclear = [cut for cut in self._cuts_in(frames, EASE) if gaps[cut] > 1]
+        cuts = self._cuts_in(frames, EASE)
+        likely = self._cuts_in(frames) if cuts else []
+        unclear = [cut for cut in cuts if self._is_vague(frames[cut - 1], frames[cut], cut in likely)]
         if not unclear:
             return run
         until = frames[unclear[-1]].frame + ADAPTIVE_REACH
         return [*self._all_of(group, until), *(look for look in run if look.frame > until)]
+
+    def _is_vague(self, before: Look, after: Look, is_likely: bool) -> bool:
+        """Whether all frames must be seen to tell a cut between two frames and on which it is.
+
+        Where the encoder looks for cuts, a frame that it coded alone is the first of a shot, unless it may just look
+        other because the picture had drifted; pictures that are alike are seldom of two shots.
+        """
+        is_apart = after.frame - before.frame > 1
+        if not self._rules.seeks_cuts:
+            return is_apart
+        difference = self._apart(before, after)
+        if self._index.intra[after.frame]:
+            return difference < CLEAR
+        return is_apart and (is_likely or difference >= DIFFERS)
 
     def _look(self, frame: Frame) -> Look:
         return Look(frame.index, frame.yuv(self._step))
