@@ -7,21 +7,17 @@ from copy import copy
 from itertools import chain, islice, pairwise
 
 from panda_hf.splitting.collect import Clock, Collector, Scan
+from panda_hf.splitting.cut_judge import DIFFERS, CutJudge
 from panda_hf.splitting.descriptor import describe
 from panda_hf.splitting.doubt import ByteRules, GroupDoubt
 from panda_hf.splitting.gradual import stride_of
-from panda_hf.splitting.looks import Features, Look, gaps_of
-from panda_hf.splitting.movement import without_movement
-from panda_hf.splitting.scores import ADAPTIVE_REACH, cuts_of, is_full_range
+from panda_hf.splitting.looks import Look, apart, features_of
+from panda_hf.splitting.scores import ADAPTIVE_REACH, is_full_range
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.shots import AS_BEFORE, BlackWatch, Boundary, flash_frames, is_black, small_step
-from panda_hf.splitting.stitching import distance
 from panda_hf.video import Frame, VideoLike
 from panda_hf.video.groups import Group, GroupReader
 from panda_hf.video.packets import PacketIndex
-
-DIFFERS = 0.25
-"""Descriptors of the two key frames around a group that are farther apart show two shots, or much movement."""
 
 ALIKE = 0.15
 """Where key frames lie at fixed distances, a group is skipped only if its key frames are nearer than this."""
@@ -32,17 +28,6 @@ if that spares less than the rest of this share: key frames need not be decoded 
 
 ONWARD_SECONDS = 1.2
 """Where a key frame turned out to be no cut, a gradual transition may go on so long after it."""
-
-EASE = 0.8
-"""Between two frames that others refer to, a cut may be hidden by so much."""
-
-CLEAR = 0.5
-"""Descriptors so far apart are of two shots, however much a picture drifted from the true one because only some frames
-were decoded: of 120 cuts on key frames three were nearer."""
-
-UNCLEAR, LAST = (0.6, 1.5), 6
-"""Where a cut on a key frame depends on whether its thresholds are multiplied by the one or the other, seen from the
-last frames before it, those after it are looked at too."""
 
 MOVES = 1.5
 """Frames so many times farther apart than those of a still picture end the search for movement."""
@@ -102,6 +87,7 @@ class _GroupScan:
         self._black = BlackWatch(settings, fps, self._full_range)
         self._every, self._due = every_of(fps, settings), 0  # whether or not anything happens there
         self._flash, self._onward = flash_frames(fps), round(ONWARD_SECONDS * fps)
+        self._judge = CutJudge(settings, self._flash, self._full_range, self._rules.seeks_cuts, index.intra)
         self._goes_on = 0  # so many frames of the next group are looked at for what began in the last one
         self._collector = Collector(info, self._clock, settings, lag=0, describe_probes=describe_probes)
         self._key, self._key_is_cut = self._key_of(first), False
@@ -123,12 +109,12 @@ class _GroupScan:
         run = self._with_all_around_cuts(group, run, next_key if is_whole else None)
         self._goes_on = 0
         if is_whole:
-            is_unclear = is_doubted and next_key is not None and self._is_unclear([*run[-LAST:], next_key])
+            is_unclear = is_doubted and next_key is not None and self._judge.needs_more([*run, next_key])
             self._take_whole(group, run, next_key, self._begins(following) if is_unclear and following else ())
             self._goes_on = self._onward if is_doubted and not self._key_is_cut else 0
             return
-        self._hand_on(run, self._without_flash(run, self._cuts_in(run)))
-        next_is_cut = next_key is not None and doubt.irregular and self._apart(run[-1], next_key) >= DIFFERS
+        self._hand_on(run, self._without_flash(run, self._judge.cuts(run)))
+        next_is_cut = next_key is not None and doubt.irregular and apart(run[-1], next_key) >= DIFFERS
         if (next_is_cut or next_key is None) and not self._moves:
             self._look_for_movement(group, run[-1].frame)
         self._previous = group
@@ -186,10 +172,6 @@ class _GroupScan:
         needs_all = not self._rules.seeks_cuts and (doubt.inside or group.leading)
         return self._reader.frames(group) if needs_all else self._reader.references(group)
 
-    def _is_unclear(self, last: Sequence[Look]) -> bool:
-        """Whether somewhat less or more asked of a cut on the last of these frames would change the answer."""
-        return len({len(last) - 1 in self._cuts_in(last, ease) for ease in UNCLEAR}) > 1
-
     def _begins(self, group: Group) -> Sequence[Look]:
         """The first frames after a group's key frame, to hold it against."""
         return [self._look(frame) for frame in islice(self._reader.anchors(group), 1, 1 + ADAPTIVE_REACH)]
@@ -200,20 +182,16 @@ class _GroupScan:
         """Hand on all frames of a group, with the cuts among them and on the next key frame; ``after``: some of those
         that follow it."""
         beyond = [] if next_key is None else [next_key, *after]
-        cuts = self._cuts_in([*run, *beyond])
-        if next_key is not None and len(run) in cuts and self._may_have_drifted(group, run, next_key):
+        cuts = self._judge.cuts([*run, *beyond])
+        is_partial = len(run) < group.last - group.first
+        if next_key is not None and is_partial and len(run) in cuts and self._judge.may_be_drift(run[-1], next_key):
             run = self._all_of(group)
-            cuts = self._cuts_in([*run, *beyond])
+            cuts = self._judge.cuts([*run, *beyond])
         cuts = self._without_flash(run, cuts)
         self._hand_on(run, cuts)
         self._previous = None
         if next_key is not None:
             self._key, self._key_is_cut = next_key, len(run) in cuts
-
-    def _may_have_drifted(self, group: Group, run: Sequence[Look], next_key: Look) -> bool:
-        """Whether the step to a key frame may be one from a picture that drifted back to the true one."""
-        are_all = len(run) == group.last - group.first
-        return self._rules.seeks_cuts and not are_all and self._apart(run[-1], next_key) < CLEAR
 
     def _all_of(self, group: Group, until: int | None = None) -> list[Look]:
         """All frames of the group from the key frame on, up to the ``until``-th of the video."""
@@ -230,7 +208,7 @@ class _GroupScan:
         rest, seeks_cuts = length - 1, self._rules.seeks_cuts
         if next_key is None:
             return doubt.inside if seeks_cuts else rest
-        if doubt.irregular or self._apart(key, next_key) < (DIFFERS if seeks_cuts else ALIKE):
+        if doubt.irregular or apart(key, next_key) < (DIFFERS if seeks_cuts else ALIKE):
             return doubt.inside
         explained = seeks_cuts and not doubt.thrifty and not self._is_black(next_key)
         return doubt.inside if explained else rest
@@ -238,7 +216,7 @@ class _GroupScan:
     def _may_be_movement(self, doubt: GroupDoubt, next_key: Look) -> bool:
         """Whether movement, or the end of a dissolve, may have called for a key frame that seems to begin a shot."""
         moves = doubt.irregular and (doubt.agitated or doubt.stirred)
-        return moves and self._apart(self._key, next_key) >= DIFFERS
+        return moves and apart(self._key, next_key) >= DIFFERS
 
     def _without_flash(self, run: Sequence[Look], cuts: list[int]) -> list[int]:
         """The cuts in a run and what follows it; that on its first frame is taken back if a flash began there."""
@@ -246,18 +224,6 @@ class _GroupScan:
             return cuts
         self._key_is_cut = False
         return cuts[1:]
-
-    def _cuts_in(self, run: Sequence[Look], ease: float = 1.0) -> list[int]:
-        """Positions of the cuts in a run of frames, flashes and movement left out; see :func:`cuts_of`."""
-        images = [look.yuv for look in run]
-        cuts = cuts_of(images, self._settings, self._full_range, gaps_of(run), ease)
-        if self._settings.detector == "adaptive":
-            cuts = without_movement(images, cuts)
-        for one, two in pairwise(list(cuts)):
-            is_short = run[two].frame - run[one].frame < self._flash
-            if is_short and self._apart(run[one - 1], run[two]) < AS_BEFORE:
-                cuts = [cut for cut in cuts if cut not in (one, two)]
-        return cuts
 
     def _is_end_of_a_flash(self, run: Sequence[Look], cuts: Sequence[int]) -> bool:
         """Whether the key frame began a flash, after which the picture is as it was before."""
@@ -269,7 +235,7 @@ class _GroupScan:
         if self._previous is not None:
             *_, last = self._reader.references(self._previous)
             before = self._look(last)
-        return self._apart(before, run[cuts[0]]) < AS_BEFORE
+        return apart(before, run[cuts[0]]) < AS_BEFORE
 
     def _hand_on(self, run: Sequence[Look], cuts: Sequence[int]) -> None:
         for position, look in enumerate(run):
@@ -300,8 +266,8 @@ class _GroupScan:
     def _note_movement(self, look: Look) -> None:
         if self._shot_began is None or self._moves:
             return
-        self._shot_began = self._shot_began._replace(features=self._features(self._shot_began))
-        self._moves = self._apart(self._shot_began, look) > MOVES * self._settings.still_distance
+        self._shot_began = self._shot_began._replace(features=features_of(self._shot_began))
+        self._moves = apart(self._shot_began, look) > MOVES * self._settings.still_distance
 
     def _look_for_movement(self, group: Group, last: int) -> None:
         """Decode more of a shot's last group, beyond its frame ``last``, until one differs from the shot's first."""
@@ -335,35 +301,16 @@ class _GroupScan:
         return run, True
 
     def _with_all_around_cuts(self, group: Group, run: list[Look], next_key: Look | None = None) -> list[Look]:
-        """The run, and where a cut may lie between two of its frames, all those from the key frame on.
+        """The run, and where only all frames can tell of a cut, these from the key frame on.
 
         An encoder that looks for cuts puts a key frame on one: before the next one none is looked for then.
         """
         frames = run if next_key is None or self._rules.seeks_cuts else [*run, next_key]
-        gaps = gaps_of(frames)
-        if gaps.max() == 1:
+        vague = self._judge.vague(frames)
+        if not vague:
             return run
-        cuts = self._cuts_in(frames, EASE)
-        likely = self._cuts_in(frames) if cuts else []
-        unclear = [cut for cut in cuts if self._is_vague(frames[cut - 1], frames[cut], cut in likely)]
-        if not unclear:
-            return run
-        until = frames[unclear[-1]].frame + ADAPTIVE_REACH
+        until = frames[vague[-1]].frame + ADAPTIVE_REACH
         return [*self._all_of(group, until), *(look for look in run if look.frame > until)]
-
-    def _is_vague(self, before: Look, after: Look, is_likely: bool) -> bool:
-        """Whether all frames must be seen to tell a cut between two frames and on which it is.
-
-        Where the encoder looks for cuts, a frame that it coded alone is the first of a shot, unless it may just look
-        other because the picture had drifted; pictures that are alike are seldom of two shots.
-        """
-        is_apart = after.frame - before.frame > 1
-        if not self._rules.seeks_cuts:
-            return is_apart
-        difference = self._apart(before, after)
-        if self._index.intra[after.frame]:
-            return difference < CLEAR
-        return is_apart and (is_likely or difference >= DIFFERS)
 
     def _look(self, frame: Frame) -> Look:
         return Look(frame.index, frame.yuv(self._step))
@@ -374,12 +321,6 @@ class _GroupScan:
     def _described(self, frame: Frame) -> Look:
         look = self._look(frame)
         return look._replace(features=describe(look.yuv))
-
-    def _features(self, look: Look) -> Features:
-        return describe(look.yuv) if look.features is None else look.features
-
-    def _apart(self, one: Look, two: Look) -> float:
-        return distance(self._features(one), self._features(two))
 
     def _is_black(self, look: Look) -> bool:
         luma = self._settings.black_luma
