@@ -135,9 +135,9 @@ def _hevc_kind(unit: bytes) -> SliceKind | None:
     """By ``slice_type`` (7.3.6.1 of the standard), no extra bits being reserved in the header, as encoders do."""
     if 16 <= unit[0] >> 1 & 63 <= 23:
         return "I"
-    bits = Bits(unit)
-    bits.read(16)
-    if not bits.read(1):  # not the first slice of its picture
+    if not unit[2:] or unit[2] < 128:  # not the first slice of its picture
         return None
+    bits = Bits(unit[2:])
+    bits.read(1)
     bits.count()  # its parameter set
     return _HEVC_KINDS.get(bits.count())
