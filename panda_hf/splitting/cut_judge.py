@@ -37,14 +37,10 @@ class CutJudge:
         flash: the longest flash, in frames.
         full_range: whether luma runs from 0 to 255.
         seeks_cuts: whether the encoder put key frames where shots begin.
-        intra: of every frame of the video whether it is coded alone.
     """
 
-    def __init__(
-        self, settings: SplitSettings, flash: int, full_range: bool, seeks_cuts: bool, intra: npt.NDArray[np.bool_]
-    ) -> None:
-        self._settings, self._flash, self._full_range = settings, flash, full_range
-        self._seeks_cuts, self._intra = seeks_cuts, intra
+    def __init__(self, settings: SplitSettings, flash: int, full_range: bool, seeks_cuts: bool) -> None:
+        self._settings, self._flash, self._full_range, self._seeks_cuts = settings, flash, full_range, seeks_cuts
 
     def cuts(self, run: Sequence[Look], ease: float = 1.0) -> list[int]:
         """Positions of the cuts in a run of frames, flashes and movement left out; see :func:`cuts_of`."""
@@ -61,11 +57,12 @@ class CutJudge:
     def vague(self, run: Sequence[Look]) -> list[int]:
         """Positions in a run at which a cut may lie that can only be told, or not on its frame, by all frames up to
         there."""
-        if gaps_of(run).max() == 1:
+        gaps = gaps_of(run)
+        if gaps.max() == 1:
             return []
         cuts = self.cuts(run, EASE)
         likely = self.cuts(run) if cuts else []
-        return [cut for cut in cuts if self._is_vague(run[cut - 1], run[cut], cut in likely)]
+        return [cut for cut in cuts if self._is_vague(run, gaps, cut, cut in likely)]
 
     def needs_more(self, run: Sequence[Look]) -> bool:
         """Whether frames after a run are needed to judge its last frame: somewhat less or more asked of a cut there
@@ -77,12 +74,11 @@ class CutJudge:
         """Whether the step to a key frame may be one from a picture that drifted back to the true one."""
         return self._seeks_cuts and apart(before, key) < CLEAR
 
-    def _is_vague(self, before: Look, after: Look, is_likely: bool) -> bool:
-        """Where the encoder looks for cuts, a frame that it coded alone is the first of a shot, unless it may just
-        look other because the picture had drifted; pictures that are alike are seldom of two shots."""
-        is_apart = after.frame - before.frame > 1
+    def _is_vague(self, run: Sequence[Look], gaps: npt.NDArray[np.int64], cut: int, is_likely: bool) -> bool:
+        """Frames left out right after a cut may show that it was the beginning of a flash. Where the encoder looks for
+        cuts, pictures that are alike are seldom of two shots."""
         if not self._seeks_cuts:
-            return is_apart
-        if self._intra[after.frame]:
-            return apart(before, after) < CLEAR
-        return is_apart and (is_likely or apart(before, after) >= DIFFERS)
+            return bool(gaps[cut] > 1)
+        if is_likely:
+            return bool(gaps[cut : cut + 2].max() > 1)
+        return bool(gaps[cut] > 1) and apart(run[cut - 1], run[cut]) >= DIFFERS

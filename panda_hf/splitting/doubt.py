@@ -63,7 +63,7 @@ still picture, between moving ones. Every second or fourth frame is always small
 HUSH_BYTES, HUSH_BETWEEN = 25, 4.0
 """So few bytes do too, if elsewhere there are so many times more."""
 
-AGITATED_OF_KEY = 0.35
+AGITATED_OF_KEY = 0.3
 """The last frames before a key frame are so big, held against it, that movement may have called for it, not a cut."""
 TAIL_FRAMES = 4
 

@@ -87,7 +87,7 @@ class _GroupScan:
         self._black = BlackWatch(settings, fps, self._full_range)
         self._every, self._due = every_of(fps, settings), 0  # whether or not anything happens there
         self._flash, self._onward = flash_frames(fps), round(ONWARD_SECONDS * fps)
-        self._judge = CutJudge(settings, self._flash, self._full_range, self._rules.seeks_cuts, index.intra)
+        self._judge = CutJudge(settings, self._flash, self._full_range, self._rules.seeks_cuts)
         self._goes_on = 0  # so many frames of the next group are looked at for what began in the last one
         self._collector = Collector(info, self._clock, settings, lag=0, describe_probes=describe_probes)
         self._key, self._key_is_cut = self._key_of(first), False
@@ -95,7 +95,7 @@ class _GroupScan:
         self._shot_began: Look | None = None  # the first frame of the open shot
         self._moves = False  # whether a later frame of it was seen to differ
         self._before: Look | None = None  # the last frame handed on
-        self._previous: Group | None = None  # the last group, if its end was not decoded
+        self._previous: Group | None = None  # the last group, if not all of its frames were decoded
 
     def take(self, number: int, group: Group, following: Group | None) -> None:
         """Decide about one group and hand its frames on; ``following``: the next one."""
@@ -109,8 +109,7 @@ class _GroupScan:
         run = self._with_all_around_cuts(group, run, next_key if is_whole else None)
         self._goes_on = 0
         if is_whole:
-            is_unclear = is_doubted and next_key is not None and self._judge.needs_more([*run, next_key])
-            self._take_whole(group, run, next_key, self._begins(following) if is_unclear and following else ())
+            self._take_whole(group, run, next_key, following if is_doubted else None)
             self._goes_on = self._onward if is_doubted and not self._key_is_cut else 0
             return
         self._hand_on(run, self._without_flash(run, self._judge.cuts(run)))
@@ -177,19 +176,23 @@ class _GroupScan:
         return [self._look(frame) for frame in islice(self._reader.anchors(group), 1, 1 + ADAPTIVE_REACH)]
 
     def _take_whole(
-        self, group: Group, run: Sequence[Look], next_key: Look | None, after: Sequence[Look] = ()
+        self, group: Group, run: Sequence[Look], next_key: Look | None, following: Group | None = None
     ) -> None:
-        """Hand on all frames of a group, with the cuts among them and on the next key frame; ``after``: some of those
-        that follow it."""
-        beyond = [] if next_key is None else [next_key, *after]
+        """Hand on all frames of a group, with the cuts among them and on the next key frame; ``following``: the group
+        of which the first frames are looked at too where that may help to judge its key frame."""
+        beyond = [] if next_key is None else [next_key]
+        if following is not None and self._judge.needs_more([*run, *beyond]):
+            beyond += self._begins(following)
         cuts = self._judge.cuts([*run, *beyond])
         is_partial = len(run) < group.last - group.first
         if next_key is not None and is_partial and len(run) in cuts and self._judge.may_be_drift(run[-1], next_key):
-            run = self._all_of(group)
+            run, is_partial = self._all_of(group), False
+            if following is not None and len(beyond) == 1:
+                beyond += self._begins(following)
             cuts = self._judge.cuts([*run, *beyond])
         cuts = self._without_flash(run, cuts)
         self._hand_on(run, cuts)
-        self._previous = None
+        self._previous = group if is_partial else None
         if next_key is not None:
             self._key, self._key_is_cut = next_key, len(run) in cuts
 
