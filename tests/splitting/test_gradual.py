@@ -47,11 +47,12 @@ def joined(join: Join, *shots: list[Picture], frames: int) -> list[Picture]:
     return film
 
 
-def transitions(pictures: list[Picture]) -> list[tuple[int, int]]:
+def transitions(pictures: list[Picture], every: int = 1) -> list[tuple[int, int]]:
+    """What is found if only every so many frames are seen."""
     watch = GradualWatch(25.0)
     small = [cv2.cvtColor(picture[::2, ::2], cv2.COLOR_RGB2YCrCb)[..., [0, 2, 1]] for picture in pictures]
-    found = [stretch for i, picture in enumerate(small) for stretch in watch.feed(i, i, np.ascontiguousarray(picture))]
-    return found + watch.finish()
+    seen = [(i, np.ascontiguousarray(picture)) for i, picture in enumerate(small) if i % every == 0]
+    return [stretch for i, picture in seen for stretch in watch.feed(i, i, picture)] + watch.finish()
 
 
 def test_what_changes_slowly_before_a_quick_transition_is_no_part_of_it():
@@ -77,6 +78,27 @@ def test_a_transition_is_found_where_it_is_give_or_take_a_third(join: Join, fram
     ((start, end),) = transitions(pictures)
     assert 52 <= start <= 60 + 0.15 * frames
     assert 60 + 0.7 * frames <= end <= 68 + frames
+
+
+@pytest.mark.parametrize("every", [3, 4])
+@pytest.mark.parametrize("join", [blended, wiped])
+@pytest.mark.parametrize("frames", [16, 20, 28])
+def test_a_transition_is_found_where_it_is_though_frames_are_left_out(join: Join, frames: int, every: int):
+    pictures = joined(join, shot(1, 60 + frames), shot(2, 60 + frames), frames=frames)
+    ((start, end),) = transitions(pictures, every)
+    assert 60 - 2 * every <= start <= 60 + 0.3 * frames
+    assert 60 + 0.7 * frames <= end <= 60 + frames + 2 * every
+
+
+@pytest.mark.parametrize("every", [4, 8, 9])
+@pytest.mark.parametrize("cut", range(58, 67))
+def test_a_cut_among_frames_left_out_is_no_transition(cut: int, every: int):
+    assert transitions([*shot(1, cut), *shot(2, 70)], every) == []
+
+
+def test_after_too_many_frames_left_out_all_begins_anew():
+    pictures = joined(blended, shot(1, 88), shot(2, 88), frames=28)
+    assert transitions(pictures, 10) == []
 
 
 def test_two_transitions_are_two():

@@ -64,6 +64,11 @@ def drifting(seed: int, frames: int) -> Iterator[Picture]:
         yield np.ascontiguousarray(ground[i // 4 : i // 4 + 96, i : i + 160])
 
 
+def dim(pictures: Iterable[Picture]) -> Iterator[Picture]:
+    """A shot in little light."""
+    return (picture // 4 for picture in pictures)
+
+
 def panning(seed: int, steps: Iterable[float]) -> list[Picture]:
     """A shot that goes so many pixels on from frame to frame over a ground of large colours."""
     places = np.cumsum([0, *steps]).astype(int)
@@ -132,6 +137,23 @@ def test_a_cut_from_a_pan_that_quickens_is_held_against_the_frames_on_both_sides
     path = encode(tmp_path / "film.mp4", pictures)
     assert scan_all(str(path), DEFAULT).cuts == [81]
     assert scan_video(str(path), DEFAULT).cuts == [81]
+
+
+@pytest.mark.parametrize("at", range(64, 72))
+def test_a_flash_of_one_frame_is_no_cut_wherever_it_lies_among_b_frames(tmp_path: Path, at: int):
+    pictures = list(dim(drifting(3, 150)))
+    pictures[at] = np.clip(pictures[at] * 0.3 + 180, 0, 255).astype(np.uint8)
+    path = encode(tmp_path / "film.mp4", [*pictures, *drifting(4, 60)])
+    assert scan_all(str(path), DEFAULT).cuts == [150]
+    assert scan_video(str(path), DEFAULT).cuts == [150]
+
+
+def test_where_the_encoder_marks_cuts_b_frames_are_left_out(tmp_path: Path):
+    pictures = film(90, 12, 150)  # the third shot begins too soon after the second for a key frame
+    path = encode(tmp_path / "film.mp4", pictures, bframes=3, b_adapt=0)
+    scan = scan_video(str(path), DEFAULT)
+    assert scan.cuts == [90, 102]
+    assert scan.decoded < 0.16 * len(pictures)  # 0.19 with those to which others refer
 
 
 def test_of_a_long_take_little_is_decoded_if_the_encoder_would_have_marked_a_cut(tmp_path: Path):
