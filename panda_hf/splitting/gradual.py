@@ -11,6 +11,7 @@ import numpy.typing as npt
 from panda_hf.splitting.descriptor import describe
 from panda_hf.splitting.looks import Features
 from panda_hf.splitting.stitching import Stretch, distance
+from panda_hf.video.groups import MOST_BETWEEN
 
 Image = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float32]
@@ -23,9 +24,6 @@ THUMBNAIL = (20, 12)
 
 WIDTHS = (5, 8, 12, 17, 24)
 """Lengths of the windows that are tried, in samples: a third of a second to 1.6 seconds."""
-
-MOST_LEFT_OUT = 8
-"""So many frames in a row may be left out; they are taken to be blends of those around them."""
 
 AROUND = 3
 """So many samples before and after a window must look like its ends: the one shot, and the other."""
@@ -122,7 +120,7 @@ class GradualWatch:
 
     def is_gap(self, frame: int) -> bool:
         """Whether too many frames were left out before this one to go on from those before."""
-        return bool(self._samples) and frame - self._samples[-1].frame > max(2 * self._stride, 1 + MOST_LEFT_OUT)
+        return bool(self._samples) and frame - self._samples[-1].frame > max(2 * self._stride, 1 + MOST_BETWEEN)
 
     def feed(self, frame: int, tick: int, yuv: Image) -> list[Stretch]:
         """Take a frame; the transition that is certain now: when it begins, and when the next shot does.
@@ -148,7 +146,7 @@ class GradualWatch:
         return found
 
     def _with_those_between(self, sample: Sample) -> list[Sample]:
-        """A sample, and before it those that were left out, as blends of the two around them."""
+        """A sample, and before it those that were left out, taken to be blends of the two around them."""
         if not self._samples:
             return [sample]
         last = self._samples[-1]

@@ -192,7 +192,7 @@ class _GroupScan:
             cuts = self._judge.cuts([*run, *beyond])
         cuts = self._without_flash(run, cuts)
         self._hand_on(run, cuts)
-        self._previous = group if is_partial else None
+        self._previous = group if is_partial and self._rules.seeks_cuts else None  # else it did not drift
         if next_key is not None:
             self._key, self._key_is_cut = next_key, len(run) in cuts
 

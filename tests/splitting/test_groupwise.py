@@ -190,6 +190,16 @@ def test_black_inside_a_group_belongs_to_no_shot(tmp_path: Path):
     assert scan.black == [(60, 80)]
 
 
+@pytest.mark.parametrize("at", [150, 450])
+def test_a_flash_on_a_fixed_key_frame_does_not_disturb_the_decoder_of_the_next_group(tmp_path: Path, at: int):
+    pictures = there_and_back()
+    pictures[at : at + 3] = [np.full((96, 160, 3), 250, np.uint8)] * 3
+    path = encode(tmp_path / "film.mp4", pictures, keyint=50, min_keyint=50, scenecut=0)
+    scan = scan_video(str(path), DEFAULT)
+    assert scan.cuts == scan_all(str(path), DEFAULT).cuts == []
+    assert scan.decoded < 0.75 * len(pictures)
+
+
 def test_a_flash_is_no_cut(tmp_path: Path):
     pictures = film(70, 90, 80)
     pictures[100:103] = [np.full_like(pictures[0], 255)] * 3
