@@ -34,6 +34,10 @@ NEIGHBOURS = 12
 BIG_AMONG_NEIGHBOURS = 0.85
 """The neighbours' size that counts: this quantile, since every second or fourth frame is bigger than those between."""
 
+OTHERS, BIG_AMONG_OTHERS = 4, 0.5
+"""One that is no B-frame also against so many on either side that are none, and this quantile: of many B-frames in a
+row all are small."""
+
 SPIKE, SPIKE_OF_KEY = 2.0, 0.25
 """A frame so many times as big as its neighbours, and as this share of a key frame, may be the first of a shot."""
 
@@ -125,6 +129,7 @@ class ByteRules:
         groups: each key frame and the frames after it, half-open.
         fps: mean frame rate.
         intra: whether each frame is known to be coded without others; ``None``: no more is known than the key frames.
+        bidirectional: whether each is known to be a B-frame; ``None``: of none.
         told: how the encoder says that it chose key frames; ``None``: it is judged by the lengths of the groups.
     """
 
@@ -134,10 +139,12 @@ class ByteRules:
         groups: list[tuple[int, int]],
         fps: float,
         intra: Booleans | None = None,
+        bidirectional: Booleans | None = None,
         told: KeyFrameOptions | None = None,
     ) -> None:
         self._sizes, self._groups, self._fps = sizes, groups, fps
         self._intra = np.zeros(len(sizes), bool) if intra is None else intra
+        self._bidirectional = np.zeros(len(sizes), bool) if bidirectional is None else bidirectional
         lengths = np.array([last - first for first, last in groups[:-1]] or [groups[0][1]])
         self._regular_length = REGULAR_SHARE * lengths.max()
         self._repeats = int(np.sum(lengths >= self._regular_length)) > 1
@@ -162,7 +169,7 @@ class ByteRules:
         next_key = self._sizes[last] if last < len(self._sizes) else self._sizes[first]
         key = max(self._least_key, min(self._sizes[first], next_key))
         inside = max(
-            _last(self._spikes(sizes, key), 3),
+            _last(self._spikes(sizes, key, self._bidirectional[first + 1 : last]), 3),
             _last(self._intra[first + 1 : last], 3),
             _last(self._swells(sizes, key), 2 * self._window),
             max(_last(self._rises(sizes, key, seconds), round(2 * seconds * self._fps)) for seconds in RISE_SECONDS),
@@ -184,9 +191,12 @@ class ByteRules:
         is_full = self._told.longest is not None and last - first >= REGULAR_SHARE * self._told.longest
         return is_full or last in self._asked_for
 
-    def _spikes(self, sizes: npt.NDArray[np.float64], key: float) -> Booleans:
+    def _spikes(self, sizes: npt.NDArray[np.float64], key: float, bidirectional: Booleans) -> Booleans:
         """Frames that may be the first of a shot."""
-        spikes = (sizes >= SPIKE * _usual(sizes)) & (sizes >= SPIKE_OF_KEY * key)
+        usual, others = _usual(sizes, NEIGHBOURS, BIG_AMONG_NEIGHBOURS), np.flatnonzero(~bidirectional)
+        if 0 < len(others) < len(sizes):
+            usual[others] = np.maximum(usual[others], _usual(sizes[others], OTHERS, BIG_AMONG_OTHERS))
+        spikes = (sizes >= SPIKE * usual) & (sizes >= SPIKE_OF_KEY * key)
         if self.seeks_cuts:
             spikes[self._head :] &= sizes[self._head :] >= LATE_SPIKE_OF_KEY * key
         return np.asarray(spikes, np.bool_)
@@ -251,11 +261,11 @@ def _hushes(sizes: npt.NDArray[np.float64]) -> Booleans:
     return np.asarray(hushed & ~np.concatenate([[False], hushed[:-1]]), np.bool_)
 
 
-def _usual(sizes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _usual(sizes: npt.NDArray[np.float64], neighbours: int, quantile: float) -> npt.NDArray[np.float64]:
     """For each frame the size of the bigger ones around it."""
-    reach = min(NEIGHBOURS, len(sizes) - 1)
+    reach = min(neighbours, len(sizes) - 1)
     around = np.lib.stride_tricks.sliding_window_view(np.pad(sizes, reach, mode="reflect"), 2 * reach + 1)
-    return np.sort(around, axis=1)[:, int(around.shape[1] * BIG_AMONG_NEIGHBOURS)] + 1
+    return np.sort(around, axis=1)[:, int(around.shape[1] * quantile)] + 1
 
 
 def _last(where: Booleans, after: int) -> int:

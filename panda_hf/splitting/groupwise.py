@@ -83,7 +83,7 @@ class _GroupScan:
         self._step = small_step(info.width, info.height)
         self._full_range = is_full_range(info.pixel_format)
         self._clock = Clock.of(info)
-        self._rules = ByteRules(index.sizes, index.groups, fps, index.intra, index.key_options)
+        self._rules = ByteRules(index.sizes, index.groups, fps, index.intra, index.bidirectional, index.key_options)
         self._black = BlackWatch(settings, fps, self._full_range)
         self._every, self._due = every_of(fps, settings), 0  # whether or not anything happens there
         self._flash, self._onward = flash_frames(fps), round(ONWARD_SECONDS * fps)
@@ -103,9 +103,12 @@ class _GroupScan:
         doubt = self._rules.doubt(number)
         length = group.last - group.first
         count = self._frames_to_decode(doubt, length, self._key, next_key)
-        is_doubted = next_key is not None and self._may_be_movement(doubt, next_key)
+        is_doubted = self._may_be_movement(doubt, self._key, next_key)
         count = min(length - 1, max(count, self._goes_on, length * is_doubted))
         run, is_whole = self._run(group, count, doubt)
+        if not is_whole and self._may_be_movement(doubt, run[-1], next_key):
+            is_doubted = True
+            run, is_whole = self._run(group, length - 1, doubt)
         run = self._with_all_around_cuts(group, run, next_key if is_whole else None)
         self._goes_on = 0
         if is_whole:
@@ -216,10 +219,11 @@ class _GroupScan:
         explained = seeks_cuts and not doubt.thrifty and not self._is_black(next_key)
         return doubt.inside if explained else rest
 
-    def _may_be_movement(self, doubt: GroupDoubt, next_key: Look) -> bool:
-        """Whether movement, or the end of a dissolve, may have called for a key frame that seems to begin a shot."""
+    def _may_be_movement(self, doubt: GroupDoubt, last: Look, next_key: Look | None) -> bool:
+        """Whether movement, or the end of a dissolve, may have called for a key frame that seems to begin a shot, held
+        against the last frame seen before it."""
         moves = doubt.irregular and (doubt.agitated or doubt.stirred)
-        return moves and apart(self._key, next_key) >= DIFFERS
+        return next_key is not None and moves and apart(last, next_key) >= DIFFERS
 
     def _without_flash(self, run: Sequence[Look], cuts: list[int]) -> list[int]:
         """The cuts in a run and what follows it; that on its first frame is taken back if a flash began there."""

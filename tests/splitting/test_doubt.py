@@ -80,6 +80,18 @@ def test_a_later_frame_nearly_as_big_as_a_key_frame_must_be_looked_at_everywhere
     assert rules([100, 250, 60, 250], {70: 7000}).doubt(0).inside == 73
 
 
+def test_between_b_frames_others_are_held_against_each_other():
+    """Every ninth frame is none, and bigger than they are."""
+    sizes, others = np.full(920, 500), np.arange(920) % 9 == 0
+    sizes[others] = 3000
+    sizes[[0, 100, 350, 410, 660]] = 10_000
+    groups = [(0, 100), (100, 350), (350, 410), (410, 660), (660, 920)]
+    assert ByteRules(sizes, groups, FPS).doubt(0).inside == 21
+    assert ByteRules(sizes, groups, FPS, bidirectional=~others).doubt(0).inside == 0
+    sizes[9] = 6500
+    assert ByteRules(sizes, groups, FPS, bidirectional=~others).doubt(0).inside == 12
+
+
 def test_a_swell_of_bytes_must_be_looked_at():
     swell = dict.fromkeys(range(130, 145), 4000)
     assert 145 - 100 <= rules([100, 250, 60, 250], swell).doubt(1).inside <= 145 - 100 + 50

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 import av
@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from av.bitstream import BitStreamFilterContext
+from av.video.frame import PictureType
 
 from panda_hf.splitting.collect import Scan
 from panda_hf.splitting.scan import scan_all, scan_video
@@ -20,14 +21,17 @@ from panda_hf.video.packets import index_packets
 from .films import Picture, black, moving, still
 
 
-def encode(path: Path, pictures: list[Picture], **x264: int) -> Path:
-    """A film of 25 frames a second; x264's own choice of key frames unless told."""
+def encode(path: Path, pictures: list[Picture], keys: Container[int] = (), **x264: int | str) -> Path:
+    """A film of 25 frames a second; x264's own choice of key frames unless told, and those asked for."""
     with av.open(str(path), "w") as container:
         params = ":".join(f"{name.replace('_', '-')}={value}" for name, value in x264.items())
-        stream = container.add_stream("libx264", rate=25, options={"crf": "18", "x264-params": params})
+        options = {"crf": "18", "forced-idr": "1", "x264-params": params}
+        stream = container.add_stream("libx264", rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
-        for picture in pictures:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        for i, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pict_type = PictureType.I if i in keys else PictureType.NONE
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
 
@@ -69,11 +73,17 @@ def dim(pictures: Iterable[Picture]) -> Iterator[Picture]:
     return (picture // 4 for picture in pictures)
 
 
+def lit(picture: Picture) -> Picture:
+    """A picture in a flash."""
+    return np.clip(picture * 0.3 + 180, 0, 255).astype(np.uint8)
+
+
 def panning(seed: int, steps: Iterable[float]) -> list[Picture]:
     """A shot that goes so many pixels on from frame to frame over a ground of large colours."""
     places = np.cumsum([0, *steps]).astype(int)
-    small = np.random.default_rng(seed).integers(0, 256, (14, (160 + int(places[-1])) // 28, 3)).astype(np.uint8)
-    ground = cv2.resize(small, (168 + int(places[-1]), 196), interpolation=cv2.INTER_CUBIC)
+    farthest = int(places.max())
+    small = np.random.default_rng(seed).integers(0, 256, (14, (160 + farthest) // 28, 3)).astype(np.uint8)
+    ground = cv2.resize(small, (168 + farthest, 196), interpolation=cv2.INTER_CUBIC)
     return [np.ascontiguousarray(ground[:96, place : place + 160]) for place in places.tolist()]
 
 
@@ -139,10 +149,18 @@ def test_a_cut_from_a_pan_that_quickens_is_held_against_the_frames_on_both_sides
     assert scan_video(str(path), DEFAULT).cuts == [81]
 
 
+def test_a_key_frame_that_movement_called_for_is_held_against_the_last_frames_of_a_group_seen_in_part(tmp_path: Path):
+    pictures = panning(5, [*[13] * 30, *[-5.55] * 70, *[6] * 80])
+    pictures[22] = lit(pictures[22])  # so that the first second is looked at, in which the picture goes far away
+    pictures[97:103] = [np.roll(picture, 7 * i % 20, axis=0) for i, picture in enumerate(pictures[97:103])]
+    path = encode(tmp_path / "film.mp4", pictures, keys=[100], scenecut=1, me="dia", merange=4, subme=0)
+    assert scan_all(str(path), DEFAULT).cuts == scan_video(str(path), DEFAULT).cuts == []
+
+
 @pytest.mark.parametrize("at", range(64, 72))
 def test_a_flash_of_one_frame_is_no_cut_wherever_it_lies_among_b_frames(tmp_path: Path, at: int):
     pictures = list(dim(drifting(3, 150)))
-    pictures[at] = np.clip(pictures[at] * 0.3 + 180, 0, 255).astype(np.uint8)
+    pictures[at] = lit(pictures[at])
     path = encode(tmp_path / "film.mp4", [*pictures, *drifting(4, 60)])
     assert scan_all(str(path), DEFAULT).cuts == [150]
     assert scan_video(str(path), DEFAULT).cuts == [150]
