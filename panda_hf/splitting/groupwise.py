@@ -26,6 +26,9 @@ TRIAL_GROUPS, LITTLE = 6, 0.8
 """After so many groups of an encoder that does not look for cuts, or by the key frames of so many, no more are skipped
 if that spares less than the rest of this share: key frames need not be decoded twice then."""
 
+MOVED = 0.45
+"""Movement seldom takes key frames farther apart: a group that ended because it was long enough may end with a shot."""
+
 ONWARD_SECONDS = 1.2
 """Where a key frame turned out to be no cut, a gradual transition may go on so long after it."""
 
@@ -214,9 +217,10 @@ class _GroupScan:
         rest, seeks_cuts = length - 1, self._rules.seeks_cuts
         if next_key is None:
             return doubt.inside if seeks_cuts else rest
-        if doubt.irregular or apart(key, next_key) < (DIFFERS if seeks_cuts else ALIKE):
+        difference = apart(key, next_key)
+        if doubt.irregular or difference < (DIFFERS if seeks_cuts else ALIKE):
             return doubt.inside
-        explained = seeks_cuts and not doubt.thrifty and not self._is_black(next_key)
+        explained = seeks_cuts and difference < MOVED and not doubt.thrifty and not self._is_black(next_key)
         return doubt.inside if explained else rest
 
     def _may_be_movement(self, doubt: GroupDoubt, last: Look, next_key: Look | None) -> bool:
