@@ -71,6 +71,10 @@ AGITATED_OF_KEY = 0.3
 """The last frames before a key frame are so big, held against it, that movement may have called for it, not a cut."""
 TAIL_FRAMES = 4
 
+NEARLY_DUE = 0.8
+"""The longer a group, the less x264 asks of a cut: early that a frame costs nine tenths as much with reference to the
+last as without, in groups of so much of the longest two thirds (``scenecut_internal``)."""
+
 STIRRED, STIRRED_OF_KEY, BEFORE_FRAMES = 1.25, 0.1, 36
 """Or they are so many times as big as those before them, of which so many count, and not next to nothing beside the
 key frame: something comes into a calm picture. A cut does not show in the frames before it."""
@@ -107,8 +111,8 @@ class GroupDoubt:
     """What the bytes say of one group.
 
     ``inside``: the last frame, counted from the key frame, that must be decoded; 0: none. ``irregular``: the next key
-    frame came earlier than it had to. ``agitated``: the frames before the next key frame are big beside it, or the
-    group is the only one so long, so that nobody knows whether it had to end. ``nothing``: every frame says no more
+    frame came earlier than it had to. ``agitated``: the frames before the next key frame are big beside it, or that
+    one was nearly due: an encoder then asks less of a cut. ``nothing``: every frame says no more
     than that nothing changes. ``stirred``: the frames before the next key frame are bigger than those before them.
     ``thrifty``: the bytes would not do to turn the picture into another one.
     """
@@ -161,9 +165,7 @@ class ByteRules:
         """What the bytes say of the ``number``-th group."""
         first, last = self._groups[number]
         sizes = self._sizes[first + 1 : last].astype(float)
-        longest = last - first >= self._regular_length
         irregular = self.seeks_cuts and not self._had_to_end(first, last)
-        is_unsure = irregular and longest and self._told is None
         if not len(sizes):
             return GroupDoubt(0, irregular, False, False, True, True)
         next_key = self._sizes[last] if last < len(self._sizes) else self._sizes[first]
@@ -178,7 +180,7 @@ class ByteRules:
         return GroupDoubt(
             inside,
             irregular,
-            bool(sizes[-TAIL_FRAMES:].max() >= AGITATED_OF_KEY * next_key or is_unsure),
+            bool(sizes[-TAIL_FRAMES:].max() >= AGITATED_OF_KEY * next_key) or self._is_nearly_due(last - first),
             _is_stirred(sizes, next_key),
             bool(sizes.max() <= NOTHING_BYTES),
             bool(sizes.sum() < WORTH_A_PICTURE * key),
@@ -190,6 +192,11 @@ class ByteRules:
             return self._repeats and last - first >= self._regular_length
         is_full = self._told.longest is not None and last - first >= REGULAR_SHARE * self._told.longest
         return is_full or last in self._asked_for
+
+    def _is_nearly_due(self, length: int) -> bool:
+        """Whether a group is nearly as long as the encoder lets them become, or as any is."""
+        longest = self._regular_length if self._told is None else self._told.longest
+        return longest is not None and length >= NEARLY_DUE * longest
 
     def _spikes(self, sizes: npt.NDArray[np.float64], key: float, bidirectional: Booleans) -> Booleans:
         """Frames that may be the first of a shot."""

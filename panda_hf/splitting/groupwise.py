@@ -16,7 +16,7 @@ from panda_hf.splitting.scores import ADAPTIVE_REACH, is_full_range
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.shots import AS_BEFORE, BlackWatch, Boundary, flash_frames, is_black, small_step
 from panda_hf.video import Frame, VideoLike
-from panda_hf.video.groups import Group, GroupReader
+from panda_hf.video.groups import MOST_BETWEEN, Group, GroupReader
 from panda_hf.video.packets import PacketIndex
 
 ALIKE = 0.15
@@ -26,8 +26,9 @@ TRIAL_GROUPS, LITTLE = 6, 0.8
 """After so many groups of an encoder that does not look for cuts, or by the key frames of so many, no more are skipped
 if that spares less than the rest of this share: key frames need not be decoded twice then."""
 
-MOVED = 0.45
-"""Movement seldom takes key frames farther apart: a group that ended because it was long enough may end with a shot."""
+MOVED, MOVED_LONG, LONG_SECONDS = 0.45, 0.6, 4.0
+"""Movement seldom takes key frames farther apart, in groups shorter than so many seconds and in longer ones: one that
+ended because it was long enough may end with a shot, or in a dissolve."""
 
 ONWARD_SECONDS = 1.2
 """Where a key frame turned out to be no cut, a gradual transition may go on so long after it."""
@@ -83,6 +84,7 @@ class _GroupScan:
         info = reader.info(first)
         fps = info.fps or len(index.times) / index.end
         self._reader, self._index, self._settings = reader, index, settings
+        self._fps = fps
         self._step = small_step(info.width, info.height)
         self._full_range = is_full_range(info.pixel_format)
         self._clock = Clock.of(info)
@@ -115,8 +117,8 @@ class _GroupScan:
         run = self._with_all_around_cuts(group, run, next_key if is_whole else None)
         self._goes_on = 0
         if is_whole:
-            self._take_whole(group, run, next_key, following if is_doubted else None)
-            self._goes_on = self._onward if is_doubted and not self._key_is_cut else 0
+            changed = self._take_whole(group, run, next_key, following if is_doubted else None)
+            self._goes_on = self._onward if (is_doubted or changed) and not self._key_is_cut else 0
             return
         self._hand_on(run, self._without_flash(run, self._judge.cuts(run)))
         next_is_cut = next_key is not None and doubt.irregular and apart(run[-1], next_key) >= DIFFERS
@@ -183,9 +185,13 @@ class _GroupScan:
 
     def _take_whole(
         self, group: Group, run: Sequence[Look], next_key: Look | None, following: Group | None = None
-    ) -> None:
+    ) -> bool:
         """Hand on all frames of a group, with the cuts among them and on the next key frame; ``following``: the group
-        of which the first frames are looked at too where that may help to judge its key frame."""
+        of which the first frames are looked at too where that may help to judge its key frame.
+
+        Returns:
+            whether it changed a picture into another without a cut.
+        """
         beyond = [] if next_key is None else [next_key]
         if following is not None and self._judge.needs_more([*run, *beyond]):
             beyond += self._begins(following)
@@ -197,10 +203,24 @@ class _GroupScan:
                 beyond += self._begins(following)
             cuts = self._judge.cuts([*run, *beyond])
         cuts = self._without_flash(run, cuts)
+        went_far = next_key is not None and self._is_far(group.last - group.first, self._key, next_key)
+        changed = went_far and not cuts and self._rules.seeks_cuts
+        if changed and following is None and not self._key_is_cut:
+            self._look_back()
         self._hand_on(run, cuts)
         self._previous = group if is_partial and self._rules.seeks_cuts else None  # else it did not drift
         if next_key is not None:
             self._key, self._key_is_cut = next_key, len(run) in cuts
+        return changed
+
+    def _look_back(self) -> None:
+        """Hand on the last frames of the group before, if they were not looked at: a change may have begun there."""
+        if self._previous is None or self._before is None or self._before.frame >= self._previous.last - MOST_BETWEEN:
+            return
+        after = max(self._before.frame, self._previous.last - 1 - self._onward)
+        for frame in self._reader.anchors(self._previous):
+            if frame.index > after:
+                self._pass(self._look(frame), cut=False)
 
     def _all_of(self, group: Group, until: int | None = None) -> list[Look]:
         """All frames of the group from the key frame on, up to the ``until``-th of the video."""
@@ -217,11 +237,15 @@ class _GroupScan:
         rest, seeks_cuts = length - 1, self._rules.seeks_cuts
         if next_key is None:
             return doubt.inside if seeks_cuts else rest
-        difference = apart(key, next_key)
-        if doubt.irregular or difference < (DIFFERS if seeks_cuts else ALIKE):
+        if doubt.irregular or apart(key, next_key) < (DIFFERS if seeks_cuts else ALIKE):
             return doubt.inside
-        explained = seeks_cuts and difference < MOVED and not doubt.thrifty and not self._is_black(next_key)
+        is_far = self._is_far(length, key, next_key)
+        explained = seeks_cuts and not (is_far or doubt.thrifty or self._is_black(next_key))
         return doubt.inside if explained else rest
+
+    def _is_far(self, length: int, key: Look, next_key: Look) -> bool:
+        """Whether the ends of a group are so different that movement seldom explains it."""
+        return apart(key, next_key) >= (MOVED if length < LONG_SECONDS * self._fps else MOVED_LONG)
 
     def _may_be_movement(self, doubt: GroupDoubt, last: Look, next_key: Look | None) -> bool:
         """Whether movement, or the end of a dissolve, may have called for a key frame that seems to begin a shot, held

@@ -102,6 +102,14 @@ def test_movement_before_a_key_frame_is_noticed():
     assert not rules([100, 250, 60, 250]).doubt(0).agitated
 
 
+def test_before_a_key_frame_that_was_nearly_due_less_is_asked_of_movement():
+    lengths = [150, 250, 210, 250, 60]
+    assert [rules(lengths).doubt(i).agitated for i in (0, 2)] == [False, True]
+    told = KeyFrameOptions(True, 400)
+    assert not rules(lengths, told=told).doubt(2).agitated
+    assert rules([*lengths, 330, 10], told=told).doubt(5).agitated
+
+
 def test_what_comes_into_a_calm_picture_before_a_key_frame_is_noticed():
     # 4 x 1200 after 36 x 500 is 2.4 times as much, and more than a tenth of the key frame, less than 0.3 of it
     entering = rules([100, 250, 60, 250], dict.fromkeys(range(96, 100), 1200)).doubt(0)

@@ -78,6 +78,22 @@ def lit(picture: Picture) -> Picture:
     return np.clip(picture * 0.3 + 180, 0, 255).astype(np.uint8)
 
 
+def grainy(pictures: Iterable[Picture]) -> list[Picture]:
+    """Pictures with so much noise that every frame takes many bytes."""
+    rng = np.random.default_rng(0)
+    return [np.clip(picture + rng.integers(-24, 24, picture.shape), 0, 255).astype(np.uint8) for picture in pictures]
+
+
+def dissolved(one: list[Picture], two: list[Picture], frames: int) -> list[Picture]:
+    """Two shots, the last frames of the one blended with the first of the other."""
+    shares = np.linspace(0, 1, frames + 2)[1:-1]
+    blends = [
+        (a * (1 - share) + b * share).astype(np.uint8)
+        for a, b, share in zip(one[-frames:], two[:frames], shares.tolist(), strict=True)
+    ]
+    return [*one[:-frames], *blends, *two[frames:]]
+
+
 def panning(seed: int, steps: Iterable[float]) -> list[Picture]:
     """A shot that goes so many pixels on from frame to frame over a ground of large colours."""
     places = np.cumsum([0, *steps]).astype(int)
@@ -140,6 +156,20 @@ def test_two_frames_of_black_between_fixed_key_frames_are_not_overlooked(tmp_pat
     path = encode(tmp_path / "film.mp4", pictures, keyint=48, min_keyint=48, scenecut=0)
     ((start, end),) = scan_video(str(path), DEFAULT).black
     assert first <= start < first + 2 <= end <= first + 4
+
+
+def test_a_cut_on_a_key_frame_that_was_due_is_found(tmp_path: Path):
+    path = encode(tmp_path / "film.mp4", grainy([*moving(1, 100), *moving(2, 40), *moving(3, 60)]), keyint=50)
+    assert scan_all(str(path), DEFAULT).cuts == scan_video(str(path), DEFAULT).cuts == [100, 140]
+
+
+@pytest.mark.parametrize(("first", "last"), [(85, 130), (80, 120), (96, 108)], ids=["early", "on both sides", "short"])
+def test_a_dissolve_over_a_key_frame_that_was_due_is_found(tmp_path: Path, first: int, last: int):
+    one, two = list(moving(1, last)), list(moving(2, 150))
+    path = encode(tmp_path / "film.mp4", grainy(dissolved(one, two, last - first)), keyint=50)
+    assert 100 in index_packets(str(path)).keys
+    for (start, end), *others in (scan_all(str(path), DEFAULT).gradual, scan_video(str(path), DEFAULT).gradual):
+        assert not others and abs(start - first) <= 4 and abs(end - last) <= 5
 
 
 def test_a_cut_from_a_pan_that_quickens_is_held_against_the_frames_on_both_sides(tmp_path: Path):
