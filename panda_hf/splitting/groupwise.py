@@ -30,6 +30,9 @@ MOVED, MOVED_LONG, LONG_SECONDS = 0.45, 0.6, 4.0
 """Movement seldom takes key frames farther apart, in groups shorter than so many seconds and in longer ones: one that
 ended because it was long enough may end with a shot, or in a dissolve."""
 
+REST_SECONDS = 1.0
+"""If no more of a group would be left out and the next key frame did not have to come, nothing is."""
+
 ONWARD_SECONDS = 1.2
 """Where a key frame turned out to be no cut, a gradual transition may go on so long after it."""
 
@@ -236,7 +239,9 @@ class _GroupScan:
         """How many frames after the key frame are needed to know what happened in a group."""
         rest, seeks_cuts = length - 1, self._rules.seeks_cuts
         if next_key is None:
-            return doubt.inside if seeks_cuts else rest
+            return doubt.inside if seeks_cuts and doubt.thrifty else rest
+        if doubt.irregular and doubt.inside and rest - doubt.inside <= REST_SECONDS * self._fps:
+            return rest
         if doubt.irregular or apart(key, next_key) < (DIFFERS if seeks_cuts else ALIKE):
             return doubt.inside
         is_far = self._is_far(length, key, next_key)

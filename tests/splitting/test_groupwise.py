@@ -172,6 +172,21 @@ def test_a_dissolve_over_a_key_frame_that_was_due_is_found(tmp_path: Path, first
         assert not others and abs(start - first) <= 4 and abs(end - last) <= 5
 
 
+def test_a_dissolve_in_the_last_group_is_found(tmp_path: Path):
+    shots = [*moving(1, 60), *dissolved(list(moving(2, 100)), list(moving(3, 90)), 20)]
+    path = encode(tmp_path / "film.mp4", grainy(shots))
+    assert index_packets(str(path)).keys.tolist() == [0]
+    scan = scan_video(str(path), DEFAULT)
+    assert scan.cuts == [60] and scan.gradual == [(140, 160)]
+
+
+def test_of_a_group_seen_nearly_to_its_end_the_rest_is_seen_too(tmp_path: Path):
+    pictures = panning(5, [*[13] * 24, *[-13] * 24, *[6] * 80])
+    pictures[22] = next(still(1, 1))  # so that the first second is looked at, in which the picture goes far away
+    path = encode(tmp_path / "film.mp4", pictures, keys=[48], scenecut=1)
+    assert scan_all(str(path), DEFAULT).cuts == scan_video(str(path), DEFAULT).cuts == []
+
+
 def test_a_cut_from_a_pan_that_quickens_is_held_against_the_frames_on_both_sides(tmp_path: Path):
     pictures = [*panning(1, [*[1] * 60, *np.linspace(1, 8, 20)]), *panning(51, [1] * 60)]
     path = encode(tmp_path / "film.mp4", pictures)
@@ -197,10 +212,10 @@ def test_a_flash_of_one_frame_is_no_cut_wherever_it_lies_among_b_frames(tmp_path
 
 
 def test_where_the_encoder_marks_cuts_b_frames_are_left_out(tmp_path: Path):
-    pictures = film(90, 12, 150)  # the third shot begins too soon after the second for a key frame
+    pictures = film(90, 12, 150, 10)  # the third shot begins too soon after the second for a key frame
     path = encode(tmp_path / "film.mp4", pictures, bframes=3, b_adapt=0)
     scan = scan_video(str(path), DEFAULT)
-    assert scan.cuts == [90, 102]
+    assert scan.cuts == [90, 102, 252]
     assert scan.decoded < 0.16 * len(pictures)  # 0.19 with those to which others refer
 
 
