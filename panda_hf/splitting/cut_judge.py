@@ -80,5 +80,5 @@ class CutJudge:
         if not self._seeks_cuts:
             return bool(gaps[cut] > 1)
         if is_likely:
-            return bool(gaps[cut : cut + 2].max() > 1)
+            return bool(gaps[cut - 1 : cut + 2].max() > 1)
         return bool(gaps[cut] > 1) and apart(run[cut - 1], run[cut]) >= DIFFERS

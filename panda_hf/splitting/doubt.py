@@ -201,7 +201,7 @@ class ByteRules:
     def _spikes(self, sizes: npt.NDArray[np.float64], key: float, bidirectional: Booleans) -> Booleans:
         """Frames that may be the first of a shot."""
         usual, others = _usual(sizes, NEIGHBOURS, BIG_AMONG_NEIGHBOURS), np.flatnonzero(~bidirectional)
-        if 0 < len(others) < len(sizes):
+        if OTHERS < len(others) < len(sizes):
             usual[others] = np.maximum(usual[others], _usual(sizes[others], OTHERS, BIG_AMONG_OTHERS))
         spikes = (sizes >= SPIKE * usual) & (sizes >= SPIKE_OF_KEY * key)
         if self.seeks_cuts:

@@ -94,7 +94,8 @@ class _GroupScan:
         self._rules = ByteRules(index.sizes, index.groups, fps, index.intra, index.bidirectional, index.key_options)
         self._black = BlackWatch(settings, fps, self._full_range)
         self._every, self._due = every_of(fps, settings), 0  # whether or not anything happens there
-        self._flash, self._onward = flash_frames(fps), round(ONWARD_SECONDS * fps)
+        self._flash = flash_frames(fps)
+        self._onward = 0 if settings.gradual == "ignore" else round(ONWARD_SECONDS * fps)
         self._judge = CutJudge(settings, self._flash, self._full_range, self._rules.seeks_cuts)
         self._goes_on = 0  # so many frames of the next group are looked at for what began in the last one
         self._collector = Collector(info, self._clock, settings, lag=0, describe_probes=describe_probes)
@@ -120,7 +121,8 @@ class _GroupScan:
         run = self._with_all_around_cuts(group, run, next_key if is_whole else None)
         self._goes_on = 0
         if is_whole:
-            changed = self._take_whole(group, run, next_key, following if is_doubted else None)
+            after = following if self._rules.seeks_cuts else None
+            changed = self._take_whole(group, run, next_key, after, looks_back=not doubt.irregular)
             self._goes_on = self._onward if (is_doubted or changed) and not self._key_is_cut else 0
             return
         self._hand_on(run, self._without_flash(run, self._judge.cuts(run)))
@@ -177,20 +179,35 @@ class _GroupScan:
         """What is looked at of a group: its anchors where the encoder marks cuts, or for a network the frames that
         others refer to. Where key frames lie at fixed distances these too, or all frames, if the bytes tell of
         something or the last frames come after the next key frame, so that they would be missed."""
-        if self._rules.seeks_cuts and self._settings.gradual != "learned":
-            return self._reader.anchors(group)
         needs_all = not self._rules.seeks_cuts and (doubt.inside or group.leading)
-        return self._reader.frames(group) if needs_all else self._reader.references(group)
+        return self._reader.frames(group) if needs_all else self._some(group)
+
+    def _some(self, group: Group) -> Iterator[Frame]:
+        """What is looked at of a group of which nothing asks for all frames."""
+        is_enough = self._rules.seeks_cuts and self._settings.gradual != "learned"
+        return self._reader.anchors(group) if is_enough else self._reader.references(group)
 
     def _begins(self, group: Group) -> Sequence[Look]:
         """The first frames after a group's key frame, to hold it against."""
         return [self._look(frame) for frame in islice(self._reader.anchors(group), 1, 1 + ADAPTIVE_REACH)]
 
     def _take_whole(
-        self, group: Group, run: Sequence[Look], next_key: Look | None, following: Group | None = None
+        self,
+        group: Group,
+        run: Sequence[Look],
+        next_key: Look | None,
+        following: Group | None = None,
+        *,
+        looks_back: bool = False,
     ) -> bool:
-        """Hand on all frames of a group, with the cuts among them and on the next key frame; ``following``: the group
-        of which the first frames are looked at too where that may help to judge its key frame.
+        """Hand on all frames of a group, with the cuts among them and on the next key frame.
+
+        Args:
+            group: the group.
+            run: what was looked at of it.
+            next_key: the next key frame; ``None``: the file ends.
+            following: the next group, whose first frames are looked at too where they may help to judge its key frame.
+            looks_back: whether a change that goes through the whole group may have begun before it.
 
         Returns:
             whether it changed a picture into another without a cut.
@@ -208,7 +225,7 @@ class _GroupScan:
         cuts = self._without_flash(run, cuts)
         went_far = next_key is not None and self._is_far(group.last - group.first, self._key, next_key)
         changed = went_far and not cuts and self._rules.seeks_cuts
-        if changed and following is None and not self._key_is_cut:
+        if changed and looks_back and self._onward and not self._key_is_cut:
             self._look_back()
         self._hand_on(run, cuts)
         self._previous = group if is_partial and self._rules.seeks_cuts else None  # else it did not drift
@@ -218,10 +235,10 @@ class _GroupScan:
 
     def _look_back(self) -> None:
         """Hand on the last frames of the group before, if they were not looked at: a change may have begun there."""
-        if self._previous is None or self._before is None or self._before.frame >= self._previous.last - MOST_BETWEEN:
+        if self._previous is None or self._last_frame >= self._previous.last - MOST_BETWEEN:
             return
-        after = max(self._before.frame, self._previous.last - 1 - self._onward)
-        for frame in self._reader.anchors(self._previous):
+        after = max(self._last_frame, self._previous.last - 1 - self._onward)
+        for frame in self._some(self._previous):
             if frame.index > after:
                 self._pass(self._look(frame), cut=False)
 

@@ -43,6 +43,12 @@ def test_what_begins_before_frames_left_out_may_be_a_flash():
     assert judge(seeks_cuts=False).vague(looks) == []
 
 
+def test_a_step_right_after_frames_left_out_is_looked_at_again():
+    """Movement over many frames looks smaller, frame by frame, than over the one that follows."""
+    looks = [Look(frame, OTHER if frame > 27 else SHOT) for frame in (0, 9, 18, 27, 28)]
+    assert judge().vague(looks) == [4]
+
+
 def test_a_step_back_from_a_picture_that_drifted_is_not_believed_where_frames_were_left_out():
     before, other, alike = (Look(i, picture) for i, picture in enumerate((SHOT, OTHER, ALIKE)))
     assert judge().may_be_drift(before, alike)

@@ -92,6 +92,15 @@ def test_between_b_frames_others_are_held_against_each_other():
     assert ByteRules(sizes, groups, FPS, bidirectional=~others).doubt(0).inside == 12
 
 
+def test_where_few_are_no_b_frames_all_are_held_against_their_neighbours():
+    sizes, others = np.full(600, 300), np.zeros(600, bool)
+    sizes[[0, 100, 112, 362]] = 10_000
+    others[[0, 100, 111, 112, 362]] = True
+    sizes[111] = 9000
+    groups = [(0, 100), (100, 112), (112, 362), (362, 600)]
+    assert ByteRules(sizes, groups, FPS, bidirectional=~others).doubt(1).inside == 11
+
+
 def test_a_swell_of_bytes_must_be_looked_at():
     swell = dict.fromkeys(range(130, 145), 4000)
     assert 145 - 100 <= rules([100, 250, 60, 250], swell).doubt(1).inside <= 145 - 100 + 50
