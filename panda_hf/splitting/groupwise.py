@@ -256,7 +256,7 @@ class _GroupScan:
         """How many frames after the key frame are needed to know what happened in a group."""
         rest, seeks_cuts = length - 1, self._rules.seeks_cuts
         if next_key is None:
-            return doubt.inside if seeks_cuts and doubt.thrifty else rest
+            return doubt.inside if seeks_cuts else rest
         if doubt.irregular and doubt.inside and rest - doubt.inside <= REST_SECONDS * self._fps:
             return rest
         if doubt.irregular or apart(key, next_key) < (DIFFERS if seeks_cuts else ALIKE):

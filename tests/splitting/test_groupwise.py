@@ -172,14 +172,6 @@ def test_a_dissolve_over_a_key_frame_that_was_due_is_found(tmp_path: Path, first
         assert not others and abs(start - first) <= 6 and abs(end - last) <= 6
 
 
-def test_a_dissolve_in_the_last_group_is_found(tmp_path: Path):
-    shots = [*moving(1, 60), *dissolved(list(moving(2, 100)), list(moving(3, 100)), 30)]
-    path = encode(tmp_path / "film.mp4", grainy(shots, 16))
-    assert index_packets(str(path)).keys.tolist() == [0]
-    ((start, end),) = scan_video(str(path), DEFAULT).gradual
-    assert abs(start - 130) <= 4 and abs(end - 160) <= 4
-
-
 def test_of_a_group_seen_nearly_to_its_end_the_rest_is_seen_too(tmp_path: Path):
     pictures = panning(5, [*[13] * 24, *[-13] * 24, *[6] * 80])
     pictures[22] = next(still(1, 1))  # so that the first second is looked at, in which the picture goes far away
