@@ -75,8 +75,8 @@ class CutJudge:
         return self._seeks_cuts and apart(before, key) < CLEAR
 
     def _is_vague(self, run: Sequence[Look], gaps: npt.NDArray[np.int64], cut: int, is_likely: bool) -> bool:
-        """Frames left out right after a cut may show that it was the beginning of a flash. Where the encoder looks for
-        cuts, pictures that are alike are seldom of two shots."""
+        """Frames left out right before a cut may show that it was movement, those right after it that it was the
+        beginning of a flash. Where the encoder looks for cuts, pictures that are alike are seldom of two shots."""
         if not self._seeks_cuts:
             return bool(gaps[cut] > 1)
         if is_likely:

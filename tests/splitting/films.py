@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import av
 import numpy as np
 
 Picture = np.ndarray
+Join = Callable[[list[Picture], list[Picture]], list[Picture]]
 
 
 def textured(seed: int, height: int = 96, width: int = 160) -> Picture:
@@ -35,6 +36,23 @@ def still(seed: int, frames: int) -> Iterator[Picture]:
 
 def black(frames: int) -> Iterator[Picture]:
     yield from [np.zeros((96, 160, 3), np.uint8)] * frames
+
+
+def blended(one: list[Picture], two: list[Picture]) -> list[Picture]:
+    """Frame ``i`` of ``n`` shows the second shot by ``(i + 1) / (n + 1)``."""
+    n = len(one)
+    return [
+        ((n - i) / (n + 1) * a + (i + 1) / (n + 1) * b).astype(np.uint8)
+        for i, (a, b) in enumerate(zip(one, two, strict=True))
+    ]
+
+
+def joined(join: Join, *shots: list[Picture], frames: int) -> list[Picture]:
+    """Shots joined by transitions of so many frames, for which both go on."""
+    film = shots[0]
+    for following in shots[1:]:
+        film = [*film[:-frames], *join(film[-frames:], following[:frames]), *following[frames:]]
+    return film
 
 
 def write(path: Path, shots: Sequence[Iterator[Picture]], fps: int = 10, times: Sequence[int] | None = None) -> Path:

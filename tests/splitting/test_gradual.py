@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -15,36 +14,17 @@ from panda_hf.splitting.scan import scan_all, scan_video
 from panda_hf.splitting.settings import DEFAULT, PANDA70M
 from panda_hf.splitting.split import Split
 
-from .films import Picture, black, moving, textured, write
-
-Join = Callable[[list[Picture], list[Picture]], list[Picture]]
+from .films import Join, Picture, black, blended, joined, moving, textured, write
 
 
 def shot(seed: int, frames: int) -> list[Picture]:
     return list(moving(seed, frames))
 
 
-def blended(one: list[Picture], two: list[Picture]) -> list[Picture]:
-    """Frame ``i`` of ``n`` shows the second shot by ``(i + 1) / (n + 1)``."""
-    n = len(one)
-    return [
-        ((n - i) / (n + 1) * a + (i + 1) / (n + 1) * b).astype(np.uint8)
-        for i, (a, b) in enumerate(zip(one, two, strict=True))
-    ]
-
-
 def wiped(one: list[Picture], two: list[Picture]) -> list[Picture]:
     """The second shot comes in from the left."""
     edges = [160 * (i + 1) // (len(one) + 1) for i in range(len(one))]
     return [np.hstack([b[:, :x], a[:, x:]]) for a, b, x in zip(one, two, edges, strict=True)]
-
-
-def joined(join: Join, *shots: list[Picture], frames: int) -> list[Picture]:
-    """Shots joined by transitions of so many frames, for which both go on."""
-    film = shots[0]
-    for following in shots[1:]:
-        film = [*film[:-frames], *join(film[-frames:], following[:frames]), *following[frames:]]
-    return film
 
 
 def transitions(pictures: list[Picture], every: int = 1) -> list[tuple[int, int]]:

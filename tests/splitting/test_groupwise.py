@@ -18,7 +18,7 @@ from panda_hf.splitting.scan import scan_all, scan_video
 from panda_hf.splitting.settings import DEFAULT, PANDA70M
 from panda_hf.video.packets import index_packets
 
-from .films import Picture, black, moving, still
+from .films import Picture, black, blended, joined, moving, still
 
 
 def encode(path: Path, pictures: list[Picture], keys: Container[int] = (), **x264: int) -> Path:
@@ -82,16 +82,6 @@ def grainy(pictures: Iterable[Picture], most: int = 24) -> list[Picture]:
     """Pictures with so much noise that every frame takes many bytes."""
     rng = np.random.default_rng(0)
     return [np.clip(one + rng.integers(-most, most, one.shape), 0, 255).astype(np.uint8) for one in pictures]
-
-
-def dissolved(one: list[Picture], two: list[Picture], frames: int) -> list[Picture]:
-    """Two shots, the last frames of the one blended with the first of the other."""
-    shares = np.linspace(0, 1, frames + 2)[1:-1]
-    blends = [
-        (a * (1 - share) + b * share).astype(np.uint8)
-        for a, b, share in zip(one[-frames:], two[:frames], shares.tolist(), strict=True)
-    ]
-    return [*one[:-frames], *blends, *two[frames:]]
 
 
 def panning(seed: int, steps: Iterable[float]) -> list[Picture]:
@@ -166,7 +156,7 @@ def test_a_cut_on_a_key_frame_that_was_due_is_found(tmp_path: Path):
 @pytest.mark.parametrize(("first", "last"), [(85, 130), (80, 120), (96, 108)], ids=["early", "on both sides", "short"])
 def test_a_dissolve_over_a_key_frame_that_was_due_is_found(tmp_path: Path, first: int, last: int):
     one, two = list(moving(1, last)), list(moving(2, 150))
-    path = encode(tmp_path / "film.mp4", grainy(dissolved(one, two, last - first)), keyint=50)
+    path = encode(tmp_path / "film.mp4", grainy(joined(blended, one, two, frames=last - first)), keyint=50)
     assert 100 in index_packets(str(path)).keys
     for (start, end), *others in (scan_all(str(path), DEFAULT).gradual, scan_video(str(path), DEFAULT).gradual):
         assert not others and abs(start - first) <= 6 and abs(end - last) <= 6
