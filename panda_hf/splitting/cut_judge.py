@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -37,10 +37,14 @@ class CutJudge:
         flash: the longest flash, in frames.
         full_range: whether luma runs from 0 to 255.
         seeks_cuts: whether the encoder put key frames where shots begin.
+        alone: the frames coded without others: where key frames would come too soon, it puts such ones on cuts.
     """
 
-    def __init__(self, settings: SplitSettings, flash: int, full_range: bool, seeks_cuts: bool) -> None:
-        self._settings, self._flash, self._full_range, self._seeks_cuts = settings, flash, full_range, seeks_cuts
+    def __init__(
+        self, settings: SplitSettings, flash: int, full_range: bool, seeks_cuts: bool, alone: Collection[int]
+    ) -> None:
+        self._settings, self._flash, self._full_range = settings, flash, full_range
+        self._seeks_cuts, self._alone = seeks_cuts, alone
 
     def cuts(self, run: Sequence[Look], ease: float = 1.0) -> list[int]:
         """Positions of the cuts in a run of frames, flashes and movement left out; see :func:`cuts_of`."""
@@ -79,6 +83,8 @@ class CutJudge:
         beginning of a flash. Where the encoder looks for cuts, pictures that are alike are seldom of two shots."""
         if not self._seeks_cuts:
             return bool(gaps[cut] > 1)
+        distance = apart(run[cut - 1], run[cut])
         if is_likely:
-            return bool(gaps[cut - 1 : cut + 2].max() > 1)
-        return bool(gaps[cut] > 1) and apart(run[cut - 1], run[cut]) >= DIFFERS
+            is_marked = run[cut].frame in self._alone and distance >= CLEAR
+            return not is_marked and bool(gaps[cut - 1 : cut + 2].max() > 1)
+        return bool(gaps[cut] > 1) and distance >= DIFFERS

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from itertools import chain, islice, pairwise
 
+import numpy as np
+
 from panda_hf.splitting.collect import Clock, Collector, Scan
 from panda_hf.splitting.cut_judge import DIFFERS, CutJudge
 from panda_hf.splitting.descriptor import describe
@@ -78,6 +80,38 @@ def every_of(fps: float, settings: SplitSettings) -> int:
     return 1 if settings.gradual == "learned" else stride_of(fps)
 
 
+class OpenGroup:
+    """A group whose key frame was looked at, and of the frames after it as many as were asked for so far."""
+
+    def __init__(self, group: Group, key: Look, rest: Iterator[Look]) -> None:
+        self.group, self.key, self._rest = group, key, rest
+        self._seen = [key]
+
+    def __iter__(self) -> Iterator[Look]:
+        """From the key frame on, in order."""
+        yield from self._seen
+        for look in self._rest:
+            self._seen.append(look)
+            yield look
+
+
+def _begins(group: OpenGroup) -> Sequence[Look]:
+    """The first frames after a group's key frame, to hold it against."""
+    return list(islice(group, 1, 1 + ADAPTIVE_REACH))
+
+
+def _described(look: Look) -> Look:
+    return look._replace(features=describe(look.yuv))
+
+
+def _stretch_around(run: Sequence[Look], before: int, after: int, last: int) -> tuple[int, int]:
+    """From one of the frames looked at to another, so that all that are held against the step between two of them lie
+    there; the last of the group is ``last``."""
+    begins = [look.frame for look in run if look.frame <= before - ADAPTIVE_REACH]
+    ends = [look.frame for look in run if look.frame >= after + ADAPTIVE_REACH]
+    return (begins[-1] if begins else run[0].frame), (ends[0] if ends else last)
+
+
 class _GroupScan:
     """The state of a scan between two groups."""
 
@@ -94,21 +128,30 @@ class _GroupScan:
         self._rules = ByteRules(index.sizes, index.groups, fps, index.intra, index.bidirectional, index.key_options)
         self._black = BlackWatch(settings, fps, self._full_range)
         self._every, self._due = every_of(fps, settings), 0  # whether or not anything happens there
+        self._anchors_do = self._rules.seeks_cuts and settings.gradual != "learned"
         self._flash = flash_frames(fps)
         self._onward = 0 if settings.gradual == "ignore" else round(ONWARD_SECONDS * fps)
-        self._judge = CutJudge(settings, self._flash, self._full_range, self._rules.seeks_cuts)
+        alone = frozenset(np.flatnonzero(index.intra).tolist())
+        self._judge = CutJudge(settings, self._flash, self._full_range, self._rules.seeks_cuts, alone)
         self._goes_on = 0  # so many frames of the next group are looked at for what began in the last one
         self._collector = Collector(info, self._clock, settings, lag=0, describe_probes=describe_probes)
-        self._key, self._key_is_cut = self._key_of(first), False
+        self._open = self._begun(first)
+        self._key, self._key_is_cut = self._open.key, False
         self._last_cut, self._last_frame = 0, -1
         self._shot_began: Look | None = None  # the first frame of the open shot
         self._moves = False  # whether a later frame of it was seen to differ
         self._before: Look | None = None  # the last frame handed on
-        self._previous: Group | None = None  # the last group, if not all of its frames were decoded
+        self._previous: OpenGroup | None = None  # the last group, if not all of its frames were decoded
 
     def take(self, number: int, group: Group, following: Group | None) -> None:
         """Decide about one group and hand its frames on; ``following``: the next one."""
-        next_key = None if following is None else self._key_of(following)
+        after = None if following is None else self._begun(following)
+        self._decide(number, group, after)
+        if after is not None:
+            self._open = after
+
+    def _decide(self, number: int, group: Group, following: OpenGroup | None) -> None:
+        next_key = None if following is None else following.key
         doubt = self._rules.doubt(number)
         length = group.last - group.first
         count = self._frames_to_decode(doubt, length, self._key, next_key)
@@ -128,8 +171,8 @@ class _GroupScan:
         self._hand_on(run, self._without_flash(run, self._judge.cuts(run)))
         next_is_cut = next_key is not None and doubt.irregular and apart(run[-1], next_key) >= DIFFERS
         if (next_is_cut or next_key is None) and not self._moves:
-            self._look_for_movement(group, run[-1].frame)
-        self._previous = group
+            self._look_for_movement(run[-1].frame)
+        self._previous = self._open
         if next_key is not None:
             self._key, self._key_is_cut = next_key, next_is_cut
 
@@ -139,7 +182,8 @@ class _GroupScan:
         if self._rules.seeks_cuts:
             return False
         with GroupReader(video, self._index) as reader:
-            keys = [self._key_of(group, reader) for group in islice(reader.groups(), TRIAL_GROUPS + 1)]
+            frames = map(reader.key_frame, islice(reader.groups(), TRIAL_GROUPS + 1))
+            keys = [_described(self._look(frame)) for frame in frames]
         after: list[Look | None] = [*keys[1:], None]
         wanted = (
             self._frames_to_decode(self._rules.doubt(number), last - first, key, next_key)
@@ -155,48 +199,45 @@ class _GroupScan:
     def take_rest(self, number: int, groups: Iterator[Group], watch: Callable[[float], None] | None) -> None:
         """Take all groups from the ``number``-th on, skipping none, and no key frame decoded ahead of its group."""
         group = next(groups)
-        frames, _ = self._begun(number, group)
+        frames, _ = self._rest_of(number, group)
         for after, following in enumerate(chain(groups, [None]), number + 1):
             run = [self._key, *map(self._look, frames)]
-            frames, next_key = self._begun(after, following)
+            frames, next_key = self._rest_of(after, following)
             whole = self._with_all_around_cuts(group, run, next_key)
             if whole is not run:  # with the decoder that was to go on
-                frames, next_key = self._begun(after, following)
+                frames, next_key = self._rest_of(after, following)
             self._take_whole(group, whole, next_key)
             if watch is not None:
                 watch(float(self._index.times[group.first]))
             if following is not None:
                 group = following
 
-    def _begun(self, number: int, group: Group | None) -> tuple[Iterator[Frame], Look | None]:
-        """A group's key frame, if there is a group, and what comes of the frames after it."""
+    def _rest_of(self, number: int, group: Group | None) -> tuple[Iterator[Frame], Look | None]:
+        """What comes after a group's key frame, and this itself, if there is a group."""
         if group is None:
             return iter(()), None
-        frames = self._some_or_all(group, self._rules.doubt(number))
+        needs_all = self._needs_all(group, self._rules.doubt(number))
+        frames = self._reader.frames(group) if needs_all else self._reader.references(group)
         return frames, self._look(next(frames))
 
-    def _some_or_all(self, group: Group, doubt: GroupDoubt) -> Iterator[Frame]:
-        """What is looked at of a group: its anchors where the encoder marks cuts, or for a network the frames that
-        others refer to. Where key frames lie at fixed distances these too, or all frames, if the bytes tell of
-        something or the last frames come after the next key frame, so that they would be missed."""
-        needs_all = not self._rules.seeks_cuts and (doubt.inside or group.leading)
-        return self._reader.frames(group) if needs_all else self._some(group)
+    def _needs_all(self, group: Group, doubt: GroupDoubt) -> bool:
+        """Whether all frames of a group are looked at, not only those that others refer to. So they are where key
+        frames lie at fixed distances, if the bytes tell of something, or if the last frames come after the next key
+        frame, so that they would be missed."""
+        return not self._rules.seeks_cuts and bool(doubt.inside or group.leading)
 
-    def _some(self, group: Group) -> Iterator[Frame]:
-        """What is looked at of a group of which nothing asks for all frames."""
-        is_enough = self._rules.seeks_cuts and self._settings.gradual != "learned"
-        return self._reader.anchors(group) if is_enough else self._reader.references(group)
-
-    def _begins(self, group: Group) -> Sequence[Look]:
-        """The first frames after a group's key frame, to hold it against."""
-        return [self._look(frame) for frame in islice(self._reader.anchors(group), 1, 1 + ADAPTIVE_REACH)]
+    def _begun(self, group: Group) -> OpenGroup:
+        """A group with its key frame: of the others, its anchors where the encoder marks cuts, but for a network, as
+        where key frames lie at fixed distances, the frames that others refer to."""
+        key, rest = self._reader.begin(group, anchors=self._anchors_do)
+        return OpenGroup(group, _described(self._look(key)), map(self._look, rest))
 
     def _take_whole(
         self,
         group: Group,
         run: Sequence[Look],
         next_key: Look | None,
-        following: Group | None = None,
+        following: OpenGroup | None = None,
         *,
         looks_back: bool = False,
     ) -> bool:
@@ -214,13 +255,13 @@ class _GroupScan:
         """
         beyond = [] if next_key is None else [next_key]
         if following is not None and self._judge.needs_more([*run, *beyond]):
-            beyond += self._begins(following)
+            beyond += _begins(following)
         cuts = self._judge.cuts([*run, *beyond])
         is_partial = len(run) < group.last - group.first
         if next_key is not None and is_partial and len(run) in cuts and self._judge.may_be_drift(run[-1], next_key):
             run, is_partial = self._all_of(group), False
             if following is not None and len(beyond) == 1:
-                beyond += self._begins(following)
+                beyond += _begins(following)
             cuts = self._judge.cuts([*run, *beyond])
         cuts = self._without_flash(run, cuts)
         went_far = next_key is not None and self._is_far(group.last - group.first, self._key, next_key)
@@ -228,24 +269,23 @@ class _GroupScan:
         if changed and looks_back and self._onward and not self._key_is_cut:
             self._look_back()
         self._hand_on(run, cuts)
-        self._previous = group if is_partial and self._rules.seeks_cuts else None  # else it did not drift
+        self._previous = self._open if is_partial and self._rules.seeks_cuts else None  # else it did not drift
         if next_key is not None:
             self._key, self._key_is_cut = next_key, len(run) in cuts
         return changed
 
     def _look_back(self) -> None:
         """Hand on the last frames of the group before, if they were not looked at: a change may have begun there."""
-        if self._previous is None or self._last_frame >= self._previous.last - MOST_BETWEEN:
+        if self._previous is None or self._last_frame >= self._previous.group.last - MOST_BETWEEN:
             return
-        after = max(self._last_frame, self._previous.last - 1 - self._onward)
-        for frame in self._some(self._previous):
-            if frame.index > after:
-                self._pass(self._look(frame), cut=False)
+        after = max(self._last_frame, self._previous.group.last - 1 - self._onward)
+        for look in self._previous:
+            if look.frame > after:
+                self._pass(look, cut=False)
 
-    def _all_of(self, group: Group, until: int | None = None) -> list[Look]:
-        """All frames of the group from the key frame on, up to the ``until``-th of the video."""
-        count = None if until is None else until - group.first + 1
-        return [self._key, *map(self._look, islice(self._reader.frames(group), 1, count))]
+    def _all_of(self, group: Group) -> list[Look]:
+        """All frames of the group."""
+        return [self._key, *map(self._look, islice(self._reader.frames(group), 1, None))]
 
     def finish(self) -> Scan:
         """All groups were taken."""
@@ -288,10 +328,7 @@ class _GroupScan:
             return False
         if run[cuts[0]].frame - run[0].frame >= self._flash:
             return False
-        before = self._before
-        if self._previous is not None:
-            *_, last = self._reader.references(self._previous)
-            before = self._look(last)
+        *_, before = [self._before] if self._previous is None else self._previous
         return apart(before, run[cuts[0]]) < AS_BEFORE
 
     def _hand_on(self, run: Sequence[Look], cuts: Sequence[int]) -> None:
@@ -326,12 +363,12 @@ class _GroupScan:
         self._shot_began = self._shot_began._replace(features=features_of(self._shot_began))
         self._moves = apart(self._shot_began, look) > MOVES * self._settings.still_distance
 
-    def _look_for_movement(self, group: Group, last: int) -> None:
+    def _look_for_movement(self, last: int) -> None:
         """Decode more of a shot's last group, beyond its frame ``last``, until one differs from the shot's first."""
         seen = None
-        for frame in self._reader.anchors(group):
-            if frame.index > last:
-                seen = self._described(frame)
+        for look in self._open:
+            if look.frame > last:
+                seen = _described(look)
                 self._note_movement(seen)
                 if self._moves:
                     break
@@ -350,10 +387,11 @@ class _GroupScan:
         watch.feed(0, self._key.yuv)
         if not count and (doubt.nothing or not watch.is_black):
             return run, group.last - group.first == 1
-        for frame in islice(self._some_or_all(group, doubt), 1, None):
-            run.append(self._look(frame))
-            watch.feed(len(run), run[-1].yuv, run[-1].frame - run[-2].frame)
-            if frame.index - group.first >= count and not watch.is_black:
+        looks = map(self._look, self._reader.frames(group)) if self._needs_all(group, doubt) else self._open
+        for look in islice(looks, 1, None):
+            run.append(look)
+            watch.feed(len(run), look.yuv, run[-1].frame - run[-2].frame)
+            if look.frame - group.first >= count and not watch.is_black:
                 return run, count >= group.last - group.first - 1
         return run, True
 
@@ -366,18 +404,13 @@ class _GroupScan:
         vague = self._judge.vague(frames)
         if not vague:
             return run
-        until = frames[vague[-1]].frame + ADAPTIVE_REACH
-        return [*self._all_of(group, until), *(look for look in run if look.frame > until)]
+        steps = [(frames[place - 1].frame, frames[place].frame) for place in vague]
+        stretches = [_stretch_around(run, *step, group.last - 1) for step in steps]
+        close = islice(self._reader.around(group, stretches, anchors=self._anchors_do), 1, None)
+        return [self._key, *map(self._look, close), *(look for look in run if look.frame > stretches[-1][1])]
 
     def _look(self, frame: Frame) -> Look:
         return Look(frame.index, frame.yuv(self._step))
-
-    def _key_of(self, group: Group, reader: GroupReader | None = None) -> Look:
-        return self._described((reader or self._reader).key_frame(group))
-
-    def _described(self, frame: Frame) -> Look:
-        look = self._look(frame)
-        return look._replace(features=describe(look.yuv))
 
     def _is_black(self, look: Look) -> bool:
         luma = self._settings.black_luma

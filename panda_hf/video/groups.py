@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 import av
 import numpy as np
@@ -15,6 +16,7 @@ from av.video.frame import VideoFrame
 from panda_hf.errors import VideoError
 from panda_hf.video.decoder import Decoded, Decoder
 from panda_hf.video.frames import Frame
+from panda_hf.video.h264 import ParameterSets
 from panda_hf.video.orientation import Orientation
 from panda_hf.video.packets import PacketIndex
 from panda_hf.video.probe import VideoInfo, describe
@@ -22,6 +24,10 @@ from panda_hf.video.source import Source, VideoLike
 
 MOST_BETWEEN = 8
 """Of more B-frames in a row than this only those are left out to which no others refer."""
+
+
+_AT_ONCE = 3
+"""So many groups may be in the middle of being decoded: one, the one before, and the one after."""
 
 
 class IndexMismatch(VideoError):
@@ -57,7 +63,8 @@ class GroupReader:
         self._all = self._decoder.stream.codec_context
         self._all.options = {**self._all.options, "skip_loop_filter": "all"}
         self._referred = _like(self._all)
-        self._referred.skip_frame = "NONREF"
+        self._begun = cycle([_like(self._all) for _ in range(_AT_ONCE)])
+        self._prompt = self._prompt_contexts()
         self._shape: tuple[int, int] | None = None
         self._orientation = Orientation()
         self._position = -1  # of the last frame
@@ -108,10 +115,8 @@ class GroupReader:
         Raises:
             IndexMismatch: another frame came than the index promised.
         """
-        key = group.packets[0].pts
-        own = [packet for packet in group.packets if packet.pts is not None and key is not None and packet.pts >= key]
         expected = group.first
-        for frame in self._decode([*own, *group.leading]):
+        for frame in self._decode(_of(group)):
             if frame.index >= group.last:
                 break
             if frame.index != expected:
@@ -127,21 +132,65 @@ class GroupReader:
         Raises:
             IndexMismatch: the group does not decode, or not from its key frame on.
         """
-        return self._some(group, group.packets)
+        return self._some(group, group.packets, self._referred)
 
-    def anchors(self, group: Group) -> Iterator[Frame]:
-        """The same without B-frames, where headers tell them (H.264): a third of all at half the cost.
+    def begin(self, group: Group, *, anchors: bool) -> tuple[Frame, Iterator[Frame]]:
+        """The group's key frame and, decoded as they are asked for, what :meth:`references` gives after it; to be used
+        only until three more groups were begun.
 
-        The decoder takes the frame before in place of B-frames to which others refer, so that pictures drift a little
-        from the true ones until the next key frame.
+        Args:
+            group: the group.
+            anchors: whether to leave out B-frames too, where headers tell them (H.264): what is left is a third of all
+                frames at half the cost. The decoder takes the frame before in place of B-frames to which others refer,
+                so that pictures drift a little from the true ones until the next key frame.
 
         Raises:
             IndexMismatch: the group does not decode, or not from its key frame on.
         """
-        return self._some(group, self._without_b_frames(group))
+        packets = self._without_b_frames(group) if anchors else None
+        if packets is not None and self._prompt is not None:
+            frames = self._some(group, packets, next(self._prompt))
+            return next(frames), frames
+        rest = self._some(group, packets or group.packets, next(self._begun))
+        return self.key_frame(group), islice(rest, 1, None)
 
-    def _some(self, group: Group, packets: Sequence[Packet]) -> Iterator[Frame]:
-        frames = self._decode(packets, self._referred)
+    def around(self, group: Group, stretches: Sequence[tuple[int, int]], *, anchors: bool) -> Iterator[Frame]:
+        """All frames of some stretches of the group, and what is needed for them of those before, in order.
+
+        Args:
+            group: the group.
+            stretches: first and last frames, ascending; of B-frames they hold all between two others.
+            anchors: whether of the rest :meth:`anchors` are enough, rather than :meth:`references`.
+
+        Raises:
+            IndexMismatch: one of these frames does not decode.
+        """
+        wanted = {place for first, last in stretches for place in range(first, last + 1)}
+        whole = frozenset(self._index.timestamps[sorted(wanted)].tolist())
+        rest = (self._without_b_frames(group) if anchors else None) or group.packets
+        needed = whole | {packet.pts for packet in rest} | {packet.pts for packet in group.leading[:1]}
+        packets = [packet for packet in _of(group) if packet.pts in needed]
+        for frame in self._decode(packets, whole=whole):
+            if frame.index > stretches[-1][1]:
+                break
+            wanted.discard(frame.index)
+            yield frame
+        if wanted:
+            raise IndexMismatch(f"{self._decoder.source.name}: frame {min(wanted)} does not decode")
+
+    def _prompt_contexts(self) -> Iterator[VideoCodecContext] | None:
+        """Decoders that show each frame at once, as those do that are coded without B-frames, of which there must be
+        none among the packets: else H.264 is shown some frames late."""
+        if self._all.codec.canonical_name != "h264":
+            return None
+        try:
+            box = ParameterSets.parse(self._all.extradata).without_reordering().box()
+        except ValueError:
+            return None
+        return cycle([_like(self._all, box) for _ in range(_AT_ONCE)])
+
+    def _some(self, group: Group, packets: Sequence[Packet], context: VideoCodecContext) -> Iterator[Frame]:
+        frames = self._decode(packets, context)
         own = (frame for frame in frames if group.first <= frame.index < group.last)
         key = next(own, None)
         if key is None or key.index != group.first:
@@ -149,13 +198,14 @@ class GroupReader:
         yield key
         yield from own
 
-    def _without_b_frames(self, group: Group) -> Sequence[Packet]:
-        """Of HEVC none are left out: where a reference is missing its decoder shows grey."""
+    def _without_b_frames(self, group: Group) -> Sequence[Packet] | None:
+        """``None`` where they are not left out. Of HEVC none are: where a reference is missing its decoder shows
+        grey."""
         here = slice(group.first, group.last)
         others = np.flatnonzero(~self._index.bidirectional[here])
         between = np.diff(others, append=group.last - group.first) - 1
         if self._all.codec.canonical_name != "h264" or between.max() > MOST_BETWEEN:
-            return group.packets
+            return None
         wanted = set(self._index.timestamps[here][others].tolist())
         return [packet for packet in group.packets if packet.pts in wanted]
 
@@ -164,12 +214,22 @@ class GroupReader:
         frame = self.key_frame(group)
         return describe(self._decoder, Decoded(frame.time, frame.duration, frame.picture))
 
-    def _decode(self, packets: Iterable[Packet], context: VideoCodecContext | None = None) -> Iterator[Frame]:
-        """Frames of packets; what the context decoded before is forgotten. ``None``: all of them."""
+    def _decode(
+        self,
+        packets: Iterable[Packet],
+        context: VideoCodecContext | None = None,
+        whole: Container[int | None] | None = None,
+    ) -> Iterator[Frame]:
+        """Frames of packets; what the context decoded before is forgotten. ``None``: that which decodes all of them, or
+        all with the timestamps ``whole`` and the others only if more refer to them."""
         context = context or self._all
         context.flush_buffers()
+        if context is self._all:
+            context.skip_frame = "DEFAULT"
         try:
             for packet in packets:
+                if whole is not None:
+                    context.skip_frame = "DEFAULT" if packet.pts in whole else "NONREF"
                 yield from map(self._frame, context.decode(packet))
             yield from map(self._frame, context.decode(None))
         except (av.FFmpegError, EOFError, MemoryError) as error:
@@ -196,11 +256,12 @@ class GroupReader:
         return position
 
 
-def _like(context: VideoCodecContext) -> VideoCodecContext:
-    """A second decoder of one stream."""
+def _like(context: VideoCodecContext, extradata: bytes | None = None) -> VideoCodecContext:
+    """Another decoder of one stream, of the frames to which others refer."""
     other = CodecContext.create(context.codec.name, "r")
     assert isinstance(other, VideoCodecContext)
-    other.extradata = context.extradata
+    other.extradata = extradata or context.extradata
+    other.skip_frame = "NONREF"
     other.thread_count, other.thread_type, other.options = context.thread_count, context.thread_type, context.options
     return other
 
@@ -209,6 +270,13 @@ def _group(span: tuple[int, int], packets: list[Packet], after: list[Packet]) ->
     """A group, and of the packets after it those shown before the next key frame, that key packet ahead of them."""
     leading = [packet for packet in after[1:] if packet.pts is not None and packet.pts < (after[0].pts or 0)]
     return Group(*span, tuple(packets), (after[0], *leading) if leading else ())
+
+
+def _of(group: Group) -> list[Packet]:
+    """The packets by which all frames of a group are decoded."""
+    key = group.packets[0].pts
+    own = [packet for packet in group.packets if packet.pts is not None and key is not None and packet.pts >= key]
+    return [*own, *group.leading]
 
 
 def _next(spans: Iterator[tuple[int, int]]) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import struct
 from collections.abc import Iterator
@@ -10,6 +11,12 @@ from dataclasses import dataclass
 IDR_SLICE, SEI, SEQUENCE_SET, PICTURE_SET, DELIMITER = 5, 6, 7, 8, 9
 _SLICES = range(1, 6)
 _WITH_CHROMA = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})  # 7.3.2.1.1 of the standard
+_LIKE_A_START_CODE = re.compile(rb"\x00\x00(?=[\x00-\x03])")
+
+_NONE_LATE = "1" + "00000000" + "1" + "1" "1" "1" "000010001" "000010001" "1" "000010001" + "1"
+"""Remarks on the pictures of a sequence (E.1.1 of the standard), as bits: of nine kinds only the last, limits. Vectors
+are as long as they may be, no picture is shown later than it is decoded, and sixteen are held."""
+
 _START_CODE = re.compile(rb"\x00\x00\x00?\x01")
 
 
@@ -49,6 +56,14 @@ class ParameterSets:
         parts += [struct.pack(">H", len(unit)) + unit for unit in self.picture]
         return b"".join([*parts, self.tail])
 
+    def without_reordering(self) -> ParameterSets:
+        """The sets of a stream all of whose pictures are shown in the order in which they are stored.
+
+        Raises:
+            ValueError: a set is damaged.
+        """
+        return dataclasses.replace(self, sequence=tuple(map(_without_reordering, self.sequence)))
+
     @property
     def free_id(self) -> int:
         """A number that none of the sets has, for sets that join them.
@@ -82,7 +97,10 @@ def sequence_facts(unit: bytes) -> SequenceFacts:
     Raises:
         ValueError: it ends too early.
     """
-    bits = Bits(unit)
+    return _facts(Bits(unit))
+
+
+def _facts(bits: Bits) -> SequenceFacts:
     bits.read(8)
     profile, _, level, number = bits.read(8), bits.read(8), bits.read(8), bits.count()
     chroma, depths = 1, (0, 0)
@@ -97,6 +115,20 @@ def sequence_facts(unit: bytes) -> SequenceFacts:
     _skip_order(bits)
     bits.count(), bits.read(1), bits.count(), bits.count()
     return SequenceFacts(number, profile, level, chroma == 1 and depths == (0, 0), bool(bits.read(1)))
+
+
+def _without_reordering(unit: bytes) -> bytes:
+    """A sequence parameter set with other remarks on its pictures (annex E of the standard), at its end: nothing but
+    that none is shown later than it is decoded."""
+    bits = Bits(unit)
+    if not _facts(bits).is_progressive:
+        bits.read(1)
+    bits.read(1)
+    for _ in range(4 if bits.read(1) else 0):  # what is cut off at the edges
+        bits.count()
+    data = bits.before() + _NONE_LATE
+    data += "0" * (-len(data) % 8)
+    return _LIKE_A_START_CODE.sub(b"\0\0\3", int(data, 2).to_bytes(len(data) // 8, "big"))
 
 
 def picture_id(unit: bytes) -> int:
@@ -160,7 +192,8 @@ class Bits:
 
     def __init__(self, unit: bytes) -> None:
         data = unit.replace(b"\0\0\3", b"\0\0")
-        self._bits, self._left = int.from_bytes(data, "big"), 8 * len(data)
+        self._bits, self._length = int.from_bytes(data, "big"), 8 * len(data)
+        self._left = self._length
 
     def read(self, width: int) -> int:
         """The next ``width`` bits as a number.
@@ -172,6 +205,11 @@ class Bits:
             raise ValueError("a parameter set is cut short")
         self._left -= width
         return self._bits >> self._left & (1 << width) - 1
+
+    def before(self) -> str:
+        """The bits that were read, each as a character."""
+        read = self._length - self._left
+        return f"{self._bits >> self._left:0{read}b}" if read else ""
 
     def count(self) -> int:
         """Exp-Golomb, unsigned."""

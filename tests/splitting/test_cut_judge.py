@@ -16,7 +16,7 @@ CUT = 12  # the frame on which the other picture begins
 
 
 def judge(*, seeks_cuts: bool = True) -> CutJudge:
-    return CutJudge(DEFAULT, 10, False, seeks_cuts)
+    return CutJudge(DEFAULT, 10, False, seeks_cuts, ())
 
 
 def run(after: np.ndarray, gap: int = 4) -> list[Look]:
