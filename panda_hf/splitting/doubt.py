@@ -41,7 +41,7 @@ row all are small."""
 SPIKE, SPIKE_OF_KEY = 2.0, 0.25
 """A frame so many times as big as its neighbours, and as this share of a key frame, may be the first of a shot."""
 
-LATE_SPIKE_OF_KEY = 0.6
+LATE_SPIKE, LATE_SPIKE_OF_KEY = 3.0, 0.6
 """Later than ``HEAD_SECONDS`` an encoder that looks for cuts may miss one; its frame is nearly as big as a key."""
 
 HEAD_SECONDS = 1.0
@@ -67,8 +67,9 @@ still picture, between moving ones. Every second or fourth frame is always small
 HUSH_BYTES, HUSH_BETWEEN = 25, 4.0
 """So few bytes do too, if elsewhere there are so many times more."""
 
-AGITATED_OF_KEY = 0.3
-"""The last frames before a key frame are so big, held against it, that movement may have called for it, not a cut."""
+AGITATED, AGITATED_FAR = 0.3, 0.4
+"""The last frames before a key frame are so big, held against it, that movement may have called for it, not a cut: the
+one between pictures alike, the other where nothing tells of anything between pictures that are far apart."""
 TAIL_FRAMES = 4
 
 NEARLY_DUE = 0.8
@@ -111,18 +112,22 @@ class GroupDoubt:
     """What the bytes say of one group.
 
     ``inside``: the last frame, counted from the key frame, that must be decoded; 0: none. ``irregular``: the next key
-    frame came earlier than it had to. ``agitated``: the frames before the next key frame are big beside it, or that
-    one was nearly due: an encoder then asks less of a cut. ``nothing``: every frame says no more than that nothing
+    frame came earlier than it had to. ``agitation``: the biggest of the frames before the next key frame, held against
+    that; infinite if that one was nearly due: an encoder then asks less of a cut. ``nothing``: every frame says no more than that nothing
     changes. ``stirred``: the frames before the next key frame are bigger than those before them. ``thrifty``: the
     bytes would not do to turn the picture into another one.
     """
 
     inside: int
     irregular: bool
-    agitated: bool
+    agitation: float
     stirred: bool
     nothing: bool
     thrifty: bool
+
+    def is_agitated(self, is_far: bool = False) -> bool:
+        """Whether movement may have called for the next key frame; ``is_far``: to which it would have to go far."""
+        return self.agitation >= (AGITATED_FAR if is_far and not self.inside else AGITATED)
 
 
 class ByteRules:
@@ -167,7 +172,7 @@ class ByteRules:
         sizes = self._sizes[first + 1 : last].astype(float)
         irregular = self.seeks_cuts and not self._had_to_end(first, last)
         if not len(sizes):
-            return GroupDoubt(0, irregular, False, False, True, True)
+            return GroupDoubt(0, irregular, 0.0, False, True, True)
         next_key = self._sizes[last] if last < len(self._sizes) else self._sizes[first]
         key = max(self._least_key, min(self._sizes[first], next_key))
         inside = max(
@@ -180,7 +185,7 @@ class ByteRules:
         return GroupDoubt(
             inside,
             irregular,
-            bool(sizes[-TAIL_FRAMES:].max() >= AGITATED_OF_KEY * next_key) or self._is_nearly_due(last - first),
+            np.inf if self._is_nearly_due(last - first) else float(sizes[-TAIL_FRAMES:].max() / next_key),
             _is_stirred(sizes, next_key),
             bool(sizes.max() <= NOTHING_BYTES),
             bool(sizes.sum() < WORTH_A_PICTURE * key),
@@ -205,7 +210,8 @@ class ByteRules:
             usual[others] = np.maximum(usual[others], _usual(sizes[others], OTHERS, BIG_AMONG_OTHERS))
         spikes = (sizes >= SPIKE * usual) & (sizes >= SPIKE_OF_KEY * key)
         if self.seeks_cuts:
-            spikes[self._head :] &= sizes[self._head :] >= LATE_SPIKE_OF_KEY * key
+            late = (sizes >= LATE_SPIKE * usual) & (sizes >= LATE_SPIKE_OF_KEY * key)
+            spikes[self._head :] &= late[self._head :]
         return np.asarray(spikes, np.bool_)
 
     def _swells(self, sizes: npt.NDArray[np.float64], key: float) -> Booleans:

@@ -312,8 +312,10 @@ class _GroupScan:
     def _may_be_movement(self, doubt: GroupDoubt, last: Look, next_key: Look | None) -> bool:
         """Whether movement, or the end of a dissolve, may have called for a key frame that seems to begin a shot, held
         against the last frame seen before it."""
-        moves = doubt.irregular and (doubt.agitated or doubt.stirred)
-        return next_key is not None and moves and apart(last, next_key) >= DIFFERS
+        if next_key is None or not doubt.irregular:
+            return False
+        distance = apart(last, next_key)
+        return distance >= DIFFERS and (doubt.stirred or doubt.is_agitated(distance >= MOVED_LONG))
 
     def _without_flash(self, run: Sequence[Look], cuts: list[int]) -> list[int]:
         """The cuts in a run and what follows it; that on its first frame is taken back if a flash began there."""

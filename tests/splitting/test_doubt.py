@@ -32,7 +32,7 @@ def test_a_group_that_ended_early_is_irregular_and_a_full_one_is_not():
 
 def test_of_the_only_longest_group_nobody_knows_whether_it_had_to_end():
     doubt = rules([100, 180, 60, 40]).doubt(1)
-    assert doubt.irregular and doubt.agitated
+    assert doubt.irregular and doubt.is_agitated()
 
 
 def test_an_encoder_that_says_that_it_looks_for_cuts_is_believed_before_the_lengths_of_its_groups():
@@ -50,7 +50,7 @@ def test_a_group_as_long_as_the_encoder_lets_them_become_is_regular_be_it_the_on
 
 def test_the_only_longest_group_ended_early_if_the_encoder_says_that_it_need_not_end():
     doubt = rules([100, 180, 60, 40], told=KeyFrameOptions(True, None)).doubt(1)
-    assert doubt.irregular and not doubt.agitated
+    assert doubt.irregular and not doubt.is_agitated()
 
 
 def test_key_frames_that_were_asked_for_at_fixed_distances_end_no_group_early():
@@ -107,22 +107,22 @@ def test_a_swell_of_bytes_must_be_looked_at():
 
 
 def test_movement_before_a_key_frame_is_noticed():
-    assert rules([100, 250, 60, 250], {98: 4000}).doubt(0).agitated
-    assert not rules([100, 250, 60, 250]).doubt(0).agitated
+    assert rules([100, 250, 60, 250], {98: 4000}).doubt(0).is_agitated()
+    assert not rules([100, 250, 60, 250]).doubt(0).is_agitated()
 
 
 def test_before_a_key_frame_that_was_nearly_due_less_is_asked_of_movement():
     lengths = [150, 250, 210, 250, 60]
-    assert [rules(lengths).doubt(i).agitated for i in (0, 2)] == [False, True]
+    assert [rules(lengths).doubt(i).is_agitated() for i in (0, 2)] == [False, True]
     told = KeyFrameOptions(True, 400)
-    assert not rules(lengths, told=told).doubt(2).agitated
-    assert rules([*lengths, 330, 10], told=told).doubt(5).agitated
+    assert not rules(lengths, told=told).doubt(2).is_agitated()
+    assert rules([*lengths, 330, 10], told=told).doubt(5).is_agitated()
 
 
 def test_what_comes_into_a_calm_picture_before_a_key_frame_is_noticed():
     # 4 x 1200 after 36 x 500 is 2.4 times as much, and more than a tenth of the key frame, less than 0.3 of it
     entering = rules([100, 250, 60, 250], dict.fromkeys(range(96, 100), 1200)).doubt(0)
-    assert entering.stirred and not entering.agitated
+    assert entering.stirred and not entering.is_agitated()
     assert not rules([100, 250, 60, 250]).doubt(0).stirred
     assert not rules([100, 250, 60, 250], dict.fromkeys(range(60, 100), 1200)).doubt(0).stirred  # it moved before too
     assert not rules([100, 250, 60, 250], dict.fromkeys(range(96, 100), 900)).doubt(0).stirred  # next to nothing
