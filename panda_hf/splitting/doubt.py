@@ -113,9 +113,9 @@ class GroupDoubt:
 
     ``inside``: the last frame, counted from the key frame, that must be decoded; 0: none. ``irregular``: the next key
     frame came earlier than it had to. ``agitation``: the biggest of the frames before the next key frame, held against
-    that; infinite if that one was nearly due: an encoder then asks less of a cut. ``nothing``: every frame says no more than that nothing
-    changes. ``stirred``: the frames before the next key frame are bigger than those before them. ``thrifty``: the
-    bytes would not do to turn the picture into another one.
+    that; infinite if that one was nearly due: an encoder then asks less of a cut. ``nothing``: every frame says no
+    more than that nothing changes. ``stirred``: the frames before the next key frame are bigger than those before
+    them. ``thrifty``: the bytes would not do to turn the picture into another one.
     """
 
     inside: int

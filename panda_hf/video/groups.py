@@ -65,6 +65,7 @@ class GroupReader:
         self._referred = _like(self._all)
         self._begun = cycle([_like(self._all) for _ in range(_AT_ONCE)])
         self._prompt = self._prompt_contexts()
+        self._all.open()  # AV1's decoder asks only then what it may skip
         self._shape: tuple[int, int] | None = None
         self._orientation = Orientation()
         self._position = -1  # of the last frame
@@ -170,13 +171,19 @@ class GroupReader:
         rest = (self._without_b_frames(group) if anchors else None) or group.packets
         needed = whole | {packet.pts for packet in rest} | {packet.pts for packet in group.leading[:1]}
         packets = [packet for packet in _of(group) if packet.pts in needed]
-        for frame in self._decode(packets, whole=whole):
+        for frame in self._decode(self._choosing(packets, whole)):
             if frame.index > stretches[-1][1]:
                 break
             wanted.discard(frame.index)
             yield frame
         if wanted:
             raise IndexMismatch(f"{self._decoder.source.name}: frame {min(wanted)} does not decode")
+
+    def _choosing(self, packets: Iterable[Packet], whole: Container[int | None]) -> Iterator[Packet]:
+        """Packets for the decoder of all frames, which skips those not wanted whole to which no others refer."""
+        for packet in packets:
+            self._all.skip_frame = "DEFAULT" if packet.pts in whole else "NONREF"
+            yield packet
 
     def _prompt_contexts(self) -> Iterator[VideoCodecContext] | None:
         """Decoders that show each frame at once, as those do that are coded without B-frames, of which there must be
@@ -214,22 +221,13 @@ class GroupReader:
         frame = self.key_frame(group)
         return describe(self._decoder, Decoded(frame.time, frame.duration, frame.picture))
 
-    def _decode(
-        self,
-        packets: Iterable[Packet],
-        context: VideoCodecContext | None = None,
-        whole: Container[int | None] | None = None,
-    ) -> Iterator[Frame]:
-        """Frames of packets; what the context decoded before is forgotten. ``None``: that which decodes all of them, or
-        all with the timestamps ``whole`` and the others only if more refer to them."""
+    def _decode(self, packets: Iterable[Packet], context: VideoCodecContext | None = None) -> Iterator[Frame]:
+        """Frames of packets; what the context decoded before is forgotten. ``None``: the one that decodes all."""
         context = context or self._all
         context.flush_buffers()
-        if context is self._all:
-            context.skip_frame = "DEFAULT"
+        self._all.skip_frame = "DEFAULT"
         try:
             for packet in packets:
-                if whole is not None:
-                    context.skip_frame = "DEFAULT" if packet.pts in whole else "NONREF"
                 yield from map(self._frame, context.decode(packet))
             yield from map(self._frame, context.decode(None))
         except (av.FFmpegError, EOFError, MemoryError) as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pytest
 
@@ -15,8 +17,8 @@ OTHER[:20] = 40
 CUT = 12  # the frame on which the other picture begins
 
 
-def judge(*, seeks_cuts: bool = True) -> CutJudge:
-    return CutJudge(DEFAULT, 10, False, seeks_cuts, ())
+def judge(*, seeks_cuts: bool = True, alone: Collection[int] = ()) -> CutJudge:
+    return CutJudge(DEFAULT, 10, False, seeks_cuts, alone)
 
 
 def run(after: np.ndarray, gap: int = 4) -> list[Look]:
@@ -34,6 +36,13 @@ def test_what_the_tests_hold_against_each_other():
 @pytest.mark.parametrize(("gap", "expected"), [(4, [4]), (1, [])])
 def test_a_cut_among_frames_left_out_is_looked_at_again(gap: int, expected: list[int], seeks_cuts: bool):
     assert judge(seeks_cuts=seeks_cuts).vague(run(OTHER, gap)) == expected
+
+
+def test_a_cut_on_a_frame_that_was_coded_alone_is_believed_where_the_encoder_marks_cuts():
+    assert judge(alone={CUT}).vague(run(OTHER)) == []
+    assert judge(alone={CUT}).vague(run(ALIKE)) == [4]  # it might be movement
+    assert judge(alone={CUT - 4}).vague(run(OTHER)) == [4]
+    assert judge(alone={CUT}, seeks_cuts=False).vague(run(OTHER)) == [4]
 
 
 def test_what_begins_before_frames_left_out_may_be_a_flash():

@@ -80,6 +80,13 @@ def test_a_later_frame_nearly_as_big_as_a_key_frame_must_be_looked_at_everywhere
     assert rules([100, 250, 60, 250], {70: 7000}).doubt(0).inside == 73
 
 
+def test_a_later_frame_counts_only_if_it_is_three_times_as_big_as_those_around_it():
+    busy = dict.fromkeys(range(40, 100), 3000)
+    assert rules([100, 250, 60, 250], {**busy, 70: 8000}).doubt(0).inside == 0
+    assert rules([100, 250, 60, 250], {**busy, 70: 9500}).doubt(0).inside == 73
+    assert rules([100, 100, 100, 100], {**busy, 70: 8000}).doubt(0).inside == 73  # key frames tell of no cut
+
+
 def test_between_b_frames_others_are_held_against_each_other():
     """Every ninth frame is none, and bigger than they are."""
     sizes, others = np.full(920, 500), np.arange(920) % 9 == 0
@@ -109,6 +116,13 @@ def test_a_swell_of_bytes_must_be_looked_at():
 def test_movement_before_a_key_frame_is_noticed():
     assert rules([100, 250, 60, 250], {98: 4000}).doubt(0).is_agitated()
     assert not rules([100, 250, 60, 250]).doubt(0).is_agitated()
+
+
+def test_of_movement_before_a_key_frame_far_away_more_is_asked_if_nothing_else_tells_of_anything():
+    calm, moving = (rules([100, 250, 60, 250], {98: size}).doubt(0) for size in (3500, 4500))
+    assert calm.is_agitated() and not calm.is_agitated(is_far=True)
+    assert moving.is_agitated() and moving.is_agitated(is_far=True)
+    assert rules([100, 250, 60, 250], {10: 6000, 98: 3500}).doubt(0).is_agitated(is_far=True)
 
 
 def test_before_a_key_frame_that_was_nearly_due_less_is_asked_of_movement():

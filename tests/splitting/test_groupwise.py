@@ -201,6 +201,25 @@ def test_where_the_encoder_marks_cuts_b_frames_are_left_out(tmp_path: Path):
     assert scan.decoded < 0.16 * len(pictures)  # 0.19 with those to which others refer
 
 
+def test_where_the_encoder_marks_cuts_hardly_a_frame_is_decoded_twice(tmp_path: Path):
+    pictures = [one for seed in (1, 2, 4, 5, 6, 7) for one in panning(seed, np.linspace(1, 9, 50))]
+    path = encode(tmp_path / "film.mp4", pictures, bframes=3, b_adapt=0)
+    index = index_packets(str(path))
+    scan = scan_video(str(path), DEFAULT)
+    assert scan.cuts == [51 * i for i in range(1, 6)]
+    assert index is not None
+    anchors = np.count_nonzero(~index.bidirectional)
+    assert 0.7 * anchors < scan.decoded <= anchors + 1  # the first key frame tells what the video is
+
+
+def test_around_the_beginning_of_black_in_a_group_few_b_frames_are_decoded(tmp_path: Path):
+    pictures = [*panning(1, [1] * 59), *black(60), *panning(2, [1] * 99)]
+    path = encode(tmp_path / "film.mp4", pictures, bframes=3, b_adapt=0, scenecut=1)
+    scan = scan_video(str(path), DEFAULT)
+    assert scan.black == [(60, 120)]
+    assert scan.decoded < 0.35 * len(pictures)  # 0.46 with all up to there
+
+
 def test_of_a_long_take_little_is_decoded_if_the_encoder_would_have_marked_a_cut(tmp_path: Path):
     path = encode(tmp_path / "film.mp4", there_and_back())
     scans = [scan_video(str(each), DEFAULT) for each in (path, untold(path))]

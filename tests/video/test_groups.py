@@ -7,9 +7,16 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from panda_hf.video.groups import GroupReader, IndexMismatch
+from panda_hf.video.frames import Frame
+from panda_hf.video.groups import Group, GroupReader, IndexMismatch
 from panda_hf.video.packets import index_packets
 from tests.video.films import B_FRAMES, LONG_GOP, OPEN_GOP, number_of
+
+
+def begun(reader: GroupReader, group: Group, *, anchors: bool = True) -> list[Frame]:
+    """The group's key frame and all that comes after it."""
+    key, rest = reader.begin(group, anchors=anchors)
+    return [key, *rest]
 
 
 @pytest.mark.parametrize("options", [B_FRAMES, OPEN_GOP, LONG_GOP])
@@ -52,6 +59,7 @@ def test_reference_frames_are_some_of_all_and_show_the_same(film, codec: str, op
         for group in reader.groups():
             every = {frame.index: frame.yuv(1) for frame in reader.frames(group)}
             some = {frame.index: frame.yuv(1) for frame in reader.references(group)}
+            assert [frame.index for frame in begun(reader, group, anchors=False)] == list(some)
             assert group.first in some
             assert len(some) < 0.8 * len(every)
             assert all(np.array_equal(picture, every[index]) for index, picture in some.items())
@@ -66,7 +74,7 @@ def test_anchors_are_all_but_the_b_frames_and_show_nearly_the_same(film, name: s
     with GroupReader(path, index) as reader:
         for group in reader.groups():
             every = {frame.index: frame.yuv(1) for frame in reader.frames(group)}
-            anchors = {frame.index: frame.yuv(1) for frame in reader.anchors(group)}
+            anchors = {frame.index: frame.yuv(1) for frame in begun(reader, group)}
             assert list(anchors) == [i for i in range(group.first, group.last) if not index.bidirectional[i]]
             assert 2 < len(anchors) <= 0.6 * len(every)
             assert max(np.abs(picture - every[i].astype(int)).mean() for i, picture in anchors.items()) < 8
@@ -79,7 +87,7 @@ def test_of_many_b_frames_in_a_row_only_those_are_left_out_to_which_none_refers(
     assert index is not None
     with GroupReader(path, index) as reader:
         for group in reader.groups():
-            assert [f.index for f in reader.anchors(group)] == [f.index for f in reader.references(group)]
+            assert [f.index for f in begun(reader, group)] == [f.index for f in reader.references(group)]
 
 
 @pytest.mark.parametrize("codec", ["libx265", "libsvtav1"])
@@ -90,7 +98,7 @@ def test_of_other_codecs_the_anchors_are_the_reference_frames(film, codec: str):
     assert index is not None
     with GroupReader(path, index) as reader:
         for group in reader.groups():
-            assert [f.index for f in reader.anchors(group)] == [f.index for f in reader.references(group)]
+            assert [f.index for f in begun(reader, group)] == [f.index for f in reader.references(group)]
 
 
 def test_all_frames_may_be_asked_for_while_the_reference_frames_are_being_decoded(film):
@@ -105,6 +113,66 @@ def test_all_frames_may_be_asked_for_while_the_reference_frames_are_being_decode
         rest = [frame.index for frame in references]
         with GroupReader(path, index) as other:
             assert first + rest == [frame.index for frame in other.references(next(iter(other.groups())))]
+
+
+@pytest.mark.parametrize("anchors", [True, False])
+def test_of_three_groups_in_a_row_any_may_be_gone_on_with(film, anchors: bool):
+    path = film("film.mp4", count=120, options=B_FRAMES)
+    index = index_packets(path)
+    assert index is not None
+    with GroupReader(path, index) as reader:
+        groups = list(reader.groups())
+        alone = [[(f.index, f.yuv(2).tobytes()) for f in begun(reader, group, anchors=anchors)] for group in groups]
+        opened = [reader.begin(group, anchors=anchors) for group in groups[:3]]
+        seen = [[key, *islice(rest, 2)] for key, rest in opened]
+        for frames, (_, rest) in zip(seen, opened, strict=True):
+            frames += rest
+        assert [[(f.index, f.yuv(2).tobytes()) for f in frames] for frames in seen] == alone[:3]
+
+
+@pytest.mark.parametrize(
+    "options", [B_FRAMES, {**B_FRAMES, "x264-params": B_FRAMES["x264-params"] + ":repeat-headers=1"}]
+)
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.ts"])
+def test_the_key_frame_of_a_group_that_was_begun_is_its_key_frame(film, name: str, options: dict[str, str]):
+    path = film(name, count=70, options=options)
+    index = index_packets(path)
+    assert index is not None
+    with GroupReader(path, index) as reader:
+        assert [number_of(reader.begin(group, anchors=True)[0].rgb()) for group in reader.groups()] == [0, 30, 60]
+
+
+@pytest.mark.parametrize("codec", ["libx265", "libsvtav1"])
+def test_around_some_frames_all_are_decoded_of_other_codecs_too(film, codec: str):
+    options = {"libx265": {"preset": "ultrafast", "x265-params": "log-level=none:keyint=30"}}
+    path = film("film.mp4", count=70, codec=codec, options=options.get(codec, {"preset": "12", "g": "30"}))
+    index = index_packets(path)
+    assert index is not None
+    with GroupReader(path, index) as reader:
+        group = next(iter(reader.groups()))
+        some = {frame.index: frame.yuv(1) for frame in reader.around(group, [(8, 12)], anchors=True)}
+        every = {frame.index: frame.yuv(1) for frame in reader.frames(group)}
+        assert {0, *range(8, 13)} <= set(some) <= set(range(13))
+        assert all(np.array_equal(picture, every[i]) for i, picture in some.items())
+
+
+@pytest.mark.parametrize("options", [B_FRAMES, OPEN_GOP])
+@pytest.mark.parametrize("anchors", [True, False])
+def test_around_some_frames_all_are_decoded_and_up_to_them_some(film, options: dict[str, str], anchors: bool):
+    path = film("film.mp4", count=70, options=options)
+    index = index_packets(path)
+    assert index is not None
+    with GroupReader(path, index) as reader:
+        group = next(iter(reader.groups()))
+        every = {frame.index: frame.yuv(1).astype(int) for frame in reader.frames(group)}
+        expected = {f.index for f in begun(reader, group, anchors=anchors)}
+        some = {frame.index: frame.yuv(1) for frame in reader.around(group, [(8, 12), (24, 29)], anchors=anchors)}
+        assert sorted(some) == sorted(expected | {*range(8, 13), *range(24, 30)})
+        far = max(np.abs(picture - every[i]).mean() for i, picture in some.items())
+        assert far < 8 if anchors else far == 0
+        assert [frame.index for frame in reader.frames(group)] == list(range(30))
+        early = [frame.index for frame in reader.around(group, [(8, 12)], anchors=anchors)]
+        assert early == [i for i in sorted(some) if i <= 12]
 
 
 def test_a_file_that_is_not_the_indexed_one_is_noticed(film):
