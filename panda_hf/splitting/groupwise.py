@@ -10,10 +10,10 @@ import numpy as np
 
 from panda_hf.splitting.collect import Clock, Collector, Scan
 from panda_hf.splitting.cut_judge import DIFFERS, CutJudge
-from panda_hf.splitting.descriptor import describe
 from panda_hf.splitting.doubt import ByteRules, GroupDoubt
 from panda_hf.splitting.gradual import stride_of
-from panda_hf.splitting.looks import Look, apart, features_of
+from panda_hf.splitting.looks import Look, apart, described, features_of
+from panda_hf.splitting.open_group import OpenGroup
 from panda_hf.splitting.scores import ADAPTIVE_REACH, is_full_range
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.shots import AS_BEFORE, BlackWatch, Boundary, flash_frames, is_black, small_step
@@ -78,30 +78,6 @@ def scan_groups(
 def every_of(fps: float, settings: SplitSettings) -> int:
     """Of so many frames one is looked at for more than cuts and black; a network wants to see all."""
     return 1 if settings.gradual == "learned" else stride_of(fps)
-
-
-class OpenGroup:
-    """A group whose key frame was looked at, and of the frames after it as many as were asked for so far."""
-
-    def __init__(self, group: Group, key: Look, rest: Iterator[Look]) -> None:
-        self.group, self.key, self._rest = group, key, rest
-        self._seen = [key]
-
-    def __iter__(self) -> Iterator[Look]:
-        """From the key frame on, in order."""
-        yield from self._seen
-        for look in self._rest:
-            self._seen.append(look)
-            yield look
-
-
-def _begins(group: OpenGroup) -> Sequence[Look]:
-    """The first frames after a group's key frame, to hold it against."""
-    return list(islice(group, 1, 1 + ADAPTIVE_REACH))
-
-
-def _described(look: Look) -> Look:
-    return look._replace(features=describe(look.yuv))
 
 
 def _stretch_around(run: Sequence[Look], before: int, after: int, last: int) -> tuple[int, int]:
@@ -183,7 +159,7 @@ class _GroupScan:
             return False
         with GroupReader(video, self._index) as reader:
             frames = map(reader.key_frame, islice(reader.groups(), TRIAL_GROUPS + 1))
-            keys = [_described(self._look(frame)) for frame in frames]
+            keys = [described(self._look(frame)) for frame in frames]
         after: list[Look | None] = [*keys[1:], None]
         wanted = (
             self._frames_to_decode(self._rules.doubt(number), last - first, key, next_key)
@@ -230,7 +206,7 @@ class _GroupScan:
         """A group with its key frame: of the others, its anchors where the encoder marks cuts, but for a network, as
         where key frames lie at fixed distances, the frames that others refer to."""
         key, rest = self._reader.begin(group, anchors=self._anchors_do)
-        return OpenGroup(group, _described(self._look(key)), map(self._look, rest))
+        return OpenGroup(group, described(self._look(key)), map(self._look, rest))
 
     def _take_whole(
         self,
@@ -255,13 +231,13 @@ class _GroupScan:
         """
         beyond = [] if next_key is None else [next_key]
         if following is not None and self._judge.needs_more([*run, *beyond]):
-            beyond += _begins(following)
+            beyond += following.beginning(ADAPTIVE_REACH)
         cuts = self._judge.cuts([*run, *beyond])
         is_partial = len(run) < group.last - group.first
         if next_key is not None and is_partial and len(run) in cuts and self._judge.may_be_drift(run[-1], next_key):
             run, is_partial = self._all_of(group), False
             if following is not None and len(beyond) == 1:
-                beyond += _begins(following)
+                beyond += following.beginning(ADAPTIVE_REACH)
             cuts = self._judge.cuts([*run, *beyond])
         cuts = self._without_flash(run, cuts)
         went_far = next_key is not None and self._is_far(group.last - group.first, self._key, next_key)
@@ -370,7 +346,7 @@ class _GroupScan:
         seen = None
         for look in self._open:
             if look.frame > last:
-                seen = _described(look)
+                seen = described(look)
                 self._note_movement(seen)
                 if self._moves:
                     break

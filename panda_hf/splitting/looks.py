@@ -28,6 +28,11 @@ def gaps_of(run: Sequence[Look]) -> npt.NDArray[np.int64]:
     return np.diff([look.frame for look in run], prepend=run[0].frame - 1)
 
 
+def described(look: Look) -> Look:
+    """A frame with its descriptor."""
+    return look._replace(features=features_of(look))
+
+
 def features_of(look: Look) -> Features:
     """A frame's descriptor, computed if it was not before."""
     return describe(look.yuv) if look.features is None else look.features

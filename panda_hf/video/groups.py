@@ -25,7 +25,6 @@ from panda_hf.video.source import Source, VideoLike
 MOST_BETWEEN = 8
 """Of more B-frames in a row than this only those are left out to which no others refer."""
 
-
 _AT_ONCE = 3
 """So many groups may be in the middle of being decoded: one, the one before, and the one after."""
 
@@ -160,8 +159,8 @@ class GroupReader:
 
         Args:
             group: the group.
-            stretches: first and last frames, ascending; of B-frames they hold all between two others.
-            anchors: whether of the rest :meth:`anchors` are enough, rather than :meth:`references`.
+            stretches: first and last frames, ascending; neither is a B-frame unless the group ends there.
+            anchors: whether B-frames are left out of the rest, as :meth:`begin` does.
 
         Raises:
             IndexMismatch: one of these frames does not decode.

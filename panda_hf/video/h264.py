@@ -13,6 +13,13 @@ _SLICES = range(1, 6)
 _WITH_CHROMA = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})  # 7.3.2.1.1 of the standard
 _LIKE_A_START_CODE = re.compile(rb"\x00\x00(?=[\x00-\x03])")
 
+_SIXTEEN = "000010001"  # Exp-Golomb
+_NONE_LATE = "".join(["1", 8 * "0", "1", "111", _SIXTEEN, _SIXTEEN, "1", _SIXTEEN, "1"])
+"""Remarks on the pictures of a sequence (E.1.1 of the standard), as bits, and the end of its set: of nine kinds only
+the last, limits. Vectors are as long as they may be, no picture is shown later than it is decoded, 16 are held."""
+
+_START_CODE = re.compile(rb"\x00\x00(?=[\x00-\x03])")
+
 _NONE_LATE = "1" + "00000000" + "1" + "1110000100010000100011000010001" + "1"
 """Remarks on the pictures of a sequence (E.1.1 of the standard), as bits: of nine kinds only the last, limits. Vectors
 are as long as they may be, no picture is shown later than it is decoded, and sixteen are held."""
