@@ -80,14 +80,6 @@ def every_of(fps: float, settings: SplitSettings) -> int:
     return 1 if settings.gradual == "learned" else stride_of(fps)
 
 
-def _stretch_around(run: Sequence[Look], before: int, after: int, last: int) -> tuple[int, int]:
-    """From one of the frames looked at to another, so that all that are held against the step between two of them lie
-    there; the last of the group is ``last``."""
-    begins = [look.frame for look in run if look.frame <= before - ADAPTIVE_REACH]
-    ends = [look.frame for look in run if look.frame >= after + ADAPTIVE_REACH]
-    return (begins[-1] if begins else run[0].frame), (ends[0] if ends else last)
-
-
 class _GroupScan:
     """The state of a scan between two groups."""
 
@@ -259,9 +251,10 @@ class _GroupScan:
             if look.frame > after:
                 self._pass(look, cut=False)
 
-    def _all_of(self, group: Group) -> list[Look]:
-        """All frames of the group."""
-        return [self._key, *map(self._look, islice(self._reader.frames(group), 1, None))]
+    def _all_of(self, group: Group, until: int | None = None) -> list[Look]:
+        """All frames of the group from the key frame on, up to the ``until``-th of the video."""
+        count = None if until is None else until - group.first + 1
+        return [self._key, *map(self._look, islice(self._reader.frames(group), 1, count))]
 
     def finish(self) -> Scan:
         """All groups were taken."""
@@ -382,10 +375,8 @@ class _GroupScan:
         vague = self._judge.vague(frames)
         if not vague:
             return run
-        steps = [(frames[place - 1].frame, frames[place].frame) for place in vague]
-        stretches = [_stretch_around(run, *step, group.last - 1) for step in steps]
-        close = islice(self._reader.around(group, stretches, anchors=self._anchors_do), 1, None)
-        return [self._key, *map(self._look, close), *(look for look in run if look.frame > stretches[-1][1])]
+        until = frames[vague[-1]].frame + ADAPTIVE_REACH
+        return [*self._all_of(group, until), *(look for look in run if look.frame > until)]
 
     def _look(self, frame: Frame) -> Look:
         return Look(frame.index, frame.yuv(self._step))

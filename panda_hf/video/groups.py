@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 
@@ -64,7 +64,6 @@ class GroupReader:
         self._referred = _like(self._all)
         self._begun = cycle([_like(self._all) for _ in range(_AT_ONCE)])
         self._prompt = self._prompt_contexts()
-        self._all.open()  # AV1's decoder asks only then what it may skip
         self._shape: tuple[int, int] | None = None
         self._orientation = Orientation()
         self._position = -1  # of the last frame
@@ -115,8 +114,10 @@ class GroupReader:
         Raises:
             IndexMismatch: another frame came than the index promised.
         """
+        key = group.packets[0].pts
+        own = [packet for packet in group.packets if packet.pts is not None and key is not None and packet.pts >= key]
         expected = group.first
-        for frame in self._decode(_of(group)):
+        for frame in self._decode([*own, *group.leading]):
             if frame.index >= group.last:
                 break
             if frame.index != expected:
@@ -154,41 +155,11 @@ class GroupReader:
         rest = self._some(group, packets or group.packets, next(self._begun))
         return self.key_frame(group), islice(rest, 1, None)
 
-    def around(self, group: Group, stretches: Sequence[tuple[int, int]], *, anchors: bool) -> Iterator[Frame]:
-        """All frames of some stretches of the group, and what is needed for them of those before, in order.
-
-        Args:
-            group: the group.
-            stretches: first and last frames, ascending; neither is a B-frame unless the group ends there.
-            anchors: whether B-frames are left out of the rest, as :meth:`begin` does.
-
-        Raises:
-            IndexMismatch: one of these frames does not decode.
-        """
-        wanted = {place for first, last in stretches for place in range(first, last + 1)}
-        whole = frozenset(self._index.timestamps[sorted(wanted)].tolist())
-        rest = (self._without_b_frames(group) if anchors else None) or group.packets
-        needed = whole | {packet.pts for packet in rest} | {packet.pts for packet in group.leading[:1]}
-        packets = [packet for packet in _of(group) if packet.pts in needed]
-        for frame in self._decode(self._choosing(packets, whole)):
-            if frame.index > stretches[-1][1]:
-                break
-            wanted.discard(frame.index)
-            yield frame
-        if wanted:
-            raise IndexMismatch(f"{self._decoder.source.name}: frame {min(wanted)} does not decode")
-
-    def _choosing(self, packets: Iterable[Packet], whole: Container[int | None]) -> Iterator[Packet]:
-        """Packets for the decoder of all frames, which skips those not wanted whole to which no others refer."""
-        for packet in packets:
-            self._all.skip_frame = "DEFAULT" if packet.pts in whole else "NONREF"
-            yield packet
-
     def _prompt_contexts(self) -> Iterator[VideoCodecContext] | None:
         """Decoders that show each frame at once, as those do that are coded without B-frames, of which there must be
         none among the packets: else H.264 is shown some frames late."""
-        if self._all.codec.canonical_name != "h264":
-            return None
+        if self._all.codec.canonical_name != "h264" or not (self._all.pix_fmt or "").startswith("yuv"):
+            return None  # that a stream holds red, green and blue is one of the remarks that are left out
         try:
             box = ParameterSets.parse(self._all.extradata).without_reordering().box()
         except ValueError:
@@ -224,7 +195,6 @@ class GroupReader:
         """Frames of packets; what the context decoded before is forgotten. ``None``: the one that decodes all."""
         context = context or self._all
         context.flush_buffers()
-        self._all.skip_frame = "DEFAULT"
         try:
             for packet in packets:
                 yield from map(self._frame, context.decode(packet))
@@ -267,13 +237,6 @@ def _group(span: tuple[int, int], packets: list[Packet], after: list[Packet]) ->
     """A group, and of the packets after it those shown before the next key frame, that key packet ahead of them."""
     leading = [packet for packet in after[1:] if packet.pts is not None and packet.pts < (after[0].pts or 0)]
     return Group(*span, tuple(packets), (after[0], *leading) if leading else ())
-
-
-def _of(group: Group) -> list[Packet]:
-    """The packets by which all frames of a group are decoded."""
-    key = group.packets[0].pts
-    own = [packet for packet in group.packets if packet.pts is not None and key is not None and packet.pts >= key]
-    return [*own, *group.leading]
 
 
 def _next(spans: Iterator[tuple[int, int]]) -> tuple[int, int]:

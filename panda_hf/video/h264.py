@@ -18,12 +18,6 @@ _NONE_LATE = "".join(["1", 8 * "0", "1", "111", _SIXTEEN, _SIXTEEN, "1", _SIXTEE
 """Remarks on the pictures of a sequence (E.1.1 of the standard), as bits, and the end of its set: of nine kinds only
 the last, limits. Vectors are as long as they may be, no picture is shown later than it is decoded, 16 are held."""
 
-_START_CODE = re.compile(rb"\x00\x00(?=[\x00-\x03])")
-
-_NONE_LATE = "1" + "00000000" + "1" + "1110000100010000100011000010001" + "1"
-"""Remarks on the pictures of a sequence (E.1.1 of the standard), as bits: of nine kinds only the last, limits. Vectors
-are as long as they may be, no picture is shown later than it is decoded, and sixteen are held."""
-
 _START_CODE = re.compile(rb"\x00\x00\x00?\x01")
 
 

@@ -78,7 +78,7 @@ def index_packets(video: VideoLike | Source) -> PacketIndex | None:
 def _rows(decoder: Decoder) -> tuple[NDArray[np.int64], KeyFrameOptions | None] | None:
     """[n, 6] in decoding order: timestamp, bytes, whether it is a key packet, duration, whether it is coded alone,
     whether from two others; and how key frames were chosen."""
-    rows = []
+    rows: list[tuple[int, ...]] = []
     context = decoder.stream.codec_context
     told = {key_frame_options(bytes(context.extradata or b""))}
     slices = SliceReader.of(context.codec.canonical_name, context.extradata)
@@ -88,6 +88,8 @@ def _rows(decoder: Decoder) -> tuple[NDArray[np.int64], KeyFrameOptions | None] 
             continue
         pts, dts = packet.pts, packet.dts
         if pts is None or packet.is_corrupt or packet.is_discard:
+            return None
+        if rows and packet.has_sidedata("new_extradata"):  # another stream from here on
             return None
         if dts is not None:  # Matroska stores none; libav makes them up where it can
             if last is not None and dts <= last:

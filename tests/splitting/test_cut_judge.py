@@ -7,7 +7,7 @@ from collections.abc import Collection
 import numpy as np
 import pytest
 
-from panda_hf.splitting.cut_judge import CLEAR, CutJudge
+from panda_hf.splitting.cut_judge import CLEAR, DRIFTS, CutJudge
 from panda_hf.splitting.looks import Look, apart
 from panda_hf.splitting.settings import DEFAULT
 
@@ -62,6 +62,8 @@ def test_a_step_back_from_a_picture_that_drifted_is_not_believed_where_frames_we
     before, other, alike = (Look(i, picture) for i, picture in enumerate((SHOT, OTHER, ALIKE)))
     assert judge().may_be_drift(before, alike)
     assert not judge().may_be_drift(before, other)
+    somewhat = Look(3, np.where(np.arange(80)[None, :, None] < 32, OTHER, SHOT))
+    assert DRIFTS < apart(before, somewhat) < CLEAR and not judge().may_be_drift(before, somewhat)
     assert not judge(seeks_cuts=False).may_be_drift(before, alike)
 
 

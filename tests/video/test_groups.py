@@ -142,37 +142,15 @@ def test_the_key_frame_of_a_group_that_was_begun_is_its_key_frame(film, name: st
         assert [number_of(reader.begin(group, anchors=True)[0].rgb()) for group in reader.groups()] == [0, 30, 60]
 
 
-@pytest.mark.parametrize("codec", ["libx265", "libsvtav1"])
-def test_around_some_frames_all_are_decoded_of_other_codecs_too(film, codec: str):
-    options = {"libx265": {"preset": "ultrafast", "x265-params": "log-level=none:keyint=30"}}
-    path = film("film.mp4", count=70, codec=codec, options=options.get(codec, {"preset": "12", "g": "30"}))
+def test_the_pictures_of_groups_that_were_begun_are_not_taken_for_others(film):
+    """Where red, green and blue are stored, the parameter sets say so."""
+    path = film("film.mp4", count=40, codec="libx264rgb", options=B_FRAMES, pixel_format="rgb24")
     index = index_packets(path)
     assert index is not None
     with GroupReader(path, index) as reader:
-        group = next(iter(reader.groups()))
-        some = {frame.index: frame.yuv(1) for frame in reader.around(group, [(8, 12)], anchors=True)}
-        every = {frame.index: frame.yuv(1) for frame in reader.frames(group)}
-        assert {0, *range(8, 13)} <= set(some) <= set(range(13))
-        assert all(np.array_equal(picture, every[i]) for i, picture in some.items())
-
-
-@pytest.mark.parametrize("options", [B_FRAMES, OPEN_GOP])
-@pytest.mark.parametrize("anchors", [True, False])
-def test_around_some_frames_all_are_decoded_and_up_to_them_some(film, options: dict[str, str], anchors: bool):
-    path = film("film.mp4", count=70, options=options)
-    index = index_packets(path)
-    assert index is not None
-    with GroupReader(path, index) as reader:
-        group = next(iter(reader.groups()))
-        every = {frame.index: frame.yuv(1).astype(int) for frame in reader.frames(group)}
-        expected = {f.index for f in begun(reader, group, anchors=anchors)}
-        some = {frame.index: frame.yuv(1) for frame in reader.around(group, [(8, 12), (24, 29)], anchors=anchors)}
-        assert sorted(some) == sorted(expected | {*range(8, 13), *range(24, 30)})
-        far = max(np.abs(picture - every[i]).mean() for i, picture in some.items())
-        assert far < 8 if anchors else far == 0
-        assert [frame.index for frame in reader.frames(group)] == list(range(30))
-        early = [frame.index for frame in reader.around(group, [(8, 12)], anchors=anchors)]
-        assert early == [i for i in sorted(some) if i <= 12]
+        for group in reader.groups():
+            every = {frame.index: frame.yuv(1).astype(int) for frame in reader.frames(group)}
+            assert max(np.abs(frame.yuv(1) - every[frame.index]).mean() for frame in begun(reader, group)) < 8
 
 
 def test_a_file_that_is_not_the_indexed_one_is_noticed(film):
