@@ -142,6 +142,22 @@ def test_the_key_frame_of_a_group_that_was_begun_is_its_key_frame(film, name: st
         assert [number_of(reader.begin(group, anchors=True)[0].rgb()) for group in reader.groups()] == [0, 30, 60]
 
 
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
+def test_of_a_group_that_was_begun_no_packet_is_decoded_twice(film, name: str, monkeypatch: pytest.MonkeyPatch):
+    path = film(name, count=70, options=B_FRAMES)
+    index = index_packets(path)
+    assert index is not None
+    fed, decode = [], GroupReader._decode
+
+    def counting(reader, packets, *context):
+        fed.extend(packet.pts for packet in packets)
+        return decode(reader, packets, *context)
+
+    monkeypatch.setattr(GroupReader, "_decode", counting)
+    with GroupReader(path, index) as reader:
+        assert sum(len(begun(reader, group)) for group in reader.groups()) == len(fed) == len(set(fed))
+
+
 def test_the_pictures_of_groups_that_were_begun_are_not_taken_for_others(film):
     """Where red, green and blue are stored, the parameter sets say so."""
     path = film("film.mp4", count=40, codec="libx264rgb", options=B_FRAMES, pixel_format="rgb24")
