@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -40,11 +40,17 @@ class CutJudge:
         flash: the longest flash, in frames.
         full_range: whether luma runs from 0 to 255.
         seeks_cuts: whether the encoder put key frames where shots begin.
-        alone: the frames coded without others: where key frames would come too soon, it puts such ones on cuts.
+        alone: [n], whether each frame of the video is coded without others: where key frames would come too soon, it
+            puts such ones on cuts.
     """
 
     def __init__(
-        self, settings: SplitSettings, flash: int, full_range: bool, seeks_cuts: bool, alone: Collection[int]
+        self,
+        settings: SplitSettings,
+        flash: int,
+        full_range: bool,
+        seeks_cuts: bool,
+        alone: npt.NDArray[np.bool_],
     ) -> None:
         self._settings, self._flash, self._full_range = settings, flash, full_range
         self._seeks_cuts, self._alone = seeks_cuts, alone
@@ -86,8 +92,8 @@ class CutJudge:
         beginning of a flash. Where the encoder looks for cuts, pictures that are alike are seldom of two shots."""
         if not self._seeks_cuts:
             return bool(gaps[cut] > 1)
-        distance = apart(run[cut - 1], run[cut])
-        if is_likely:
-            is_marked = run[cut].frame in self._alone and distance >= CLEAR
-            return not is_marked and bool(gaps[cut - 1 : cut + 2].max() > 1)
-        return bool(gaps[cut] > 1) and distance >= CLEAR
+        if not is_likely:
+            return bool(gaps[cut] > 1) and apart(run[cut - 1], run[cut]) >= CLEAR
+        if gaps[cut - 1 : cut + 2].max() == 1:
+            return False
+        return not self._alone[run[cut].frame] or apart(run[cut - 1], run[cut]) < CLEAR

@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from itertools import chain, islice, pairwise
 
-import numpy as np
-
 from panda_hf.splitting.collect import Clock, Collector, Scan
 from panda_hf.splitting.cut_judge import DIFFERS, CutJudge
 from panda_hf.splitting.doubt import ByteRules, GroupDoubt
 from panda_hf.splitting.gradual import stride_of
-from panda_hf.splitting.looks import Look, apart, described, features_of
+from panda_hf.splitting.looks import Look, apart, described
 from panda_hf.splitting.open_group import OpenGroup
 from panda_hf.splitting.scores import ADAPTIVE_REACH, is_full_range
 from panda_hf.splitting.settings import SplitSettings
@@ -99,8 +97,7 @@ class _GroupScan:
         self._anchors_do = self._rules.seeks_cuts and settings.gradual != "learned"
         self._flash = flash_frames(fps)
         self._onward = 0 if settings.gradual == "ignore" else round(ONWARD_SECONDS * fps)
-        alone = frozenset(np.flatnonzero(index.intra).tolist())
-        self._judge = CutJudge(settings, self._flash, self._full_range, self._rules.seeks_cuts, alone)
+        self._judge = CutJudge(settings, self._flash, self._full_range, self._rules.seeks_cuts, index.intra)
         self._goes_on = 0  # so many frames of the next group are looked at for what began in the last one
         self._collector = Collector(info, self._clock, settings, lag=0, describe_probes=describe_probes)
         self._open = self._begun(first)
@@ -281,7 +278,7 @@ class _GroupScan:
     def _may_be_movement(self, doubt: GroupDoubt, last: Look, next_key: Look | None) -> bool:
         """Whether movement, or the end of a dissolve, may have called for a key frame that seems to begin a shot, held
         against the last frame seen before it."""
-        if next_key is None or not doubt.irregular:
+        if next_key is None or not doubt.irregular or not (doubt.stirred or doubt.is_agitated()):
             return False
         distance = apart(last, next_key)
         return distance >= DIFFERS and (doubt.stirred or doubt.is_agitated(distance >= MOVED_LONG))
@@ -331,7 +328,7 @@ class _GroupScan:
     def _note_movement(self, look: Look) -> None:
         if self._shot_began is None or self._moves:
             return
-        self._shot_began = self._shot_began._replace(features=features_of(self._shot_began))
+        self._shot_began = described(self._shot_began)
         self._moves = apart(self._shot_began, look) > MOVES * self._settings.still_distance
 
     def _look_for_movement(self, last: int) -> None:

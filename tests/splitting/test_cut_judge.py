@@ -18,7 +18,7 @@ CUT = 12  # the frame on which the other picture begins
 
 
 def judge(*, seeks_cuts: bool = True, alone: Collection[int] = ()) -> CutJudge:
-    return CutJudge(DEFAULT, 10, False, seeks_cuts, alone)
+    return CutJudge(DEFAULT, 10, False, seeks_cuts, np.isin(np.arange(40), list(alone)))
 
 
 def run(after: np.ndarray, gap: int = 4) -> list[Look]:

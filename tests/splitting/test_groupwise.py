@@ -159,7 +159,7 @@ def test_a_dissolve_over_a_key_frame_that_was_due_is_found(tmp_path: Path, first
     path = encode(tmp_path / "film.mp4", grainy(joined(blended, one, two, frames=last - first)), keyint=50)
     assert 100 in index_packets(str(path)).keys
     for (start, end), *others in (scan_all(str(path), DEFAULT).gradual, scan_video(str(path), DEFAULT).gradual):
-        assert not others and abs(start - first) <= 6 and abs(end - last) <= 6
+        assert not others and abs(start - first) <= 4 and abs(end - last) <= 5
 
 
 def test_of_a_group_seen_nearly_to_its_end_the_rest_is_seen_too(tmp_path: Path):
