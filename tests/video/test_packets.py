@@ -49,5 +49,39 @@ def test_containers_and_codecs_whose_packets_are_not_frames_are_not_indexed(film
     assert index_packets(film("film.webm", count=20, codec="libvpx", options={"deadline": "realtime"})) is None
 
 
+def flv_tags(path: Path) -> list[tuple[int, int, bytes]]:
+    """The parts of an FLV file: kind, when in milliseconds, and what it holds."""
+    data, place, found = path.read_bytes(), 13, []
+    while place + 11 <= len(data):
+        size = int.from_bytes(data[place + 1 : place + 4], "big")
+        time = int.from_bytes(data[place + 4 : place + 7], "big")
+        found.append((data[place], time, data[place + 11 : place + 11 + size]))
+        place += size + 15
+    return found
+
+
+def flv_in_a_row(out: Path, films: list[Path], seconds: int) -> Path:
+    """FLV films of so many seconds one after the other; what stands at the beginning of each of them too."""
+    parts = [films[0].read_bytes()[:13]]
+    for number, film in enumerate(films):
+        for kind, time, body in flv_tags(film):
+            if kind == 9 and body[1] != 2:  # pictures and their parameter sets, not the end of them
+                time += 1000 * seconds * number
+                head = bytes([kind]) + len(body).to_bytes(3, "big") + time.to_bytes(3, "big") + bytes(4)
+                parts += [head, body, (len(body) + 11).to_bytes(4, "big")]
+    out.write_bytes(b"".join(parts))
+    return out
+
+
+def test_a_file_in_which_another_stream_begins_is_not_indexed(film, tmp_path: Path):
+    one, two = (
+        film("one.flv", count=50, options=B_FRAMES),
+        film("two.flv", count=50, options=LONG_GOP, size=(120, 168)),
+    )
+    for films, frames in (([one], 50), ([one, two], None)):
+        index = index_packets(str(flv_in_a_row(tmp_path / "row.flv", films, 2)))
+        assert (None if index is None else len(index.times)) == frames
+
+
 def test_a_file_over_a_network_is_not_read_twice():
     assert index_packets("memory://film.mp4") is None
