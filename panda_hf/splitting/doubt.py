@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from panda_hf.splitting.swells import Booleans, Swells, last_of
+
 if TYPE_CHECKING:
-    from panda_hf.video.encoder_options import KeyFrameOptions
+    from panda_hf.video.encoder_options import EncoderOptions
     from panda_hf.video.packets import PacketIndex
 
 Sizes = npt.NDArray[np.int64]
-Booleans = npt.NDArray[np.bool_]
 
 MIN_MEAN_FRAMES = 24
 """Key frames closer together than this cost more than they save."""
@@ -46,20 +47,6 @@ LATE_SPIKE, LATE_SPIKE_OF_KEY = 3.0, 0.6
 
 HEAD_SECONDS = 1.0
 """So soon after a key frame an encoder that looks for cuts places no other (x264: a tenth of the longest distance)."""
-
-SWELL_SECONDS = 0.32
-SWELL, SWELL_OF_KEY = 6.0, 1.5
-"""So many times the usual bytes for ``SWELL_SECONDS``, and as many as this many key frames: a gradual transition."""
-SWELL_OF_REST = 4.0
-"""And so many times the mean of what lies farther than half a swell from it."""
-
-FIXED_SWELL = 4.0
-"""The same where key frames lie at fixed distances, so that a swell may hide a cut too."""
-
-RISE_SECONDS, AROUND_SECONDS = (0.48, 0.8), 1.0
-RISE, RISE_OF_BOTH, RISE_OF_KEY = 3.0, 1.15, 1.5
-"""For so long so many times the bytes of the calmer second before or after, more than of either, and as many as this
-many key frames: a gradual transition between shots that move."""
 
 HUSH, HUSH_FRAMES, HUSH_BUSIER = 0.035, 5, 0.7
 """The biggest of so many frames in a row is so small a share of what it is elsewhere (this quantile): black, or a
@@ -115,7 +102,8 @@ class GroupDoubt:
     frame came earlier than it had to. ``agitation``: the biggest of the frames before the next key frame, held against
     that; infinite if that one was nearly due: an encoder then asks less of a cut. ``nothing``: every frame says no
     more than that nothing changes. ``stirred``: the frames before the next key frame are bigger than those before
-    them. ``thrifty``: the bytes would not do to turn the picture into another one.
+    them. ``thrifty``: the bytes would not do to turn the picture into another one. ``turned``: up to this frame there
+    is something that may have turned the picture into another one, be it little; 0: no light is known to change.
     """
 
     inside: int
@@ -124,6 +112,7 @@ class GroupDoubt:
     stirred: bool
     nothing: bool
     thrifty: bool
+    turned: int = 0
 
     def is_agitated(self, is_far: bool = False) -> bool:
         """Whether movement may have called for the next key frame; ``is_far``: to which it would have to go far."""
@@ -139,7 +128,8 @@ class ByteRules:
         fps: mean frame rate.
         intra: whether each frame is known to be coded without others; ``None``: no more is known than the key frames.
         bidirectional: whether each is known to be a B-frame; ``None``: of none.
-        told: how the encoder says that it chose key frames; ``None``: it is judged by the lengths of the groups.
+        told: what the encoder says that it looked for; ``None``: it is judged by the lengths of the groups.
+        fading: whether each is coded from another made brighter or darker; ``None``: that is not known.
     """
 
     def __init__(
@@ -149,7 +139,8 @@ class ByteRules:
         fps: float,
         intra: Booleans | None = None,
         bidirectional: Booleans | None = None,
-        told: KeyFrameOptions | None = None,
+        told: EncoderOptions | None = None,
+        fading: Booleans | None = None,
     ) -> None:
         self._sizes, self._groups, self._fps = sizes, groups, fps
         self._intra = np.zeros(len(sizes), bool) if intra is None else intra
@@ -162,9 +153,16 @@ class ByteRules:
         varies = bool(np.mean(lengths < self._regular_length) >= IRREGULAR_SHARE)
         self.seeks_cuts = varies if told is None else told.seeks_cuts
         """Whether the encoder put key frames where shots begin."""
+        self._fading = fading if self.seeks_cuts else None
+        self._swells = Swells(fps, self.seeks_cuts)
         self._least_key = LEAST_KEY * float(np.median(sizes[[first for first, _ in groups]]))
         self._head = max(2, round(HEAD_SECONDS * fps))
-        self._window = max(3, round(SWELL_SECONDS * fps))
+
+    @classmethod
+    def of(cls, index: PacketIndex, fps: float) -> ByteRules:
+        """The rules for a video of so many frames a second."""
+        known = index.intra, index.bidirectional, index.encoder, index.fading
+        return cls(index.sizes, index.groups, fps, *known)
 
     def doubt(self, number: int) -> GroupDoubt:
         """What the bytes say of the ``number``-th group."""
@@ -175,12 +173,13 @@ class ByteRules:
             return GroupDoubt(0, irregular, 0.0, False, True, True)
         next_key = self._sizes[last] if last < len(self._sizes) else self._sizes[first]
         key = max(self._least_key, min(self._sizes[first], next_key))
+        likely, spikes = self._spikes(sizes, key, self._bidirectional[first + 1 : last])
+        fading = None if self._fading is None else self._fading[first + 1 : last]
         inside = max(
-            _last(self._spikes(sizes, key, self._bidirectional[first + 1 : last]), 3),
-            _last(self._intra[first + 1 : last], 3),
-            _last(self._swells(sizes, key), 2 * self._window),
-            max(_last(self._rises(sizes, key, seconds), round(2 * seconds * self._fps)) for seconds in RISE_SECONDS),
-            _last(_hushes(sizes), 2 * HUSH_FRAMES),
+            last_of(likely, 3),
+            last_of(self._intra[first + 1 : last], 3),
+            last_of(_hushes(sizes), 2 * HUSH_FRAMES),
+            self._swells.last(sizes, key, fading),
         )
         return GroupDoubt(
             inside,
@@ -189,6 +188,7 @@ class ByteRules:
             _is_stirred(sizes, next_key),
             bool(sizes.max() <= NOTHING_BYTES),
             bool(sizes.sum() < WORTH_A_PICTURE * key),
+            0 if fading is None or not fading.any() else max(last_of(fading, self._swells.around), last_of(spikes, 3)),
         )
 
     def _had_to_end(self, first: int, last: int) -> bool:
@@ -203,37 +203,19 @@ class ByteRules:
         longest = self._regular_length if self._told is None else self._told.longest
         return longest is not None and length >= NEARLY_DUE * longest
 
-    def _spikes(self, sizes: npt.NDArray[np.float64], key: float, bidirectional: Booleans) -> Booleans:
-        """Frames that may be the first of a shot."""
+    def _spikes(
+        self, sizes: npt.NDArray[np.float64], key: float, bidirectional: Booleans
+    ) -> tuple[Booleans, Booleans]:
+        """Frames that may be the first of a shot; and those with the ones where an encoder would seldom miss one."""
         usual, others = _usual(sizes, NEIGHBOURS, BIG_AMONG_NEIGHBOURS), np.flatnonzero(~bidirectional)
         if OTHERS < len(others) < len(sizes):
             usual[others] = np.maximum(usual[others], _usual(sizes[others], OTHERS, BIG_AMONG_OTHERS))
         spikes = (sizes >= SPIKE * usual) & (sizes >= SPIKE_OF_KEY * key)
+        likely = spikes.copy()
         if self.seeks_cuts:
             late = (sizes >= LATE_SPIKE * usual) & (sizes >= LATE_SPIKE_OF_KEY * key)
-            spikes[self._head :] &= late[self._head :]
-        return np.asarray(spikes, np.bool_)
-
-    def _swells(self, sizes: npt.NDArray[np.float64], key: float) -> Booleans:
-        window = min(self._window, len(sizes))
-        sums = np.convolve(sizes, np.ones(window), "valid")
-        factor = SWELL if self.seeks_cuts else FIXED_SWELL
-        swells = (sums >= SWELL_OF_KEY * key) & (sums >= factor * window * (np.median(sizes) + 1))
-        if self.seeks_cuts and swells.any():
-            swells &= sums >= SWELL_OF_REST * window * _mean_elsewhere(sizes, window)
-        return np.asarray(swells, np.bool_)
-
-    def _rises(self, sizes: npt.NDArray[np.float64], key: float, seconds: float) -> Booleans:
-        width, reach = max(3, round(seconds * self._fps)), max(3, round(AROUND_SECONDS * self._fps))
-        total = np.concatenate([[0.0], np.cumsum(sizes)])
-        first = np.arange(max(0, len(sizes) - width + 1))
-        low, high = np.maximum(0, first - reach), np.minimum(len(sizes), first + width + reach)
-        inside = (total[first + width] - total[first]) / width
-        before = (total[first] - total[low] + 1) / np.maximum(1, first - low)
-        after = (total[high] - total[first + width] + 1) / np.maximum(1, high - first - width)
-        rises = inside >= np.maximum(RISE * np.minimum(before, after), RISE_OF_BOTH * np.maximum(before, after))
-        rises &= (first - low >= reach // 4) & (high - first - width >= reach // 4)
-        return np.asarray(rises & (inside * width >= RISE_OF_KEY * key), np.bool_)
+            likely[self._head :] &= late[self._head :]
+        return likely, spikes
 
 
 def _asked_for(keys: list[int], distance: int) -> frozenset[int]:
@@ -256,14 +238,6 @@ def _is_stirred(sizes: npt.NDArray[np.float64], next_key: float) -> bool:
     return bool(tail.mean() >= STIRRED * before.mean() and tail.max() >= STIRRED_OF_KEY * next_key)
 
 
-def _mean_elsewhere(sizes: npt.NDArray[np.float64], window: int) -> npt.NDArray[np.float64]:
-    """For each stretch of ``window`` frames the mean of those farther from it than half its length, plus 1."""
-    total = np.concatenate([[0.0], np.cumsum(sizes)])
-    first = np.arange(len(sizes) - window + 1)
-    low, high = np.maximum(0, first - window // 2), np.minimum(len(sizes), first + window + window // 2)
-    return np.asarray((total[-1] - total[high] + total[low]) / np.maximum(1, len(sizes) - high + low) + 1)
-
-
 def _hushes(sizes: npt.NDArray[np.float64]) -> Booleans:
     """Where next to no bytes begin to follow."""
     if len(sizes) < HUSH_FRAMES:
@@ -279,9 +253,3 @@ def _usual(sizes: npt.NDArray[np.float64], neighbours: int, quantile: float) -> 
     reach = min(neighbours, len(sizes) - 1)
     around = np.lib.stride_tricks.sliding_window_view(np.pad(sizes, reach, mode="reflect"), 2 * reach + 1)
     return np.sort(around, axis=1)[:, int(around.shape[1] * quantile)] + 1
-
-
-def _last(where: Booleans, after: int) -> int:
-    """The position in the group of the last frame marked, and ``after`` more; at most the group's last frame."""
-    marked = np.flatnonzero(where)
-    return min(len(where), int(marked[-1]) + 1 + after) if len(marked) else 0

@@ -91,7 +91,7 @@ class _GroupScan:
         self._step = small_step(info.width, info.height)
         self._full_range = is_full_range(info.pixel_format)
         self._clock = Clock.of(info)
-        self._rules = ByteRules(index.sizes, index.groups, fps, index.intra, index.bidirectional, index.key_options)
+        self._rules = ByteRules.of(index, fps)
         self._black = BlackWatch(settings, fps, self._full_range)
         self._every, self._due = every_of(fps, settings), 0  # whether or not anything happens there
         self._anchors_do = self._rules.seeks_cuts and settings.gradual != "learned"
@@ -268,8 +268,11 @@ class _GroupScan:
         if doubt.irregular or apart(key, next_key) < (DIFFERS if seeks_cuts else ALIKE):
             return doubt.inside
         is_far = self._is_far(length, key, next_key)
-        explained = seeks_cuts and not (is_far or doubt.thrifty or self._is_black(next_key))
-        return doubt.inside if explained else rest
+        if not seeks_cuts or doubt.thrifty or self._is_black(next_key):
+            return rest
+        if is_far and doubt.turned and length >= LONG_SECONDS * self._fps:
+            return max(doubt.inside, doubt.turned)
+        return rest if is_far else doubt.inside
 
     def _is_far(self, length: int, key: Look, next_key: Look) -> bool:
         """Whether the ends of a group are so different that movement seldom explains it."""

@@ -1,4 +1,4 @@
-"""What x264 and x265 write into their streams of their own options: whether key frames were put where shots begin."""
+"""What x264 and x265 write into their streams of their own options: whether they looked for cuts, and for fades."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ _MOST_BYTES = 4096
 
 
 @dataclass(frozen=True)
-class KeyFrameOptions:
-    """How an encoder chose key frames."""
+class EncoderOptions:
+    """What an encoder looked for."""
 
     seeks_cuts: bool
-    """Whether it put one where a shot begins."""
+    """Whether it put a key frame where a shot begins."""
     longest: int | None
-    """Most frames from one to the next; ``None``: any number."""
+    """Most frames from one key frame to the next; ``None``: any number."""
+    seeks_fades: bool = False
+    """Whether it asked of P-frames how much of another frame's light they take (``weightp``; of x265 never known)."""
 
 
-def key_frame_options(message: bytes) -> KeyFrameOptions | None:
+def encoder_options(message: bytes) -> EncoderOptions | None:
     """Read the message (annex D of the standards, "user data unregistered") in which both name their options.
 
     Args:
@@ -39,7 +41,8 @@ def key_frame_options(message: bytes) -> KeyFrameOptions | None:
     is_gradual = told.get("intra_refresh", "0") != "0" or "intra-refresh" in told
     if threshold is None or longest is None or not threshold.isdigit() or is_gradual:
         return None
-    return KeyFrameOptions(threshold != "0", int(longest) if longest.isdigit() and int(longest) > 0 else None)
+    distance = int(longest) if longest.isdigit() and int(longest) > 0 else None
+    return EncoderOptions(threshold != "0", distance, told.get("weightp") in ("1", "2"))
 
 
 def _pair(option: bytes) -> tuple[str, str]:

@@ -90,6 +90,25 @@ class SequenceFacts:
     """4:2:0 in 8 bits."""
     is_progressive: bool
     """No picture consists of fields."""
+    chroma_format: int
+    """0: none, or stored as if it were luma; 1: 4:2:0."""
+    frame_number_bits: int
+    """What a slice takes to tell its number, and its colour plane if each is coded for itself."""
+    order_kind: int
+    """How slices tell when pictures are shown: 0 by a number of ``order_bits``, 1 by differences, 2 not at all."""
+    order_bits: int
+
+
+@dataclass(frozen=True)
+class PictureFacts:
+    """What a picture parameter set says of how to read slices."""
+
+    bottom_order: bool
+    """Each says when its second field is shown."""
+    weighted: bool
+    """P-frames may take more or less of another frame's light."""
+    redundant: bool
+    """Pictures may be stored again, and each slice says whether it is of such a one."""
 
 
 def sequence_facts(unit: bytes) -> SequenceFacts:
@@ -104,18 +123,20 @@ def sequence_facts(unit: bytes) -> SequenceFacts:
 def _facts(bits: Bits) -> SequenceFacts:
     bits.read(8)
     profile, _, level, number = bits.read(8), bits.read(8), bits.read(8), bits.count()
-    chroma, depths = 1, (0, 0)
+    chroma, planes, depths = 1, 0, (0, 0)
     if profile in _WITH_CHROMA:
         chroma = bits.count()
-        bits.read(int(chroma == 3))
+        planes = bits.read(int(chroma == 3))
         depths = bits.count(), bits.count()
         bits.read(1)
         if bits.read(1):
             _skip_scaling(bits, 12 if chroma == 3 else 8)
-    bits.count()
-    _skip_order(bits)
+    frame_number_bits = bits.count() + 4 + 2 * planes
+    order = _order(bits)
     bits.count(), bits.read(1), bits.count(), bits.count()
-    return SequenceFacts(number, profile, level, chroma == 1 and depths == (0, 0), bool(bits.read(1)))
+    is_plain, is_progressive = chroma == 1 and depths == (0, 0), bool(bits.read(1))
+    chroma = 0 if planes else chroma
+    return SequenceFacts(number, profile, level, is_plain, is_progressive, chroma, frame_number_bits, *order)
 
 
 def _without_reordering(unit: bytes) -> bytes:
@@ -137,6 +158,23 @@ def picture_id(unit: bytes) -> int:
     bits = Bits(unit)
     bits.read(8)
     return bits.count()
+
+
+def picture_facts(unit: bytes) -> PictureFacts:
+    """Read a picture parameter set (7.3.2.2 of the standard).
+
+    Raises:
+        ValueError: it ends too early, or its pictures consist of several groups of slices.
+    """
+    bits = Bits(unit)
+    bits.read(8), bits.count(), bits.count(), bits.read(1)
+    bottom_order = bool(bits.read(1))
+    if bits.count():
+        raise ValueError("its pictures consist of several groups of slices")
+    bits.count(), bits.count()
+    weighted = bool(bits.read(1))
+    bits.read(2), bits.signed(), bits.signed(), bits.signed(), bits.read(2)
+    return PictureFacts(bottom_order, weighted, bool(bits.read(1)))
 
 
 def units(packet: bytes, length_bytes: int) -> Iterator[bytes]:
@@ -234,12 +272,13 @@ def _skip_scaling(bits: Bits, lists: int) -> None:
             last = following or last
 
 
-def _skip_order(bits: Bits) -> None:
-    """How the order of pictures is told."""
+def _order(bits: Bits) -> tuple[int, int]:
+    """How the order of pictures is told, and in how many bits."""
     kind = bits.count()
     if kind == 0:
-        bits.count()
-    elif kind == 1:
+        return kind, bits.count() + 4
+    if kind == 1:
         bits.read(1), bits.signed(), bits.signed()
         for _ in range(bits.count()):
             bits.signed()
+    return kind, 0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from panda_hf.errors import VideoError
 from panda_hf.video.decoder import Decoder
-from panda_hf.video.encoder_options import KeyFrameOptions, key_frame_options
+from panda_hf.video.encoder_options import EncoderOptions, encoder_options
 from panda_hf.video.slices import SliceReader
 from panda_hf.video.source import Source, VideoLike
 
@@ -42,8 +42,11 @@ class PacketIndex:
     """[n], frames coded from two others each, as far as their headers tell (B-frames of H.264 and HEVC)."""
     end: float
     """When the last frame stops being shown, seconds."""
-    key_options: KeyFrameOptions | None = None
-    """How the encoder chose key frames, if it says so, and says one thing throughout (x264, x265)."""
+    encoder: EncoderOptions | None = None
+    """What the encoder looked for, if it says so, and says one thing throughout (x264, x265)."""
+    fading: NDArray[np.bool_] | None = None
+    """[n], frames coded from others made brighter or darker, as in fades and most dissolves (H.264); ``None``: it is
+    not known that the encoder looked for that."""
 
     @property
     def groups(self) -> list[tuple[int, int]]:
@@ -75,12 +78,12 @@ def index_packets(video: VideoLike | Source) -> PacketIndex | None:
         return None if rows is None or decoder.stopped else _index(decoder, *rows)
 
 
-def _rows(decoder: Decoder) -> tuple[NDArray[np.int64], KeyFrameOptions | None] | None:
-    """[n, 6] in decoding order: timestamp, bytes, whether it is a key packet, duration, whether it is coded alone,
-    whether from two others; and how key frames were chosen."""
+def _rows(decoder: Decoder) -> tuple[NDArray[np.int64], EncoderOptions | None] | None:
+    """[n, 7] in decoding order: timestamp, bytes, whether it is a key packet, duration, whether it is coded alone,
+    whether from two others, whether from another in other light; and what the encoder looked for."""
     rows: list[tuple[int, ...]] = []
     context = decoder.stream.codec_context
-    told = {key_frame_options(bytes(context.extradata or b""))}
+    told = {encoder_options(bytes(context.extradata or b""))}
     slices = SliceReader.of(context.codec.canonical_name, context.extradata)
     last: int | None = None
     for packet in decoder.packets():
@@ -98,13 +101,14 @@ def _rows(decoder: Decoder) -> tuple[NDArray[np.int64], KeyFrameOptions | None] 
         is_key = packet.is_keyframe and (slices is None or slices.is_entry(memoryview(packet)))
         kind = "I" if is_key else slices.kind(memoryview(packet)) if slices is not None else None
         if is_key:
-            told.add(key_frame_options(bytes(memoryview(packet)[:_OPTIONS_WITHIN])))
-        rows.append((pts, packet.size, is_key, packet.duration or 0, kind == "I", kind == "B"))
+            told.add(encoder_options(bytes(memoryview(packet)[:_OPTIONS_WITHIN])))
+        fades = kind == "P" and slices is not None and slices.is_fading(memoryview(packet))
+        rows.append((pts, packet.size, is_key, packet.duration or 0, kind == "I", kind == "B", fades))
     told.discard(None)
     return (np.array(rows, np.int64), told.pop() if len(told) == 1 else None) if rows else None
 
 
-def _index(decoder: Decoder, rows: NDArray[np.int64], key_options: KeyFrameOptions | None) -> PacketIndex | None:
+def _index(decoder: Decoder, rows: NDArray[np.int64], encoder: EncoderOptions | None) -> PacketIndex | None:
     shown = rows[np.argsort(rows[:, 0], kind="stable")]
     timestamps = shown[:, 0]
     keys = np.flatnonzero(shown[:, 2])
@@ -114,8 +118,10 @@ def _index(decoder: Decoder, rows: NDArray[np.int64], key_options: KeyFrameOptio
     end = float(times[-1] + (float(shown[-1, 3] * decoder.timeline.tick) or decoder.timeline.step))
     if _is_cut_short(decoder, end):
         return None
-    alone, from_two = shown[:, 4] > 0, shown[:, 5] > 0
-    return PacketIndex(timestamps, times, shown[:, 1], keys, alone, from_two, end, key_options)
+    alone, from_two, fading = (shown[:, 4:] > 0).T
+    tells_fades = (encoder is not None and encoder.seeks_fades) or bool(fading.any())
+    told = fading if tells_fades else None
+    return PacketIndex(timestamps, times, shown[:, 1], keys, alone, from_two, end, encoder, told)
 
 
 def _is_cut_short(decoder: Decoder, end: float) -> bool:

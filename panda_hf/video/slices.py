@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from panda_hf.video.h264 import IDR_SLICE, SEI, Bits
+from panda_hf.video.weights import HEADER_BYTES as WEIGHTED_HEADER_BYTES
+from panda_hf.video.weights import WeightReader
 
 HEADER_BYTES = 16
 """So much of a slice holds the fields that are read."""
@@ -14,6 +16,9 @@ HEADER_BYTES = 16
 REFERRED_TO = 0x60
 """These bits of the first byte of a unit of H.264 say how much others refer to it. A picture to which none does
 begins no shot."""
+
+FADES = 0.03
+"""A frame that takes so much more or less of another's light is coded as in a fade."""
 
 RECOVERY_POINT = 6
 """Kind of the message (annex D of the standard) that lets decoding begin at a picture of H.264 that is no IDR."""
@@ -44,6 +49,8 @@ class SliceReader:
     codec: Literal["h264", "hevc"]
     length_bytes: int
     """Size of the number before each unit of a packet; 0: units stand between start codes."""
+    weights: WeightReader | None = None
+    """Tells how much of others' light its frames take; ``None``: all."""
 
     @classmethod
     def of(cls, codec: str, box: bytes | None) -> SliceReader | None:
@@ -52,7 +59,8 @@ class SliceReader:
             return None
         place = 4 if codec == "h264" else 21
         stored = bool(box and len(box) > place and box[0] == 1)
-        return cls("h264" if codec == "h264" else "hevc", (box[place] & 3) + 1 if stored and box else 0)
+        length_bytes = (box[place] & 3) + 1 if stored and box else 0
+        return cls("h264" if codec == "h264" else "hevc", length_bytes, WeightReader.of(codec, box))
 
     def kind(self, packet: memoryview) -> SliceKind | None:
         """How the first slice of a packet is coded: I, alone, P, from one picture each, or B, from two; ``None`` where
@@ -61,6 +69,20 @@ class SliceReader:
             return self._first_kind(packet)
         except ValueError:
             return None
+
+    def is_fading(self, packet: memoryview) -> bool:
+        """Whether the first slice of a packet is coded from another frame made brighter or darker, as in a fade."""
+        if self.weights is None:
+            return False
+        try:
+            return abs(self.weights.weight(self.first_slice(packet)) - 1) >= FADES
+        except ValueError:
+            return False
+
+    def first_slice(self, packet: memoryview) -> bytes:
+        """The beginning of the first slice of a packet of H.264; nothing where there is none."""
+        slices = (unit for unit in self._units(packet) if 1 <= unit[0] & 31 <= IDR_SLICE)
+        return bytes(next(slices, memoryview(b""))[:WEIGHTED_HEADER_BYTES])
 
     def is_entry(self, packet: memoryview) -> bool:
         """Whether decoding can begin at a packet that its container calls a key packet.

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from panda_hf.splitting.doubt import ByteRules
-from panda_hf.video.encoder_options import KeyFrameOptions
+from panda_hf.video.encoder_options import EncoderOptions
 
 FPS = 25.0
 
 
-def rules(lengths: list[int], changes: dict[int, int] | None = None, told: KeyFrameOptions | None = None) -> ByteRules:
+def rules(
+    lengths: list[int],
+    changes: dict[int, int] | None = None,
+    told: EncoderOptions | None = None,
+    fading: Iterable[int] | None = None,
+) -> ByteRules:
     """Groups of these lengths: key frames of 10,000 bytes, others of 500; ``changes`` by position."""
     edges = np.cumsum([0, *lengths])
     sizes = np.full(edges[-1], 500)
     sizes[edges[:-1]] = 10_000
     for position, size in (changes or {}).items():
         sizes[position] = size
-    return ByteRules(sizes, list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)), FPS, told=told)
+    groups = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+    marked = None if fading is None else np.isin(np.arange(edges[-1]), list(fading))
+    return ByteRules(sizes, groups, FPS, told=told, fading=marked)
 
 
 def test_groups_that_end_early_show_an_encoder_that_looks_for_cuts():
@@ -36,30 +45,30 @@ def test_of_the_only_longest_group_nobody_knows_whether_it_had_to_end():
 
 
 def test_an_encoder_that_says_that_it_looks_for_cuts_is_believed_before_the_lengths_of_its_groups():
-    seeks, fixed = KeyFrameOptions(True, 250), KeyFrameOptions(False, 250)
+    seeks, fixed = EncoderOptions(True, 250), EncoderOptions(False, 250)
     assert rules([250, 250, 20], told=seeks).seeks_cuts
     assert rules([100], told=seeks).seeks_cuts
     assert not rules([100, 250, 60, 250], told=fixed).seeks_cuts
 
 
 def test_a_group_as_long_as_the_encoder_lets_them_become_is_regular_be_it_the_only_one():
-    told = KeyFrameOptions(True, 180)
+    told = EncoderOptions(True, 180)
     found = [rules([100, 180, 60, 40], told=told).doubt(i) for i in range(3)]
     assert [doubt.irregular for doubt in found] == [True, False, True]
 
 
 def test_the_only_longest_group_ended_early_if_the_encoder_says_that_it_need_not_end():
-    doubt = rules([100, 180, 60, 40], told=KeyFrameOptions(True, None)).doubt(1)
+    doubt = rules([100, 180, 60, 40], told=EncoderOptions(True, None)).doubt(1)
     assert doubt.irregular and not doubt.is_agitated()
 
 
 def test_key_frames_that_were_asked_for_at_fixed_distances_end_no_group_early():
-    found = rules([50, 50, 12, 38, 50, 49, 20], told=KeyFrameOptions(True, 250))
+    found = rules([50, 50, 12, 38, 50, 49, 20], told=EncoderOptions(True, 250))
     assert [found.doubt(i).irregular for i in range(6)] == [False, False, True, False, False, False]
 
 
 def test_groups_that_happen_to_be_as_long_as_another_ended_early_if_the_encoder_says_that_they_need_not_end():
-    found = rules([90, 60, 130, 70, 130, 80], told=KeyFrameOptions(True, 250))
+    found = rules([90, 60, 130, 70, 130, 80], told=EncoderOptions(True, 250))
     assert all(found.doubt(i).irregular for i in range(5))
 
 
@@ -113,6 +122,44 @@ def test_a_swell_of_bytes_must_be_looked_at():
     assert 145 - 100 <= rules([100, 250, 60, 250], swell).doubt(1).inside <= 145 - 100 + 50
 
 
+RISE = dict.fromkeys(range(130, 150), 2000)  # four times the bytes of what is around
+
+
+def test_more_bytes_for_a_while_must_be_looked_at():
+    assert 150 - 100 <= rules([100, 250, 60, 250], RISE).doubt(1).inside <= 150 - 100 + 50
+
+
+def test_where_fades_are_told_more_bytes_for_a_while_count_near_one_or_if_they_are_far_more():
+    lengths = [100, 250, 60, 250]
+    for fading in ([125], [155], [140, 300]):
+        assert rules(lengths, RISE, fading=fading).doubt(1).inside >= 50
+    for fading in ([], [110], [170], [300]):
+        assert rules(lengths, RISE, fading=fading).doubt(1).inside == 0
+    assert rules(lengths, dict.fromkeys(RISE, 3000), fading=[]).doubt(1).inside >= 50
+
+
+def test_where_key_frames_lie_at_fixed_distances_fades_tell_of_nothing():
+    assert rules([100, 100, 100], RISE, fading=[]).doubt(1).inside >= 50
+    assert rules([100, 100, 100], fading=range(110, 140, 4)).doubt(1) == rules([100, 100, 100]).doubt(1)
+
+
+def test_many_fading_frames_must_be_looked_at_and_few_or_scattered_ones_not():
+    lengths = [100, 250, 60, 250]
+    assert rules(lengths, fading=range(120, 150, 5)).doubt(1).inside == 145 - 100 + 6
+    assert rules(lengths, fading=range(120, 145, 5)).doubt(1).inside == 0
+    assert rules(lengths, fading=range(120, 180, 10)).doubt(1).inside == 0
+
+
+def test_fading_frames_and_big_ones_tell_how_far_a_picture_may_have_turned():
+    lengths = [100, 250, 60, 250]
+    assert rules(lengths).doubt(1).turned == 0
+    assert rules(lengths, fading=[]).doubt(1).turned == 0
+    assert rules(lengths, fading=[120, 130]).doubt(1).turned == 30 + 6
+    late = rules(lengths, {200: 3000}, fading=[120]).doubt(1)
+    assert (late.inside, late.turned) == (0, 100 + 3)  # too small for a cut that an encoder would have missed
+    assert rules(lengths, {200: 3000}, fading=[]).doubt(1).turned == 0
+
+
 def test_movement_before_a_key_frame_is_noticed():
     assert rules([100, 250, 60, 250], {98: 4000}).doubt(0).is_agitated()
     assert not rules([100, 250, 60, 250]).doubt(0).is_agitated()
@@ -128,7 +175,7 @@ def test_of_movement_before_a_key_frame_far_away_more_is_asked_if_nothing_else_t
 def test_before_a_key_frame_that_was_nearly_due_less_is_asked_of_movement():
     lengths = [150, 250, 210, 250, 60]
     assert [rules(lengths).doubt(i).is_agitated() for i in (0, 2)] == [False, True]
-    told = KeyFrameOptions(True, 400)
+    told = EncoderOptions(True, 400)
     assert not rules(lengths, told=told).doubt(2).is_agitated()
     assert rules([*lengths, 330, 10], told=told).doubt(5).is_agitated()
 

@@ -118,7 +118,7 @@ def test_the_shots_are_those_of_a_full_decode(tmp_path: Path, x264: dict[str, in
 def test_what_is_left_out_of_a_film_holds_no_options(tmp_path: Path):
     path = encode(tmp_path / "film.mp4", film(40))
     told = [index_packets(str(each)) for each in (path, untold(path))]
-    assert [index is not None and index.key_options is not None for index in told] == [True, False]
+    assert [index is not None and index.encoder is not None for index in told] == [True, False]
 
 
 @pytest.mark.parametrize("cut", range(60, 68))
@@ -246,6 +246,33 @@ def test_where_skipping_spares_nothing_hardly_a_frame_is_decoded_twice(tmp_path:
     scan = scan_video(str(encode(tmp_path / "film.mp4", pictures, keyint=50, min_keyint=50, scenecut=0)), DEFAULT)
     assert [start for start, _ in scan.shots] == np.cumsum([0, *[90, 130] * 5])[:-1].tolist()
     assert scan.decoded < 1.05 * len(pictures)
+
+
+def test_frames_that_take_more_bytes_for_a_while_are_skipped_if_the_encoder_looked_for_fades_and_found_none(
+    tmp_path: Path,
+):
+    take = panning(1, [1] * 140)
+    pictures = [
+        *grainy(take[:60], 4),
+        *grainy(take[60:76], 8),
+        *grainy(take[76:], 4),
+        *grainy(panning(3, [1] * 100), 4),
+    ]
+    paths = [encode(tmp_path / f"film_{weightp}.mp4", pictures, weightp=weightp) for weightp in (0, 2)]
+    blind, told = [scan_video(str(path), DEFAULT) for path in paths]
+    assert blind.shots == told.shots == [(0, 141), (141, 242)]
+    assert told.decoded < 10 < 20 < blind.decoded
+
+
+def test_a_group_that_was_long_enough_is_decoded_to_the_fade_that_turned_its_picture(tmp_path: Path):
+    darker = [(picture * 0.4).astype(np.uint8) for picture in moving(2, 220)]
+    pictures = [*joined(blended, list(moving(1, 30)), darker, frames=24), *film(100)]
+    paths = [encode(tmp_path / f"film_{weightp}.mp4", pictures, keyint=125, weightp=weightp) for weightp in (0, 2)]
+    blind, told = [scan_video(str(path), DEFAULT) for path in paths]
+    assert index_packets(str(paths[1])).keys.tolist() == [0, 125, 226]
+    for (start, end), *others in (blind.gradual, told.gradual):
+        assert not others and abs(start - 6) <= 4 and abs(end - 28) <= 4
+    assert told.decoded < 0.85 * blind.decoded
 
 
 def test_black_inside_a_group_belongs_to_no_shot(tmp_path: Path):

@@ -8,10 +8,11 @@ import av
 import numpy as np
 import pytest
 
-from panda_hf.video.encoder_options import KeyFrameOptions, key_frame_options
+from panda_hf.video.encoder_options import EncoderOptions, encoder_options
 from panda_hf.video.packets import index_packets
 
-SEEKS, FIXED = KeyFrameOptions(True, 250), KeyFrameOptions(False, 40)
+SEEKS, FIXED = EncoderOptions(True, 250, True), EncoderOptions(False, 40, True)
+SEEKS_CUTS, SEEKS_NOTHING = EncoderOptions(True, 250), EncoderOptions(False, 40)
 
 
 def film(path: Path, codec: str, **options: str) -> Path:
@@ -32,26 +33,28 @@ def film(path: Path, codec: str, **options: str) -> Path:
     [
         ("libx264", "", SEEKS),
         ("libx264", "scenecut=0:keyint=40", FIXED),
-        ("libx264", "keyint=infinite", KeyFrameOptions(True, None)),
+        ("libx264", "keyint=infinite", EncoderOptions(True, None, True)),
+        ("libx264", "weightp=1", SEEKS),
+        ("libx264", "weightp=0", SEEKS_CUTS),
         ("libx264", "intra-refresh=1", None),
-        ("libx265", "log-level=none", SEEKS),
-        ("libx265", "log-level=none:scenecut=0:keyint=40", FIXED),
-        ("libx265", "log-level=none:no-scenecut=1:keyint=40", FIXED),
+        ("libx265", "log-level=none", SEEKS_CUTS),
+        ("libx265", "log-level=none:scenecut=0:keyint=40", SEEKS_NOTHING),
+        ("libx265", "log-level=none:no-scenecut=1:keyint=40", SEEKS_NOTHING),
     ],
 )
 def test_x264_and_x265_tell_how_they_choose_key_frames(
-    tmp_path: Path, name: str, codec: str, params: str, told: KeyFrameOptions | None
+    tmp_path: Path, name: str, codec: str, params: str, told: EncoderOptions | None
 ):
     kind = "x265-params" if codec == "libx265" else "x264-params"
     index = index_packets(str(film(tmp_path / name, codec, **{kind: params})))
     assert index is not None
-    assert index.key_options == told
+    assert index.encoder == told
 
 
 def test_an_encoder_that_tells_nothing_is_not_guessed_at(tmp_path: Path):
     index = index_packets(str(film(tmp_path / "film.webm", "libvpx-vp9", deadline="realtime")))
     assert index is not None
-    assert index.key_options is None
+    assert index.encoder is None
 
 
 def joined(first: Path, second: Path, out: Path) -> Path:
@@ -69,7 +72,7 @@ def test_of_two_encoders_that_tell_different_things_in_one_file_neither_is_belie
         path = remuxed(joined(one, second, tmp_path / f"raw{number}.h264"), tmp_path / f"joined{number}.mkv")
         index = index_packets(str(path))
         assert index is not None and len(index.times) == 100
-        kinds.append(index.key_options)
+        kinds.append(index.encoder)
     assert kinds == [SEEKS, None]
 
 
@@ -103,8 +106,8 @@ HEAD = b"x264 - core 164 - H.264/MPEG-4 AVC codec - options: cabac=1 "
     ],
 )
 def test_half_a_message_tells_nothing(message: bytes):
-    assert key_frame_options(message) is None
+    assert encoder_options(message) is None
 
 
 def test_a_length_that_is_none_is_no_limit():
-    assert key_frame_options(HEAD + b"keyint=0 scenecut=40") == KeyFrameOptions(True, None)
+    assert encoder_options(HEAD + b"keyint=0 scenecut=40") == EncoderOptions(True, None)
