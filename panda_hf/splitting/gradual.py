@@ -108,6 +108,7 @@ class GradualWatch:
         self._samples: list[Sample] = []
         self._held = np.zeros((2 * LONGEST, THUMBNAIL[0] * THUMBNAIL[1] * 3), np.uint8)
         self._steps: list[float] = []  # how far each sample is from the one before
+        self._path: list[float] = []  # their sums
         self._unrest: list[float] = []  # and from that ``AROUND`` before
         self._features: dict[int, Features] = {}  # of some samples' frames
         self._best: Hit | None = None
@@ -168,6 +169,7 @@ class GradualWatch:
         count = len(self._samples)
         self._held[count] = thumb.reshape(-1)
         self._steps.append(leap * self._between(count - 1, count) if count else 0.0)
+        self._path.append(self._steps[-1] + (self._path[-1] if count else 0.0))
         self._unrest.append(self._between(count - AROUND, count) if count >= AROUND else 0.0)
         self._samples.append(sample)
 
@@ -178,7 +180,8 @@ class GradualWatch:
     def _keep(self, count: int) -> None:
         cut = max(0, len(self._samples) - count)
         self._held[: len(self._samples) - cut] = self._held[cut : len(self._samples)].copy()
-        self._samples, self._steps, self._unrest = self._samples[cut:], self._steps[cut:], self._unrest[cut:]
+        self._samples, self._unrest = self._samples[cut:], self._unrest[cut:]
+        self._steps, self._path = self._steps[cut:], self._path[cut:]
         kept = {sample.frame for sample in self._samples}
         self._features = {frame: features for frame, features in self._features.items() if frame in kept}
 
@@ -188,13 +191,16 @@ class GradualWatch:
 
         The steps inside a window sum up to at least the change over it: most windows are ruled out by that.
         """
-        last = beyond = len(self._samples) - 1 - AROUND
+        last = len(self._samples) - 1 - AROUND
         least = self._strictness.change * self._held.shape[1]
+        if last < 0 or self._path[last] - self._path[max(0, last - WIDTHS[-1])] < least:
+            return None
         known = self._best.quality if self._best is not None else 0.0
-        path, hits = 0.0, []
+        hits = []
         for first in (last - width for width in WIDTHS if last - width - AROUND >= 0):
-            path += sum(self._steps[first + 1 : beyond + 1])
-            beyond = first
+            path = self._path[last] - self._path[first]
+            if path < least:
+                continue
             unrest = self._unrest[first] + self._unrest[last + AROUND]
             needed = max(least, unrest / self._strictness.steady)
             hit = self._judge(first, last, needed, unrest, known) if path >= needed else None

@@ -209,7 +209,7 @@ class Decoder:
                 break
             if self.watches_all:
                 self._note_end(packet)
-            if packet.stream.index == self.stream.index and packet.size:
+            if packet.size and (not self.watches_all or packet.stream.index == self.stream.index):
                 yield packet
         yield _flush_packet(self.stream)
 

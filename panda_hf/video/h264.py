@@ -252,10 +252,8 @@ class Bits:
 
     def count(self) -> int:
         """Exp-Golomb, unsigned."""
-        zeros = 0
-        while not self.read(1):
-            zeros += 1
-        return (1 << zeros | self.read(zeros)) - 1
+        zeros = self._left - (self._bits & (1 << self._left) - 1).bit_length()
+        return self.read(2 * zeros + 1) - 1
 
     def signed(self) -> int:
         """Exp-Golomb, signed."""

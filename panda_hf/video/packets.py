@@ -114,7 +114,7 @@ def _index(decoder: Decoder, rows: NDArray[np.int64], encoder: EncoderOptions | 
     keys = np.flatnonzero(shown[:, 2])
     if not rows[0, 2] or not shown[0, 2] or (np.diff(timestamps) <= 0).any():
         return None
-    times = np.array([decoder.timeline.seconds(int(timestamp)) for timestamp in timestamps])
+    times = decoder.timeline.all_seconds(timestamps)
     end = float(times[-1] + (float(shown[-1, 3] * decoder.timeline.tick) or decoder.timeline.step))
     if _is_cut_short(decoder, end):
         return None

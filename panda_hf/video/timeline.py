@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+import numpy as np
+from numpy.typing import NDArray
+
+_EXACT = 2**53
+"""Whole numbers less than this are exact as floats, so that one division rounds correctly."""
+
 _SMALLEST_STEP = 1e-6
 _JUMP_BACK_SECONDS = 1.0
 
@@ -37,8 +43,23 @@ class Timeline:
         """A timestamp in seconds after the origin; correctly rounded, so equal timestamps give equal floats."""
         if self.origin is None:
             self.origin = timestamp * self.tick
-        a = timestamp * self.tick.numerator * self.origin.denominator - self.origin.numerator * self.tick.denominator
-        return a / (self.tick.denominator * self.origin.denominator)
+        factor, less, whole = self._terms(self.origin)
+        return (timestamp * factor - less) / whole
+
+    def all_seconds(self, timestamps: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The same of many timestamps, of which the greatest is the last."""
+        if self.origin is None or not len(timestamps):
+            return np.array([self.seconds(timestamp) for timestamp in timestamps.tolist()])
+        factor, less, whole = self._terms(self.origin)
+        greatest = max(abs(int(timestamps[0])), abs(int(timestamps[-1]))) * factor + abs(less)
+        if max(greatest, whole) >= _EXACT:
+            return np.array([self.seconds(timestamp) for timestamp in timestamps.tolist()])
+        return np.asarray((timestamps * factor - less) / whole, np.float64)
+
+    def _terms(self, origin: Fraction) -> tuple[int, int, int]:
+        """What a timestamp is multiplied by, what is taken from that, and what the rest is divided by."""
+        less, whole = origin.numerator * self.tick.denominator, self.tick.denominator * origin.denominator
+        return self.tick.numerator * origin.denominator, less, whole
 
     def timestamp(self, seconds: float) -> int:
         """The last timestamp at or before a time in seconds."""
