@@ -33,6 +33,10 @@ ended because it was long enough may end with a shot, or in a dissolve."""
 REST_SECONDS = 1.0
 """If no more of a group would be left out and the next key frame did not have to come, nothing is."""
 
+BEFORE_VAGUE = 16
+"""Where a cut is vague, B-frames are decoded too from so many frames before it on: the pictures there no longer depend
+on those that were left out."""
+
 ONWARD_SECONDS = 1.2
 """Where a key frame turned out to be no cut, a gradual transition may go on so long after it."""
 
@@ -248,10 +252,15 @@ class _GroupScan:
             if look.frame > after:
                 self._pass(look, cut=False)
 
-    def _all_of(self, group: Group, until: int | None = None) -> list[Look]:
-        """All frames of the group from the key frame on, up to the ``until``-th of the video."""
-        count = None if until is None else until - group.first + 1
-        return [self._key, *map(self._look, islice(self._reader.frames(group), 1, count))]
+    def _all_of(self, group: Group, until: int | None = None, since: int = 0) -> list[Look]:
+        """All frames of the group from the key frame on, up to the ``until``-th of the video; of those before the
+        ``since``-th no B-frames."""
+        looks = [self._key]
+        for frame in islice(self._reader.frames(group, since), 1, None):
+            looks.append(self._look(frame))
+            if frame.index == until:
+                break
+        return looks
 
     def finish(self) -> Scan:
         """All groups were taken."""
@@ -375,8 +384,9 @@ class _GroupScan:
         vague = self._judge.vague(frames)
         if not vague:
             return run
-        until = frames[vague[-1]].frame + ADAPTIVE_REACH
-        return [*self._all_of(group, until), *(look for look in run if look.frame > until)]
+        since, until = frames[vague[0] - 1].frame - BEFORE_VAGUE, frames[vague[-1]].frame + ADAPTIVE_REACH
+        around = self._all_of(group, until, since if self._rules.seeks_cuts else 0)
+        return [*around, *(look for look in run if look.frame > until)]
 
     def _look(self, frame: Frame) -> Look:
         return Look(frame.index, frame.yuv(self._step))

@@ -108,24 +108,38 @@ class GroupReader:
             raise IndexMismatch(f"{self._decoder.source.name}: a key frame does not decode alone")
         return frame
 
-    def frames(self, group: Group) -> Iterator[Frame]:
+    def frames(self, group: Group, since: int = 0) -> Iterator[Frame]:
         """All frames of the group, in order; stop whenever enough is known.
+
+        Args:
+            group: the group.
+            since: of the frames before this one B-frames are left out where :meth:`begin` may leave them out; pictures
+                drift as they do there, and those of B-frames right after it may be of frames beside them.
 
         Raises:
             IndexMismatch: another frame came than the index promised.
         """
-        key = group.packets[0].pts
-        own = [packet for packet in group.packets if packet.pts is not None and key is not None and packet.pts >= key]
-        expected = group.first
-        for frame in self._decode([*own, *group.leading]):
+        expected, all_since = group.first, max(group.first, since)
+        for frame in self._decode([*self._packets_since(group, since), *group.leading]):
             if frame.index >= group.last:
                 break
-            if frame.index != expected:
+            if frame.index > max(expected, all_since) or expected == group.first != frame.index:
                 raise IndexMismatch(f"{self._decoder.source.name}: frame {expected} does not decode")
-            expected += 1
+            expected = frame.index + 1
             yield frame
         if expected != group.last:
             raise IndexMismatch(f"{self._decoder.source.name}: frame {expected} does not decode")
+
+    def _packets_since(self, group: Group, since: int) -> list[Packet]:
+        """Those shown from the key frame on, the B-frames among them only from the ``since``-th frame on."""
+        own = [
+            packet for packet in group.packets if packet.pts is not None and packet.pts >= (group.packets[0].pts or 0)
+        ]
+        anchors = self._without_b_frames(group) if since > group.first else None
+        if anchors is None:
+            return own
+        kept, first = {packet.pts for packet in anchors}, int(self._index.timestamps[since])
+        return [packet for packet in own if packet.pts in kept or (packet.pts or 0) >= first]
 
     def references(self, group: Group) -> Iterator[Frame]:
         """The frames of the group that others refer to, in order: about half of them, at three quarters of the cost.

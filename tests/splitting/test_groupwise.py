@@ -212,6 +212,17 @@ def test_where_the_encoder_marks_cuts_hardly_a_frame_is_decoded_twice(tmp_path: 
     assert 0.7 * anchors < scan.decoded <= anchors + 1  # the first key frame tells what the video is
 
 
+def test_around_a_cut_that_the_encoder_did_not_mark_all_frames_are_decoded_and_long_before_it_no_b_frames(
+    tmp_path: Path,
+):
+    path = encode(tmp_path / "film.mp4", film(143, 60, 150), bframes=3, b_adapt=0, scenecut=1, weightp=0)
+    index = index_packets(str(path))
+    assert index is not None and index.keys.tolist() == [0, 250]
+    scan = scan_video(str(path), DEFAULT)
+    assert scan.cuts == scan_all(str(path), DEFAULT).cuts == [143, 203]
+    assert scan.decoded < 2 * np.count_nonzero(~index.bidirectional) < 203
+
+
 @pytest.mark.parametrize("bframes", [3, 8])
 def test_a_dissolve_before_a_cut_in_one_group_is_found(tmp_path: Path, bframes: int):
     one, two = panning(1, [1] * 50), panning(2, [1] * 50)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import islice
 
 import numpy as np
@@ -88,6 +89,35 @@ def test_of_many_b_frames_in_a_row_only_those_are_left_out_to_which_none_refers(
     with GroupReader(path, index) as reader:
         for group in reader.groups():
             assert [f.index for f in begun(reader, group)] == [f.index for f in reader.references(group)]
+
+
+@pytest.mark.parametrize("since", [0, 30, 31, 41, 58, 59])
+def test_b_frames_may_be_left_out_up_to_a_frame(film, since: int):
+    path = film("film.mp4", count=70, options=B_FRAMES)
+    index = index_packets(path)
+    assert index is not None
+    with GroupReader(path, index) as reader:
+        _, group, _ = reader.groups()
+        before = reader.decoded
+        shown = {frame.index: number_of(frame.rgb()) for frame in reader.frames(group, since)}
+        assert reader.decoded - before == len(shown)
+    left_out = [i for i in range(30, 60) if i not in shown]
+    assert left_out == [i for i in range(30, max(30, since)) if index.bidirectional[i]]
+    right_from = next(i for i in range(max(30, since), 60) if not index.bidirectional[i] or i == 59)
+    assert [i for i, number in shown.items() if number != i and i >= right_from] == []
+
+
+def test_what_a_missing_frame_is_is_told_though_b_frames_are_left_out(film):
+    path = film("film.mp4", count=70, options=B_FRAMES)
+    index = index_packets(path)
+    assert index is not None
+    with GroupReader(path, index) as reader:
+        _, group, _ = reader.groups()
+        for gone in (45, 59):
+            pts = int(index.timestamps[gone])
+            short = dataclasses.replace(group, packets=tuple(p for p in group.packets if p.pts != pts))
+            with pytest.raises(IndexMismatch, match=f"frame {gone} "):
+                list(reader.frames(short, 40))
 
 
 @pytest.mark.parametrize("codec", ["libx265", "libsvtav1"])
