@@ -228,7 +228,7 @@ class _GroupScan:
         cuts = self._judge.cuts([*run, *beyond])
         is_partial = len(run) < group.last - group.first
         if next_key is not None and is_partial and len(run) in cuts and self._judge.may_be_drift(run[-1], next_key):
-            run, is_partial = self._all_of(group), False
+            run, is_partial = self._all_of(group, since=group.last - BEFORE_VAGUE), False
             if following is not None and len(beyond) == 1:
                 beyond += following.beginning(ADAPTIVE_REACH)
             cuts = self._judge.cuts([*run, *beyond])
