@@ -34,8 +34,8 @@ REST_SECONDS = 1.0
 """If no more of a group would be left out and the next key frame did not have to come, nothing is."""
 
 BEFORE_VAGUE = 16
-"""Where a cut is vague, B-frames are decoded too from so many frames before it on: the pictures there no longer depend
-on those that were left out."""
+"""Where a cut is vague, B-frames are decoded too from so many frames before it on, so that beside it none lacks what it
+refers to; pictures may have drifted, but go on from there alike."""
 
 ONWARD_SECONDS = 1.2
 """Where a key frame turned out to be no cut, a gradual transition may go on so long after it."""
@@ -228,7 +228,7 @@ class _GroupScan:
         cuts = self._judge.cuts([*run, *beyond])
         is_partial = len(run) < group.last - group.first
         if next_key is not None and is_partial and len(run) in cuts and self._judge.may_be_drift(run[-1], next_key):
-            run, is_partial = self._all_of(group, since=group.last - BEFORE_VAGUE), False
+            run, is_partial = self._all_of(group), False
             if following is not None and len(beyond) == 1:
                 beyond += following.beginning(ADAPTIVE_REACH)
             cuts = self._judge.cuts([*run, *beyond])
