@@ -102,8 +102,9 @@ class GroupDoubt:
     frame came earlier than it had to. ``agitation``: the biggest of the frames before the next key frame, held against
     that; infinite if that one was nearly due: an encoder then asks less of a cut. ``nothing``: every frame says no
     more than that nothing changes. ``stirred``: the frames before the next key frame are bigger than those before
-    them. ``thrifty``: the bytes would not do to turn the picture into another one. ``turned``: up to this frame there
-    is something that may have turned the picture into another one, be it little; 0: no light is known to change.
+    them. ``thrifty``: the bytes would not do to turn the picture into another one. ``turned``: the last of the frames
+    of which light or bytes tell, be it little, that they may have turned the picture into another one; 0: no light is
+    known to change.
     """
 
     inside: int

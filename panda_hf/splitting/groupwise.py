@@ -34,8 +34,8 @@ REST_SECONDS = 1.0
 """If no more of a group would be left out and the next key frame did not have to come, nothing is."""
 
 BEFORE_VAGUE = 16
-"""Where a cut is vague, B-frames are decoded too from so many frames before it on, so that beside it none lacks what it
-refers to; pictures may have drifted, but go on from there alike."""
+"""Where a cut is vague, B-frames are decoded too from so many frames before it on, so that beside it none lacks what
+it refers to; pictures may have drifted, but go on from there alike."""
 
 ONWARD_SECONDS = 1.2
 """Where a key frame turned out to be no cut, a gradual transition may go on so long after it."""
@@ -127,6 +127,8 @@ class _GroupScan:
         is_doubted = self._may_be_movement(doubt, self._key, next_key)
         count = min(length - 1, max(count, self._goes_on, length * is_doubted))
         run, is_whole = self._run(group, count, doubt)
+        if not is_whole and self._is_unexplained(doubt, group, run[-1], next_key):
+            run, is_whole = self._run(group, length - 1, doubt)
         if not is_whole and self._may_be_movement(doubt, run[-1], next_key):
             is_doubted = True
             run, is_whole = self._run(group, length - 1, doubt)
@@ -286,6 +288,13 @@ class _GroupScan:
     def _is_far(self, length: int, key: Look, next_key: Look) -> bool:
         """Whether the ends of a group are so different that movement seldom explains it."""
         return apart(key, next_key) >= (MOVED if length < LONG_SECONDS * self._fps else MOVED_LONG)
+
+    def _is_unexplained(self, doubt: GroupDoubt, group: Group, last: Look, next_key: Look | None) -> bool:
+        """Whether what turned the picture of a group that was long enough must lie behind the last frame seen."""
+        if next_key is None or doubt.irregular or not doubt.turned or not self._rules.seeks_cuts:
+            return False
+        is_far = self._is_far(group.last - group.first, self._key, next_key)
+        return is_far and self._is_far(group.last - last.frame, last, next_key)
 
     def _may_be_movement(self, doubt: GroupDoubt, last: Look, next_key: Look | None) -> bool:
         """Whether movement, or the end of a dissolve, may have called for a key frame that seems to begin a shot, held

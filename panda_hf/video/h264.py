@@ -205,7 +205,7 @@ def starts_anew(packet: bytes, length_bytes: int) -> bool:
 
 def units_between_start_codes(data: bytes) -> list[bytes]:
     """The units of what an encoder gives."""
-    return [unit.rstrip(b"\0") for unit in _START_CODE.split(data) if unit]
+    return [unit for unit in (each.rstrip(b"\0") for each in _START_CODE.split(data)) if unit]
 
 
 def joined(found: list[bytes], length_bytes: int) -> bytes:

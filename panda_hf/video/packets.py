@@ -46,7 +46,7 @@ class PacketIndex:
     """What the encoder looked for, if it says so, and says one thing throughout (x264, x265)."""
     fading: NDArray[np.bool_] | None = None
     """[n], frames coded from others made brighter or darker, as in fades and most dissolves (H.264); ``None``: it is
-    not known that the encoder looked for that."""
+    not known that the encoder looked for that, or it cannot be read."""
 
     @property
     def groups(self) -> list[tuple[int, int]]:
@@ -78,12 +78,14 @@ def index_packets(video: VideoLike | Source) -> PacketIndex | None:
         return None if rows is None or decoder.stopped else _index(decoder, *rows)
 
 
-def _rows(decoder: Decoder) -> tuple[NDArray[np.int64], EncoderOptions | None] | None:
+def _rows(decoder: Decoder) -> tuple[NDArray[np.int64], set[EncoderOptions], bool] | None:
     """[n, 7] in decoding order: timestamp, bytes, whether it is a key packet, duration, whether it is coded alone,
-    whether from two others, whether from another in other light; and what the encoder looked for."""
+    whether from two others, whether from another in other light; what the encoder says that it looked for; and
+    whether all of the last could be read."""
     rows: list[tuple[int, ...]] = []
     context = decoder.stream.codec_context
     told = {encoder_options(bytes(context.extradata or b""))}
+    are_weights_read = True
     slices = SliceReader.of(context.codec.canonical_name, context.extradata)
     last: int | None = None
     for packet in decoder.packets():
@@ -98,17 +100,20 @@ def _rows(decoder: Decoder) -> tuple[NDArray[np.int64], EncoderOptions | None] |
             if last is not None and dts <= last:
                 return None
             last = dts
+        if packet.is_keyframe and slices is not None:
+            are_weights_read &= slices.reads_weights_of(memoryview(packet))
         is_key = packet.is_keyframe and (slices is None or slices.is_entry(memoryview(packet)))
         kind = "I" if is_key else slices.kind(memoryview(packet)) if slices is not None else None
         if is_key:
             told.add(encoder_options(bytes(memoryview(packet)[:_OPTIONS_WITHIN])))
         fades = kind == "P" and slices is not None and slices.is_fading(memoryview(packet))
         rows.append((pts, packet.size, is_key, packet.duration or 0, kind == "I", kind == "B", fades))
-    told.discard(None)
-    return (np.array(rows, np.int64), told.pop() if len(told) == 1 else None) if rows else None
+    return (np.array(rows, np.int64), {each for each in told if each}, are_weights_read) if rows else None
 
 
-def _index(decoder: Decoder, rows: NDArray[np.int64], encoder: EncoderOptions | None) -> PacketIndex | None:
+def _index(
+    decoder: Decoder, rows: NDArray[np.int64], told: set[EncoderOptions], are_weights_read: bool
+) -> PacketIndex | None:
     shown = rows[np.argsort(rows[:, 0], kind="stable")]
     timestamps = shown[:, 0]
     keys = np.flatnonzero(shown[:, 2])
@@ -119,9 +124,10 @@ def _index(decoder: Decoder, rows: NDArray[np.int64], encoder: EncoderOptions | 
     if _is_cut_short(decoder, end):
         return None
     alone, from_two, fading = (shown[:, 4:] > 0).T
-    tells_fades = (encoder is not None and encoder.seeks_fades) or bool(fading.any())
-    told = fading if tells_fades else None
-    return PacketIndex(timestamps, times, shown[:, 1], keys, alone, from_two, end, encoder, told)
+    encoder = next(iter(told)) if len(told) == 1 else None
+    tells_fades = encoder.seeks_fades if encoder is not None else not told and bool(fading.any())
+    fades = fading if tells_fades and are_weights_read else None
+    return PacketIndex(timestamps, times, shown[:, 1], keys, alone, from_two, end, encoder, fades)
 
 
 def _is_cut_short(decoder: Decoder, end: float) -> bool:

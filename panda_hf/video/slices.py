@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from panda_hf.video.h264 import IDR_SLICE, SEI, Bits
+from panda_hf.video.h264 import IDR_SLICE, PICTURE_SET, SEI, SEQUENCE_SET, Bits, units_between_start_codes
 from panda_hf.video.weights import HEADER_BYTES as WEIGHTED_HEADER_BYTES
 from panda_hf.video.weights import WeightReader
 
@@ -19,6 +19,8 @@ begins no shot."""
 
 FADES = 0.03
 """A frame that takes so much more or less of another's light is coded as in a fade."""
+
+_MOST_OF_A_SET = 1024
 
 RECOVERY_POINT = 6
 """Kind of the message (annex D of the standard) that lets decoding begin at a picture of H.264 that is no IDR."""
@@ -50,7 +52,7 @@ class SliceReader:
     length_bytes: int
     """Size of the number before each unit of a packet; 0: units stand between start codes."""
     weights: WeightReader | None = None
-    """Tells how much of others' light its frames take; ``None``: all."""
+    """Tells how much of others' light its frames take; ``None``: that is not known."""
 
     @classmethod
     def of(cls, codec: str, box: bytes | None) -> SliceReader | None:
@@ -78,6 +80,18 @@ class SliceReader:
             return abs(self.weights.weight(self.first_slice(packet)) - 1) >= FADES
         except ValueError:
             return False
+
+    def reads_weights_of(self, packet: memoryview) -> bool:
+        """Whether :attr:`weights` can be read of a packet and those after it, by the parameter sets that it brings."""
+        if self.weights is None:
+            return False
+        for unit in self._units(packet):
+            kind = unit[0] & 31
+            if 1 <= kind <= IDR_SLICE:
+                return True
+            if kind in (SEQUENCE_SET, PICTURE_SET) and _alone(unit) not in self.weights.sets:
+                return False
+        return True
 
     def first_slice(self, packet: memoryview) -> bytes:
         """The beginning of the first slice of a packet of H.264; nothing where there is none."""
@@ -125,6 +139,11 @@ class SliceReader:
             return place + self.length_bytes
         found = bytes(packet[place : place + 2**12]).find(b"\0\0\1")
         return place + found + 3 if found >= 0 else len(packet)
+
+
+def _alone(unit: memoryview) -> bytes:
+    """A unit without what follows it after a start code."""
+    return next(iter(units_between_start_codes(bytes(unit[:_MOST_OF_A_SET]))), b"")
 
 
 def _tells_recovery(unit: bytes) -> bool:

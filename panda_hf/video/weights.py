@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from panda_hf.video.h264 import (
     IDR_SLICE,
@@ -22,6 +22,9 @@ HEADER_BYTES = 64
 
 _P_SLICES = (0, 3)
 
+_FINEST = 7
+"""Weights are told in no finer steps than a half to this power."""
+
 
 @dataclass(frozen=True)
 class WeightReader:
@@ -30,6 +33,8 @@ class WeightReader:
 
     sequence: SequenceFacts
     picture: PictureFacts
+    sets: frozenset[bytes] = field(default=frozenset(), repr=False)
+    """The parameter sets themselves."""
 
     @classmethod
     def of(cls, codec: str, box: bytes | None) -> WeightReader | None:
@@ -43,7 +48,11 @@ class WeightReader:
             return None
         try:
             sequence, picture = _sets(box)
-            found = cls(sequence_facts(sequence), picture_facts(picture))
+            found = cls(
+                sequence_facts(sequence),
+                picture_facts(picture),
+                frozenset([sequence.rstrip(b"\0"), picture.rstrip(b"\0")]),
+            )
         except ValueError:
             return None
         is_plain = found.sequence.is_progressive and found.sequence.order_kind != 1
@@ -56,7 +65,7 @@ class WeightReader:
             unit: the first ``HEADER_BYTES`` of a slice, with the byte that says its kind.
 
         Raises:
-            ValueError: it ends too early.
+            ValueError: it ends too early, or is damaged.
         """
         bits = Bits(unit[1:HEADER_BYTES])
         bits.count()  # its first macroblock
@@ -69,10 +78,12 @@ class WeightReader:
         if bits.read(1):  # in another order
             while bits.count() != 3:
                 bits.count()
-        whole = 1 << bits.count()
+        steps = bits.count()
+        if steps > _FINEST:
+            raise ValueError("a weight is told in too fine steps")
         if self.sequence.chroma_format:
             bits.count()
-        return bits.signed() / whole if bits.read(1) else 1.0
+        return bits.signed() / (1 << steps) if bits.read(1) else 1.0
 
     def _skip_place(self, bits: Bits, *, is_idr: bool) -> None:
         """When the picture is decoded, and when it is shown."""
@@ -93,7 +104,7 @@ def _sets(box: bytes) -> tuple[bytes, bytes]:
     Raises:
         ValueError: there are others.
     """
-    if box[0] == 1:
+    if box[0] == 1:  # as mp4 stores them
         stored = ParameterSets.parse(box)
         sequences, pictures = list(stored.sequence), list(stored.picture)
     else:

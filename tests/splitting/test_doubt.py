@@ -135,7 +135,8 @@ def test_where_fades_are_told_more_bytes_for_a_while_count_near_one_or_if_they_a
         assert rules(lengths, RISE, fading=fading).doubt(1).inside >= 50
     for fading in ([], [110], [170], [300]):
         assert rules(lengths, RISE, fading=fading).doubt(1).inside == 0
-    assert rules(lengths, dict.fromkeys(RISE, 3000), fading=[]).doubt(1).inside >= 50
+    for size, is_looked_at in ((2300, False), (2600, True)):
+        assert bool(rules(lengths, dict.fromkeys(RISE, size), fading=[]).doubt(1).inside) == is_looked_at
 
 
 def test_where_key_frames_lie_at_fixed_distances_fades_tell_of_nothing():
@@ -147,7 +148,8 @@ def test_many_fading_frames_must_be_looked_at_and_few_or_scattered_ones_not():
     lengths = [100, 250, 60, 250]
     assert rules(lengths, fading=range(120, 150, 5)).doubt(1).inside == 145 - 100 + 6
     assert rules(lengths, fading=range(120, 145, 5)).doubt(1).inside == 0
-    assert rules(lengths, fading=range(120, 180, 10)).doubt(1).inside == 0
+    assert rules(lengths, fading=range(120, 156, 7)).doubt(1).inside == 155 - 100 + 6
+    assert rules(lengths, fading=range(120, 161, 8)).doubt(1).inside == 0
 
 
 def test_fading_frames_and_big_ones_tell_how_far_a_picture_may_have_turned():

@@ -286,6 +286,25 @@ def test_a_group_that_was_long_enough_is_decoded_to_the_fade_that_turned_its_pic
     assert told.decoded < 0.85 * blind.decoded
 
 
+def wiped(one: list[Picture], two: list[Picture]) -> list[Picture]:
+    """The second shot comes in from the left."""
+    edges = [(i + 1) * 160 // (len(one) + 1) for i in range(len(one))]
+    return [np.hstack([b[:, :x], a[:, x:]]) for x, a, b in zip(edges, one, two, strict=True)]
+
+
+@pytest.mark.parametrize("first", [85, 100])
+def test_light_that_changed_explains_no_other_picture_at_the_end_of_a_group(tmp_path: Path, first: int):
+    one, two = list(moving(1, first + 20)), [(picture * 0.4).astype(np.uint8) for picture in moving(2, 200 - first)]
+    for i in range(8, 24):  # a shadow passes
+        one[i] = (one[i] * (1 - 0.03 * min(i - 7, 24 - i))).astype(np.uint8)
+    path = encode(tmp_path / "film.mp4", [*joined(wiped, one, two, frames=20), *film(100)], keyint=125)
+    index = index_packets(str(path))
+    assert index is not None and index.fading is not None
+    assert index.keys.tolist() == [0, 125, 200] and 0 < np.flatnonzero(index.fading).max() < 30
+    for (start, end), *others in (scan_all(str(path), DEFAULT).gradual, scan_video(str(path), DEFAULT).gradual):
+        assert not others and abs(start - first) <= 4 and abs(end - first - 19) <= 4
+
+
 def test_black_inside_a_group_belongs_to_no_shot(tmp_path: Path):
     pictures = [*film(60), *black(20), *film(80, 60)]
     scan = scan_video(str(encode(tmp_path / "film.mp4", pictures)), DEFAULT)

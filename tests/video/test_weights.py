@@ -11,23 +11,27 @@ import numpy as np
 import pytest
 from av.bitstream import BitStreamFilterContext
 
-from panda_hf.video.h264 import ParameterSets, picture_facts
+from panda_hf.video.h264 import SEI, ParameterSets, picture_facts, units
 from panda_hf.video.packets import index_packets
 from panda_hf.video.slices import SliceReader
 from panda_hf.video.weights import WeightReader
+from tests.video.test_encoder_options import remuxed
 
 FADE = range(30, 50)
 FIELD = re.compile(r"^\d+\s+(\S+)\s+[01]* = (-?\d+)")
 
 
-def film(path: Path, params: str, pixel_format: str = "yuv420p", *, fades: bool = True) -> Path:
-    """Three seconds of one picture that moves a little; in the second it grows dark."""
+def film(
+    path: Path, params: str, pixel_format: str = "yuv420p", *, fades: bool = True, brightens: bool = False
+) -> Path:
+    """Three seconds of one picture that moves a little; in the second it grows dark, or bright."""
     blocks = np.random.default_rng(7).integers(0, 256, (24, 64, 3))
     ground = np.kron(blocks, np.ones((5, 5, 1)))
+    order = range(74, -1, -1) if brightens else range(75)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25, options={"crf": "18", "x264-params": params})
         stream.width, stream.height, stream.pix_fmt = 160, 96, pixel_format
-        for i in range(75):
+        for i in order:
             light = min(1.0, max(0.1, 1 - 0.9 * (i - FADE.start) / len(FADE))) if fades else 1.0
             picture = np.ascontiguousarray(light * ground[:96, i // 2 : i // 2 + 160]).astype(np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
@@ -105,6 +109,64 @@ def test_in_a_fade_frames_are_fading_and_before_it_none(tmp_path: Path):
     assert set(places) <= set(range(FADE.start, FADE.stop + 4))
 
 
+def test_a_picture_that_grows_bright_is_fading_too(tmp_path: Path):
+    index = index_packets(film(tmp_path / "film.mp4", "keyint=250:scenecut=0", brightens=True))
+    assert index is not None and index.fading is not None
+    places = np.flatnonzero(index.fading)
+    assert len(places) >= 3
+    assert set(places) <= set(range(75 - FADE.stop, 79 - FADE.start))
+
+
+def without_notes(path: Path) -> Path:
+    """The same film without what x264 says of itself."""
+    out = path.with_name(f"without_{path.name}")
+    with av.open(str(path)) as source, av.open(str(out), "w") as sink:
+        stream = sink.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                kept = [unit for unit in units(bytes(packet), 4) if unit[0] & 31 != SEI]
+                new = av.Packet(b"".join(len(unit).to_bytes(4, "big") + unit for unit in kept))
+                new.pts, new.dts, new.time_base = packet.pts, packet.dts, packet.time_base
+                new.is_keyframe, new.stream = packet.is_keyframe, stream
+                sink.mux(new)
+    return out
+
+
+def test_of_an_encoder_that_says_nothing_one_fading_frame_tells_that_it_looked(tmp_path: Path):
+    for name, fades in (("fades.mp4", True), ("none.mp4", False)):
+        path = without_notes(film(tmp_path / name, "keyint=250", fades=fades))
+        index = index_packets(path)
+        assert index is not None and index.encoder is None
+        assert (index.fading is not None) == fades
+
+
+def test_what_cannot_be_read_is_not_taken_for_none(tmp_path: Path):
+    path = film(tmp_path / "film.mp4", "keyint=250:fake-interlaced=1")
+    index = index_packets(path)
+    assert index is not None and index.encoder is not None and index.encoder.seeks_fades
+    assert index.fading is None
+
+
+@pytest.mark.parametrize(("params", "is_known"), [("keyint=250", True), ("keyint=250:weightp=0", False)])
+def test_parameter_sets_among_the_packets_must_be_those_of_the_container(tmp_path: Path, params: str, is_known: bool):
+    raw = [film(tmp_path / "one.h264", "keyint=250"), film(tmp_path / "two.h264", params)]
+    both = tmp_path / "both.h264"
+    both.write_bytes(b"".join(path.read_bytes() for path in raw))
+    index = index_packets(remuxed(both, tmp_path / "film.mkv"))
+    assert index is not None and len(index.times) == 150
+    assert (index.fading is not None) == is_known
+    assert not is_known or np.array_equal(index.fading[:75], index.fading[75:])
+
+
+def test_sets_that_say_the_same_of_the_encoder_but_other_things_of_its_slices_are_other_sets(tmp_path: Path):
+    raw = [film(tmp_path / "one.h264", "keyint=250"), film(tmp_path / "two.h264", "keyint=250:ref=1:bframes=0")]
+    both = tmp_path / "both.h264"
+    both.write_bytes(b"".join(path.read_bytes() for path in raw))
+    index = index_packets(remuxed(both, tmp_path / "film.mkv"))
+    assert index is not None and index.encoder is not None and index.encoder.seeks_fades
+    assert index.fading is None
+
+
 @pytest.mark.parametrize("params", ["keyint=250", "keyint=250:weightp=1"])
 def test_where_nothing_fades_an_encoder_that_looked_for_it_is_believed(tmp_path: Path, params: str):
     index = index_packets(film(tmp_path / "film.mp4", params, fades=False))
@@ -131,7 +193,7 @@ def test_nothing_is_read_of_other_codecs_several_sets_or_damaged_ones(tmp_path: 
     sets = ParameterSets.parse(box)
     assert WeightReader.of("h264", box) is not None
     two = ParameterSets(sets.head, sets.length_bytes, sets.sequence, sets.picture * 2, sets.tail)
-    for other in (None, b"", two.box(), b"\0\0\0\1\x09\xf0", box[:12]):
+    for other in (None, b"", b"\0", bytes(40), two.box(), b"\0\0\0\1\x09\xf0", b"\0" + box, box[:12]):
         assert WeightReader.of("h264", other) is None
     assert WeightReader.of("hevc", box) is None
 
@@ -144,6 +206,28 @@ def test_of_a_slice_cut_short_nothing_is_made_up(tmp_path: Path, unit: bytes):
     with pytest.raises(ValueError, match="cut short"):
         weights.weight(unit)
     assert not slices.is_fading(memoryview(len(unit).to_bytes(4, "big") + unit))
+
+
+def test_zeros_before_a_start_code_are_no_unit(tmp_path: Path):
+    path = film(tmp_path / "film.ts", "keyint=250")
+    for zeros in (b"", b"\0", b"\0\0"):
+        assert WeightReader.of("h264", zeros + extradata(path)) is not None
+
+
+def test_a_weight_in_finer_steps_than_there_are_is_damage(tmp_path: Path):
+    weights = WeightReader.of("h264", extradata(film(tmp_path / "film.mp4", "keyint=250")))
+    assert weights is not None
+    order = "0" * (weights.sequence.frame_number_bits + weights.sequence.order_bits)
+    for steps, weight in (("00111", 100 / 64), ("0001000", 100 / 128)):  # 6 and 7 in Exp-Golomb
+        bits = f"1 1 1 {order} 0 0 {steps} 1 1 000000011001000".replace(" ", "")  # chroma in whole steps; 100
+        assert weights.weight(b"\x41" + packed(bits)) == weight
+    with pytest.raises(ValueError, match="fine"):
+        weights.weight(b"\x41" + packed(f"111{order}000001001" + 40 * "1"))
+
+
+def packed(bits: str) -> bytes:
+    """Bits as bytes, and more after them."""
+    return bytes(int(bits.ljust(200, "1")[i : i + 8], 2) for i in range(0, 200, 8))
 
 
 def test_a_picture_set_of_several_groups_of_slices_is_refused():
