@@ -219,7 +219,7 @@ def test_a_weight_in_finer_steps_than_there_are_is_damage(tmp_path: Path):
     assert weights is not None
     order = "0" * (weights.sequence.frame_number_bits + weights.sequence.order_bits)
     for steps, weight in (("00111", 100 / 64), ("0001000", 100 / 128)):  # 6 and 7 in Exp-Golomb
-        bits = f"1 1 1 {order} 0 0 {steps} 1 1 000000011001000".replace(" ", "")  # chroma in whole steps; 100
+        bits = f"1 1 1 {order} 0 0 {steps} 1 1 000000011001000"  # chroma in whole steps; 100
         assert weights.weight(b"\x41" + packed(bits)) == weight
     with pytest.raises(ValueError, match="fine"):
         weights.weight(b"\x41" + packed(f"111{order}000001001" + 40 * "1"))
@@ -227,7 +227,70 @@ def test_a_weight_in_finer_steps_than_there_are_is_damage(tmp_path: Path):
 
 def packed(bits: str) -> bytes:
     """Bits as bytes, and more after them."""
-    return bytes(int(bits.ljust(200, "1")[i : i + 8], 2) for i in range(0, 200, 8))
+    return exactly(bits.replace(" ", "").ljust(200, "1"))
+
+
+ORDERS = {0: "1 010", 1: "010 0 1 1 1", 2: "011"}
+"""By which slices tell when they are shown: in 5 bits, by differences, not at all."""
+
+
+def by_hand(
+    order: int = 0, *, progressive: bool = True, bottom: int = 0, weighted: int = 1, redundant: int = 0
+) -> bytes:
+    """Parameter sets between start codes, field by field after 7.3.2.1.1 and 7.3.2.2 of the standard."""
+    sequence = f"1 1 {ORDERS[order]} 1 0 00101 00101 {'1' if progressive else '0 0'} 1 0 0 1"
+    picture = f"1 1 0 {bottom} 1 1 1 {weighted} 00 1 1 1 0 0 {redundant} 1"
+    units = bytes([0x67, 66, 0, 30]) + exactly(sequence), b"\x68" + exactly(picture)
+    return b"".join(b"\0\0\1" + unit for unit in units)
+
+
+def exactly(bits: str) -> bytes:
+    """Bits as bytes."""
+    bits = bits.replace(" ", "")
+    return bytes(int(bits[i : i + 8].ljust(8, "0"), 2) for i in range(0, len(bits), 8))
+
+
+def test_of_interlaced_streams_and_those_in_order_of_differences_nothing_is_known():
+    known = [
+        WeightReader.of("h264", by_hand(order, progressive=whole)) for order in (0, 1, 2) for whole in (True, False)
+    ]
+    assert [reader is not None for reader in known] == [True, False, False, False, True, False]
+    assert WeightReader.of("h264", by_hand(weighted=0)) is None
+
+
+@pytest.mark.parametrize(
+    ("order", "bottom", "redundant", "place"),
+    [
+        (0, 0, 0, "0000 00000"),
+        (0, 1, 0, "0000 00000 1"),
+        (0, 0, 1, "0000 00000 1"),
+        (0, 1, 1, "0000 00000 1 1"),
+        (2, 0, 0, "0000"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("told", "is_fading"),
+    [("0000001111100", True), ("0000001111110", False), ("000000010000010", False), ("000000010000100", True)],
+    ids=["62 of 64", "63 of 64", "65 of 64", "66 of 64"],
+)
+@pytest.mark.parametrize("kind", ["1", "00100", "00110", "010"], ids=["P", "SP", "P only", "B"])
+def test_a_slice_written_by_hand_is_read(
+    order: int, bottom: int, redundant: int, place: str, told: str, is_fading: bool, kind: str
+):
+    slices = SliceReader.of("h264", by_hand(order, bottom=bottom, redundant=redundant))
+    assert slices is not None and slices.weights is not None
+    unit = b"\x41" + packed(f"1{kind}1{place}0000111" + "1" + "1" + told)
+    assert slices.is_fading(memoryview(b"\0\0\1" + unit)) == (is_fading and kind != "010")
+
+
+def test_parameter_sets_in_a_key_packet_must_be_the_known_ones():
+    known, other = by_hand(), by_hand(bottom=1)
+    slices, picture = SliceReader.of("h264", known), b"\0\0\1\x65" + bytes(range(1, 90))
+    assert slices is not None
+    assert slices.reads_weights_of(memoryview(picture))
+    assert slices.reads_weights_of(memoryview(known + picture)) and slices.reads_weights_of(memoryview(known))
+    assert not slices.reads_weights_of(memoryview(other + picture))
+    assert slices.reads_weights_of(memoryview(picture + other))  # not of this picture
 
 
 def test_a_picture_set_of_several_groups_of_slices_is_refused():
