@@ -22,6 +22,9 @@ from panda_hf.video.packets import PacketIndex
 ALIKE = 0.15
 """Where key frames lie at fixed distances, a group is skipped only if its key frames are nearer than this."""
 
+SAME = 0.05
+"""If the next key frame came early and shows the picture of the last one, so near, another was shown between them."""
+
 TRIAL_GROUPS, LITTLE = 6, 0.8
 """After so many groups of an encoder that does not look for cuts, or by the key frames of so many, no more are skipped
 if that spares less than the rest of this share: key frames need not be decoded twice then."""
@@ -276,7 +279,10 @@ class _GroupScan:
             return doubt.inside if seeks_cuts else rest
         if doubt.irregular and doubt.inside and rest - doubt.inside <= REST_SECONDS * self._fps:
             return rest
-        if doubt.irregular or apart(key, next_key) < (DIFFERS if seeks_cuts else ALIKE):
+        distance = apart(key, next_key)
+        if doubt.irregular and distance < SAME and not doubt.thrifty:
+            return rest
+        if doubt.irregular or distance < (DIFFERS if seeks_cuts else ALIKE):
             return doubt.inside
         is_far = self._is_far(length, key, next_key)
         if not seeks_cuts or doubt.thrifty or self._is_black(next_key):

@@ -305,6 +305,16 @@ def test_light_that_changed_explains_no_other_picture_at_the_end_of_a_group(tmp_
         assert not others and abs(start - first) <= 4 and abs(end - first - 19) <= 4
 
 
+def test_what_was_shown_between_two_key_frames_of_one_picture_is_looked_at(tmp_path: Path):
+    one, two = list(moving(1, 80)), [picture[::-1, ::-1] for picture in moving(2, 80)]
+    pictures = grainy([*joined(blended, one, two, frames=24), *one, *film(60)], 6)
+    path = encode(tmp_path / "film.mp4", pictures, keys={136})
+    full, scan = scan_all(str(path), DEFAULT), scan_video(str(path), DEFAULT)
+    assert full.cuts == scan.cuts == [136, 216]
+    for (start, end), *others in (full.gradual, scan.gradual):
+        assert not others and abs(start - 56) <= 4 and abs(end - 78) <= 4
+
+
 def test_black_inside_a_group_belongs_to_no_shot(tmp_path: Path):
     pictures = [*film(60), *black(20), *film(80, 60)]
     scan = scan_video(str(encode(tmp_path / "film.mp4", pictures)), DEFAULT)
