@@ -199,8 +199,6 @@ class GradualWatch:
         hits = []
         for first in (last - width for width in WIDTHS if last - width - AROUND >= 0):
             path = self._path[last] - self._path[first]
-            if path < least:
-                continue
             unrest = self._unrest[first] + self._unrest[last + AROUND]
             needed = max(least, unrest / self._strictness.steady)
             hit = self._judge(first, last, needed, unrest, known) if path >= needed else None

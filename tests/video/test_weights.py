@@ -15,7 +15,7 @@ from panda_hf.video.h264 import SEI, ParameterSets, picture_facts, units
 from panda_hf.video.packets import index_packets
 from panda_hf.video.slices import SliceReader
 from panda_hf.video.weights import WeightReader
-from tests.video.test_encoder_options import remuxed
+from tests.video.test_encoder_options import joined, remuxed
 
 FADE = range(30, 50)
 FIELD = re.compile(r"^\d+\s+(\S+)\s+[01]* = (-?\d+)")
@@ -150,9 +150,7 @@ def test_what_cannot_be_read_is_not_taken_for_none(tmp_path: Path):
 @pytest.mark.parametrize(("params", "is_known"), [("keyint=250", True), ("keyint=250:weightp=0", False)])
 def test_parameter_sets_among_the_packets_must_be_those_of_the_container(tmp_path: Path, params: str, is_known: bool):
     raw = [film(tmp_path / "one.h264", "keyint=250"), film(tmp_path / "two.h264", params)]
-    both = tmp_path / "both.h264"
-    both.write_bytes(b"".join(path.read_bytes() for path in raw))
-    index = index_packets(remuxed(both, tmp_path / "film.mkv"))
+    index = index_packets(remuxed(joined(*raw, tmp_path / "both.h264"), tmp_path / "film.mkv"))
     assert index is not None and len(index.times) == 150
     assert (index.fading is not None) == is_known
     assert not is_known or np.array_equal(index.fading[:75], index.fading[75:])
@@ -160,9 +158,7 @@ def test_parameter_sets_among_the_packets_must_be_those_of_the_container(tmp_pat
 
 def test_sets_that_say_the_same_of_the_encoder_but_other_things_of_its_slices_are_other_sets(tmp_path: Path):
     raw = [film(tmp_path / "one.h264", "keyint=250"), film(tmp_path / "two.h264", "keyint=250:ref=1:bframes=0")]
-    both = tmp_path / "both.h264"
-    both.write_bytes(b"".join(path.read_bytes() for path in raw))
-    index = index_packets(remuxed(both, tmp_path / "film.mkv"))
+    index = index_packets(remuxed(joined(*raw, tmp_path / "both.h264"), tmp_path / "film.mkv"))
     assert index is not None and index.encoder is not None and index.encoder.seeks_fades
     assert index.fading is None
 
