@@ -8,7 +8,7 @@ from itertools import chain, islice, pairwise
 
 from panda_hf.splitting.collect import Clock, Collector, Scan
 from panda_hf.splitting.cut_judge import DIFFERS, CutJudge
-from panda_hf.splitting.doubt import ByteRules, GroupDoubt
+from panda_hf.splitting.doubt import LONG_SECONDS, ByteRules, GroupDoubt
 from panda_hf.splitting.gradual import stride_of
 from panda_hf.splitting.looks import Look, apart, described
 from panda_hf.splitting.open_group import OpenGroup
@@ -29,8 +29,8 @@ TRIAL_GROUPS, LITTLE = 6, 0.8
 """After so many groups of an encoder that does not look for cuts, or by the key frames of so many, no more are skipped
 if that spares less than the rest of this share: key frames need not be decoded twice then."""
 
-MOVED, MOVED_LONG, LONG_SECONDS = 0.45, 0.6, 4.0
-"""Movement seldom takes key frames farther apart, in groups shorter than so many seconds and in longer ones: one that
+MOVED, MOVED_LONG = 0.45, 0.6
+"""Movement seldom takes key frames farther apart, in groups shorter than ``LONG_SECONDS`` and in longer ones: one that
 ended because it was long enough may end with a shot, or in a dissolve."""
 
 REST_SECONDS = 1.0

@@ -26,8 +26,9 @@ STEEP_RISE = 5.0
 """Where the encoder looked for fades and says of none there (see :attr:`PacketIndex.fading`), so many times the bytes
 of the calmer second: of 469 rises less steep, in 362 films by x264, 16 lay in a transition."""
 
-FADE_FRAMES, FADE_SECONDS = 6, 1.44
-"""So many fading frames in so short a time are a gradual transition, whatever its bytes."""
+FADE_FRAMES, FADE_SHARE, FADE_SECONDS = 6, 0.3, 1.44
+"""So many fading frames in so short a time are a gradual transition, whatever its bytes, if they are this share of
+those that may be."""
 
 FADE_AROUND_SECONDS = 0.24
 """A transition may begin and end so long before and after its fading frames."""
@@ -46,13 +47,14 @@ class Swells:
         self.around = round(FADE_AROUND_SECONDS * fps)
         """Frames before and after fading ones that a transition may take too."""
 
-    def last(self, sizes: Numbers, key: float, fading: Booleans | None) -> int:
+    def last(self, sizes: Numbers, key: float, fading: Booleans | None, others: Booleans) -> int:
         """The last frame of a group, counted from its key frame, that a gradual transition may reach; 0: none.
 
         Args:
             sizes: [n], bytes of the frames after the key frame.
             key: bytes of a key frame.
             fading: [n], whether each is coded from another made brighter or darker; ``None``: that is not known.
+            others: [n], whether each may be fading: B-frames never are.
         """
         width = self._frames(SWELL_SECONDS)
         found = [last_of(self._swells(sizes, key, width), 2 * width)]
@@ -60,7 +62,7 @@ class Swells:
             rises = self._rises(sizes, key, fading, self._frames(seconds))
             found.append(last_of(rises, round(2 * seconds * self._fps)))
         if fading is not None:
-            found.append(last_of(self._many(fading), self.around))
+            found.append(last_of(self._many(fading, others), self.around))
         return max(found)
 
     def _frames(self, seconds: float) -> int:
@@ -99,10 +101,11 @@ class Swells:
         low, high = np.maximum(0, first - self.around), np.minimum(len(fading), first + width + self.around)
         return np.asarray(total[high] > total[low], np.bool_)
 
-    def _many(self, fading: Booleans) -> Booleans:
+    def _many(self, fading: Booleans, others: Booleans) -> Booleans:
         """Fading frames that are the last of many."""
-        counts = np.convolve(fading, np.ones(self._frames(FADE_SECONDS)))[: len(fading)]
-        return np.asarray(fading & (counts >= FADE_FRAMES), np.bool_)
+        window = np.ones(self._frames(FADE_SECONDS))
+        counts, among = (np.convolve(marked, window)[: len(fading)] for marked in (fading, others))
+        return np.asarray(fading & (counts >= np.maximum(FADE_FRAMES, FADE_SHARE * among)), np.bool_)
 
 
 def _mean_elsewhere(sizes: npt.NDArray[np.float64], window: int) -> npt.NDArray[np.float64]:

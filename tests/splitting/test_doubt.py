@@ -17,16 +17,20 @@ def rules(
     changes: dict[int, int] | None = None,
     told: EncoderOptions | None = None,
     fading: Iterable[int] | None = None,
+    others: Iterable[int] | None = None,
 ) -> ByteRules:
-    """Groups of these lengths: key frames of 10,000 bytes, others of 500; ``changes`` by position."""
+    """Groups of these lengths: key frames of 10,000 bytes, others of 500; ``changes`` by position. All but ``others``
+    are B-frames; ``None``: none is."""
     edges = np.cumsum([0, *lengths])
     sizes = np.full(edges[-1], 500)
     sizes[edges[:-1]] = 10_000
     for position, size in (changes or {}).items():
         sizes[position] = size
     groups = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
-    marked = None if fading is None else np.isin(np.arange(edges[-1]), list(fading))
-    return ByteRules(sizes, groups, FPS, told=told, fading=marked)
+    places = np.arange(edges[-1])
+    marked = None if fading is None else np.isin(places, list(fading))
+    between = None if others is None else ~np.isin(places, list(others))
+    return ByteRules(sizes, groups, FPS, bidirectional=between, told=told, fading=marked)
 
 
 def test_groups_that_end_early_show_an_encoder_that_looks_for_cuts():
@@ -89,11 +93,18 @@ def test_a_later_frame_nearly_as_big_as_a_key_frame_must_be_looked_at_everywhere
     assert rules([100, 250, 60, 250], {70: 7000}).doubt(0).inside == 73
 
 
-def test_a_later_frame_counts_only_if_it_is_three_times_as_big_as_those_around_it():
-    busy = dict.fromkeys(range(40, 100), 3000)
-    assert rules([100, 250, 60, 250], {**busy, 70: 8000}).doubt(0).inside == 0
-    assert rules([100, 250, 60, 250], {**busy, 70: 9500}).doubt(0).inside == 73
-    assert rules([100, 100, 100, 100], {**busy, 70: 8000}).doubt(0).inside == 73  # key frames tell of no cut
+def test_a_later_frame_counts_only_if_it_is_five_times_as_big_as_those_around_it():
+    busy = dict.fromkeys(range(40, 100), 1500)
+    assert rules([100, 250, 60, 250], {**busy, 70: 7000}).doubt(0).inside == 0
+    assert rules([100, 250, 60, 250], {**busy, 70: 8000}).doubt(0).inside == 73
+    assert rules([100, 100, 100, 100], {**busy, 70: 7000}).doubt(0).inside == 73  # key frames tell of no cut
+
+
+def test_within_a_tenth_of_the_longest_distance_a_frame_is_no_later_one():
+    busy = dict.fromkeys(range(40, 100), 1500)
+    for place, longest, inside in ((29, 300, 32), (31, 300, 0), (31, 320, 34), (31, None, 0)):
+        doubt = rules([100, 250, 60, 250], {**busy, place: 4000}, EncoderOptions(True, longest)).doubt(0)
+        assert doubt.inside == inside
 
 
 def test_between_b_frames_others_are_held_against_each_other():
@@ -145,11 +156,21 @@ def test_where_key_frames_lie_at_fixed_distances_fades_tell_of_nothing():
 
 
 def test_many_fading_frames_must_be_looked_at_and_few_or_scattered_ones_not():
-    lengths = [100, 250, 60, 250]
-    assert rules(lengths, fading=range(120, 150, 5)).doubt(1).inside == 145 - 100 + 6
-    assert rules(lengths, fading=range(120, 145, 5)).doubt(1).inside == 0
-    assert rules(lengths, fading=range(120, 156, 7)).doubt(1).inside == 155 - 100 + 6
-    assert rules(lengths, fading=range(120, 161, 8)).doubt(1).inside == 0
+    for fading, inside in (
+        (range(120, 150, 5), 145 - 100 + 6),
+        (range(120, 145, 5), 0),
+        (range(120, 156, 7), 155 - 100 + 6),
+        (range(120, 161, 8), 0),
+    ):
+        assert rules([100, 250, 60, 250], fading=fading, others=fading).doubt(1).inside == inside
+
+
+def test_fading_frames_among_far_more_that_are_not_need_not_be_looked_at():
+    """36 frames hold 18 that might fade, of which six are enough, or all 36, of which eleven are."""
+    lengths, every_second = [100, 250, 60, 250], range(0, 660, 2)
+    assert rules(lengths, fading=range(140, 152, 2), others=every_second).doubt(1).inside == 150 - 100 + 6
+    assert rules(lengths, fading=range(140, 160, 2)).doubt(1).inside == 0
+    assert rules(lengths, fading=range(140, 162, 2)).doubt(1).inside == 160 - 100 + 6
 
 
 def test_fading_frames_and_big_ones_tell_how_far_a_picture_may_have_turned():
@@ -179,7 +200,44 @@ def test_before_a_key_frame_that_was_nearly_due_less_is_asked_of_movement():
     assert [rules(lengths).doubt(i).is_agitated() for i in (0, 2)] == [False, True]
     told = EncoderOptions(True, 400)
     assert not rules(lengths, told=told).doubt(2).is_agitated()
-    assert rules([*lengths, 330, 10], told=told).doubt(5).is_agitated()
+    assert rules([*lengths, 330, 10], dict.fromkeys(range(1251, 1260), 3000), told).doubt(5).is_agitated()
+
+
+CALM = dict.fromkeys(range(1, 100), 3500)  # a third of a key frame, all the time; the next group is calm
+
+
+def test_where_all_is_calm_after_a_key_frame_it_was_not_movement_that_called_for_it():
+    lengths = [100, 250, 60, 250]
+    assert not rules(lengths, CALM).doubt(0).is_agitated()
+    for after, is_agitated in ((1900, False), (2100, True)):  # as much or little of a key frame of 10,000 bytes
+        goes_on = dict.fromkeys(range(101, 104), after)
+        assert rules(lengths, {**CALM, **goes_on}).doubt(0).is_agitated() == is_agitated
+    for before, is_agitated in ((3700, False), (4000, True)):  # beside 3500
+        assert rules(lengths, {**CALM, 98: before}).doubt(0).is_agitated() == is_agitated
+
+
+def test_after_a_change_of_light_calm_tells_nothing():
+    lengths = [100, 250, 60, 250]
+    for fading, is_agitated in (([], False), ([60], False), ([95], True)):
+        assert rules(lengths, CALM, fading=fading).doubt(0).is_agitated() == is_agitated
+
+
+def test_b_frames_are_not_held_against_a_key_frame_to_see_whether_all_is_calm():
+    others = [*range(0, 100, 4), *range(100, 660, 4)]
+    goes_on = dict.fromkeys(range(104, 116, 4), 4000)
+    assert not rules([100, 250, 60, 250], CALM, others=others).doubt(0).is_agitated()
+    assert rules([100, 250, 60, 250], {**CALM, **goes_on}, others=others).doubt(0).is_agitated()
+
+
+def test_where_no_frame_after_a_key_frame_can_be_held_against_it_calm_is_not_known():
+    assert rules([100, 250, 60, 250], CALM, others=[0, 50, 98, 99, 100, 130]).doubt(0).is_agitated()
+
+
+def test_a_key_frame_nearly_due_is_believed_for_calm_after_it_if_the_encoder_told_and_the_group_is_long():
+    lengths = [210, 250, 60, 250]
+    assert rules(lengths).doubt(0).is_agitated()
+    assert not rules(lengths, told=EncoderOptions(True, 250)).doubt(0).is_agitated()
+    assert rules([95, 60, 95, 95], told=EncoderOptions(True, 100)).doubt(0).is_agitated()
 
 
 def test_what_comes_into_a_calm_picture_before_a_key_frame_is_noticed():
