@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from panda_hf.splitting.descriptor import describe
 from panda_hf.splitting.joints import Joints
+from panda_hf.splitting.looks import Look
 from panda_hf.splitting.pieces import Piece, PieceCutter
 from panda_hf.splitting.scores import is_full_range
 from panda_hf.splitting.settings import SplitSettings
@@ -116,10 +116,10 @@ class Collector:
         self._probe_ticks: list[int] = []
         self._features: list[npt.NDArray[np.float32]] = []
 
-    def take(self, frame: int, tick: int, yuv: npt.NDArray[np.uint8], found: Sequence[Boundary]) -> None:
-        """The next frame, small, its number and when it is shown; and the boundaries known since the one before."""
-        boundaries = self._note(self._joints.feed(frame, tick, yuv, found))
-        self._add(self._cutter.feed(tick, yuv, boundaries))
+    def take(self, tick: int, look: Look, found: Sequence[Boundary]) -> None:
+        """The next frame and when it is shown; and the boundaries known since the one before."""
+        boundaries = self._note(self._joints.feed(tick, look, found))
+        self._add(self._cutter.feed(tick, look, boundaries))
 
     def finish(
         self,
@@ -166,7 +166,7 @@ class Collector:
             self._pieces.append(piece.stretch)
             self._probe_ticks += piece.probes
             if self._describe:
-                self._features += [describe(image) for image in piece.images]
+                self._features += [look.features for look in piece.looks]
 
     def _stack(self) -> npt.NDArray[np.float32]:
         return np.stack(self._features) if self._features else np.zeros((0, 1), np.float32)

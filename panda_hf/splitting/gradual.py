@@ -8,12 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from panda_hf.splitting.descriptor import describe
-from panda_hf.splitting.looks import Features
-from panda_hf.splitting.stitching import Stretch, distance
+from panda_hf.splitting.looks import Look, apart
+from panda_hf.splitting.stitching import Stretch
 from panda_hf.video.groups import MOST_BETWEEN
 
-Image = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float32]
 
 SAMPLES_PER_SECOND = 15
@@ -78,11 +76,15 @@ STRICT = Strictness()
 
 
 class Sample(NamedTuple):
-    """A frame that is held against others: its number, when it is shown, and the frame itself, small."""
+    """A frame that is held against others, and when it is shown."""
 
-    frame: int
     tick: int
-    yuv: Image
+    look: Look
+
+    @property
+    def frame(self) -> int:
+        """Its number."""
+        return self.look.frame
 
 
 class Hit(NamedTuple):
@@ -110,7 +112,6 @@ class GradualWatch:
         self._steps: list[float] = []  # how far each sample is from the one before
         self._path: list[float] = []  # their sums
         self._unrest: list[float] = []  # and from that ``AROUND`` before
-        self._features: dict[int, Features] = {}  # of some samples' frames
         self._best: Hit | None = None
         self._waited = 0
 
@@ -123,18 +124,17 @@ class GradualWatch:
         """Whether too many frames were left out before this one to go on from those before."""
         return bool(self._samples) and frame - self._samples[-1].frame > max(2 * self._stride, 1 + MOST_BETWEEN)
 
-    def feed(self, frame: int, tick: int, yuv: Image) -> list[Stretch]:
+    def feed(self, tick: int, look: Look) -> list[Stretch]:
         """Take a frame; the transition that is certain now: when it begins, and when the next shot does.
 
         Args:
-            frame: its number; where many are left out, what came before is forgotten.
             tick: when it is shown.
-            yuv: the frame, small, uint8 [h, w, 3].
+            look: the frame; where many are left out before it, what came before them is forgotten.
         """
-        if self._samples and frame - self._samples[-1].frame < self._stride:
+        if self._samples and look.frame - self._samples[-1].frame < self._stride:
             return []
-        found = self.finish() if self.is_gap(frame) else []
-        samples = self._with_those_between(Sample(frame, tick, yuv))
+        found = self.finish() if self.is_gap(look.frame) else []
+        samples = self._with_those_between(Sample(tick, look))
         for sample in samples:
             self._take(sample, len(samples))
             hit = self._look()
@@ -165,7 +165,7 @@ class GradualWatch:
         """Hold a sample, one of so many steps in a leap over frames that were left out: all of it may be in one."""
         if len(self._samples) == len(self._held):
             self._keep(LONGEST)
-        thumb = cv2.resize(sample.yuv, THUMBNAIL, interpolation=cv2.INTER_AREA)
+        thumb = cv2.resize(sample.look.yuv, THUMBNAIL, interpolation=cv2.INTER_AREA)
         count = len(self._samples)
         self._held[count] = thumb.reshape(-1)
         self._steps.append(leap * self._between(count - 1, count) if count else 0.0)
@@ -182,8 +182,6 @@ class GradualWatch:
         self._held[: len(self._samples) - cut] = self._held[cut : len(self._samples)].copy()
         self._samples, self._unrest = self._samples[cut:], self._unrest[cut:]
         self._steps, self._path = self._steps[cut:], self._path[cut:]
-        kept = {sample.frame for sample in self._samples}
-        self._features = {frame: features for frame, features in self._features.items() if frame in kept}
 
     def _look(self) -> Hit | None:
         """The best of the windows that end ``AROUND`` samples before the newest, if it is better than the best so
@@ -226,12 +224,7 @@ class GradualWatch:
         ends = [i for i, sample in enumerate(self._samples) if sample.frame in (hit.first, hit.last)]
         if new_structure(*(self._held[i].astype(np.float32) for i in ends)) < self._strictness.structure:
             return False
-        return distance(*(self._described(self._samples[i]) for i in ends)) >= self._strictness.differs
-
-    def _described(self, sample: Sample) -> Features:
-        if sample.frame not in self._features:
-            self._features[sample.frame] = describe(sample.yuv)
-        return self._features[sample.frame]
+        return apart(*(self._samples[i].look for i in ends)) >= self._strictness.differs
 
     def _pictures(self, first: int, last: int) -> Array:
         """Samples from one to another, as numbers to compute with."""
@@ -252,8 +245,9 @@ class GradualWatch:
 
 def _blend(one: Sample, two: Sample, share: float) -> Sample:
     """A sample so far on the way from one to another."""
-    frame, tick = (round(a + share * (b - a)) for a, b in zip(one[:2], two[:2], strict=True))
-    return Sample(frame, tick, np.asarray(cv2.addWeighted(one.yuv, 1 - share, two.yuv, share, 0), np.uint8))
+    tick, frame = (round(a + share * (b - a)) for a, b in ((one.tick, two.tick), (one.frame, two.frame)))
+    image = np.asarray(cv2.addWeighted(one.look.yuv, 1 - share, two.look.yuv, share, 0), np.uint8)
+    return Sample(tick, Look(frame, image))
 
 
 def stride_of(fps: float) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
+from dataclasses import replace
 from itertools import chain, islice, pairwise
 
 from panda_hf.splitting.collect import Clock, Collector, Scan
 from panda_hf.splitting.cut_judge import DIFFERS, CutJudge
 from panda_hf.splitting.doubt import LONG_SECONDS, ByteRules, GroupDoubt
 from panda_hf.splitting.gradual import stride_of
-from panda_hf.splitting.looks import Look, apart, described
+from panda_hf.splitting.looks import Look, apart
 from panda_hf.splitting.open_group import OpenGroup
 from panda_hf.splitting.scores import ADAPTIVE_REACH, is_full_range
 from panda_hf.splitting.settings import SplitSettings
@@ -157,7 +158,7 @@ class _GroupScan:
             return False
         with GroupReader(video, self._index) as reader:
             frames = map(reader.key_frame, islice(reader.groups(), TRIAL_GROUPS + 1))
-            keys = [described(self._look(frame)) for frame in frames]
+            keys = [self._look(frame) for frame in frames]
         after: list[Look | None] = [*keys[1:], None]
         wanted = (
             self._frames_to_decode(self._rules.doubt(number), last - first, key, next_key)
@@ -204,7 +205,7 @@ class _GroupScan:
         """A group with its key frame: of the others, its anchors where the encoder marks cuts, but for a network, as
         where key frames lie at fixed distances, the frames that others refer to."""
         key, rest = self._reader.begin(group, anchors=self._anchors_do)
-        return OpenGroup(group, described(self._look(key)), map(self._look, rest))
+        return OpenGroup(group, replace(self._look(key), is_due=True), map(self._look, rest))
 
     def _take_whole(
         self,
@@ -337,7 +338,7 @@ class _GroupScan:
             self._note_movement(run[-1])
 
     def _pass(self, look: Look, cut: bool) -> None:
-        is_due = look.frame >= self._due or look.features is not None
+        is_due = look.frame >= self._due or look.is_due
         if not (is_due or cut or self._black.is_near(look.yuv)):
             return
         if look.frame >= self._due:
@@ -346,16 +347,15 @@ class _GroupScan:
         step, self._last_frame = look.frame - self._last_frame, look.frame
         boundaries = self._black.feed(tick, look.yuv, step) + ([Boundary(tick, "cut")] if cut else [])
         if is_due or boundaries:
-            self._collector.take(look.frame, tick, look.yuv, boundaries)
+            self._collector.take(tick, look, boundaries)
         if boundaries or self._shot_began is None:
             self._shot_began, self._moves = look, False
-        elif look.features is not None:
+        elif look.is_due:
             self._note_movement(look)
 
     def _note_movement(self, look: Look) -> None:
         if self._shot_began is None or self._moves:
             return
-        self._shot_began = described(self._shot_began)
         self._moves = apart(self._shot_began, look) > MOVES * self._settings.still_distance
 
     def _look_for_movement(self, last: int) -> None:
@@ -363,12 +363,12 @@ class _GroupScan:
         seen = None
         for look in self._open:
             if look.frame > last:
-                seen = described(look)
+                seen = look
                 self._note_movement(seen)
                 if self._moves:
                     break
         if seen is not None:
-            self._pass(seen, cut=False)
+            self._pass(replace(seen, is_due=True), cut=False)
 
     def _run(self, group: Group, count: int, doubt: GroupDoubt) -> tuple[list[Look], bool]:
         """The key frame and what is looked at of the ``count`` frames after it; where these end in black, also of

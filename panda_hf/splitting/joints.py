@@ -6,8 +6,9 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
 
-from panda_hf.splitting.gradual import GradualWatch, Image
+from panda_hf.splitting.gradual import GradualWatch
 from panda_hf.splitting.learned import LearnedWatch
+from panda_hf.splitting.looks import Look
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.shots import Boundary
 
@@ -41,19 +42,19 @@ class Joints:
         """A boundary is held back for at most so many frames."""
         return self._watch.lag if self._watch else 0
 
-    def feed(self, frame: int, tick: int, yuv: Image, found: Sequence[Boundary]) -> list[Boundary]:
-        """Take the next frame that was looked at, and the boundaries found since the one before.
+    def feed(self, tick: int, look: Look, found: Sequence[Boundary]) -> list[Boundary]:
+        """Take the next frame that was looked at, when it is shown, and the boundaries found since the one before.
 
         Returns:
             The boundaries that are certain now, in order of time.
         """
         if self._watch is None:
             return list(found)
-        is_gap = self._watch.is_gap(frame)
-        self._seen.append((tick, frame))
-        for stretch in self._watch.feed(frame, tick, yuv):
+        is_gap = self._watch.is_gap(look.frame)
+        self._seen.append((tick, look.frame))
+        for stretch in self._watch.feed(tick, look):
             self._settle(*stretch)
-        certain = self._release(frame + 1 if is_gap else frame - self.lag)
+        certain = self._release(look.frame + 1 if is_gap else look.frame - self.lag)
         self._hold(found)
         return certain
 

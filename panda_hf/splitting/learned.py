@@ -8,7 +8,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from panda_hf.splitting.gradual import GradualWatch, Image, Strictness
+from panda_hf.splitting.gradual import GradualWatch, Strictness
+from panda_hf.splitting.looks import Image, Look
 from panda_hf.splitting.scores import to_bgr
 from panda_hf.splitting.stitching import Stretch
 from panda_hf.splitting.transnet import SIZE, Chances, load_transnet
@@ -76,21 +77,20 @@ class LearnedWatch:
         """Whether too many frames were left out before this one to go on from those before."""
         return self._hint.is_gap(frame)
 
-    def feed(self, frame: int, tick: int, yuv: Image) -> list[Stretch]:
+    def feed(self, tick: int, look: Look) -> list[Stretch]:
         """Take a frame; the transitions that are certain now: when each begins, and when the next shot does.
 
         Args:
-            frame: its number; where many are left out, what came before is forgotten.
             tick: when it is shown.
-            yuv: the frame, small, uint8 [h, w, 3].
+            look: the frame; where many are left out before it, what came before them is forgotten.
         """
-        found = self.finish() if self.is_gap(frame) else []
-        self._hold(frame, tick, yuv)
-        found += self._new(self._sure.feed(frame, tick, yuv))
-        self._note(self._hint.feed(frame, tick, yuv))
-        while self._doubtful and frame >= self._doubtful[0].last + MARGIN + REACH:
+        found = self.finish() if self.is_gap(look.frame) else []
+        self._hold(tick, look)
+        found += self._new(self._sure.feed(tick, look))
+        self._note(self._hint.feed(tick, look))
+        while self._doubtful and look.frame >= self._doubtful[0].last + MARGIN + REACH:
             found += self._new(self._settle(self._doubtful.pop(0)))
-        self._forget(frame)
+        self._forget(look.frame)
         return found
 
     def finish(self) -> list[Stretch]:
@@ -117,13 +117,13 @@ class LearnedWatch:
             first, last = (self._first + bisect_left(ticks, tick) for tick in hint)
             self._doubtful.append(_Doubt(first, last))
 
-    def _hold(self, frame: int, tick: int, yuv: Image) -> None:
+    def _hold(self, tick: int, look: Look) -> None:
         if not self._frames:
-            self._first = self._judged = frame
+            self._first = self._judged = look.frame
         else:
-            left_out = frame - self._first - len(self._frames)
+            left_out = look.frame - self._first - len(self._frames)
             self._frames += [self._frames[-1]] * left_out
-        self._frames.append((tick, yuv))
+        self._frames.append((tick, look.yuv))
 
     def _forget(self, frame: int) -> None:
         """Let go of the frames before all that may still be asked about."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,22 @@ Image = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]
 
 
-class Look(NamedTuple):
-    """A small decoded frame, the ``frame``-th of the video; its descriptor, if it was computed."""
+@dataclass(slots=True, eq=False)
+class Look:
+    """A small decoded frame, the ``frame``-th of the video: uint8 [h, w, 3] of Y, U, V."""
 
     frame: int
     yuv: Image
-    features: Features | None = None
+    is_due: bool = False
+    """Whether it is handed on though nothing happens there."""
+    _features: Features | None = field(default=None, init=False, repr=False)
+
+    @property
+    def features(self) -> Features:
+        """Its descriptor, computed when it is first asked for."""
+        if self._features is None:
+            self._features = describe(self.yuv)
+        return self._features
 
 
 def gaps_of(run: Sequence[Look]) -> npt.NDArray[np.int64]:
@@ -28,16 +38,6 @@ def gaps_of(run: Sequence[Look]) -> npt.NDArray[np.int64]:
     return np.diff([look.frame for look in run], prepend=run[0].frame - 1)
 
 
-def described(look: Look) -> Look:
-    """A frame with its descriptor."""
-    return look._replace(features=features_of(look))
-
-
-def features_of(look: Look) -> Features:
-    """A frame's descriptor, computed if it was not before."""
-    return describe(look.yuv) if look.features is None else look.features
-
-
 def apart(one: Look, two: Look) -> float:
     """The distance of the descriptors of two frames."""
-    return distance(features_of(one), features_of(two))
+    return distance(one.features, two.features)

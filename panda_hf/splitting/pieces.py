@@ -6,22 +6,18 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
+from panda_hf.splitting.looks import Look
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.shots import Boundary
 from panda_hf.splitting.stitching import Stretch, forced_cut_ticks, forced_cuts, must_be_cut, probe_ticks
 
-Image = npt.NDArray[np.uint8]
-
 
 class Piece(NamedTuple):
-    """A finished piece. ``probes``: the ticks of its two probe frames, ``images``: those frames, small."""
+    """A finished piece. ``probes``: the ticks of its two probe frames, ``looks``: those frames."""
 
     stretch: Stretch
     probes: Stretch
-    images: tuple[Image, Image]
+    looks: tuple[Look, Look]
 
 
 class PieceCutter:
@@ -43,19 +39,19 @@ class PieceCutter:
         """The stretches of black frames that ended so far."""
         self._settings, self._rate, self._lag = settings, rate, lag
         self._ticks: list[int] = []
-        self._images: list[Image] = []
+        self._looks: list[Look] = []
         self._start: int | None = None  # of the open shot or black stretch
         self._piece_start = 0
         self.gradual: list[Stretch] = []
         """The gradual transitions that ended so far."""
         self._between: list[Stretch] | None = None  # what the open stretch will be added to, if it is no shot
 
-    def feed(self, tick: int, image: Image, boundaries: Sequence[Boundary]) -> list[Piece]:
-        """Take the next frame and the boundaries that are known since; the pieces that ended."""
+    def feed(self, tick: int, look: Look, boundaries: Sequence[Boundary]) -> list[Piece]:
+        """Take the next frame, when it is shown, and the boundaries that are known since; the pieces that ended."""
         if self._start is None:
             self._start = self._piece_start = tick
         self._ticks.append(tick)
-        self._images.append(image)
+        self._looks.append(look)
         pieces = [piece for boundary in boundaries for piece in self._pass(boundary)]
         return pieces + self._cut_what_is_long()
 
@@ -104,7 +100,7 @@ class PieceCutter:
         first, last = (self._shown_at(tick) for tick in probes)
         if first == last:  # few frames were looked at
             first = self._shown_at(stretch[0])
-        return Piece(stretch, (self._ticks[first], self._ticks[last]), (self._images[first], self._images[last]))
+        return Piece(stretch, (self._ticks[first], self._ticks[last]), (self._looks[first], self._looks[last]))
 
     def _shown_at(self, tick: int) -> int:
         return max(0, bisect_right(self._ticks, tick) - 1)
@@ -112,4 +108,4 @@ class PieceCutter:
     def _forget(self, tick: int) -> None:
         """Let go of the frames that are no longer shown at ``tick``."""
         gone = self._shown_at(tick)
-        del self._ticks[:gone], self._images[:gone]
+        del self._ticks[:gone], self._looks[:gone]

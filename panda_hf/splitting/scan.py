@@ -9,6 +9,7 @@ from itertools import islice
 from panda_hf.splitting.collect import Clock, Collector, Scan
 from panda_hf.splitting.doubt import is_worth_it
 from panda_hf.splitting.groupwise import scan_groups
+from panda_hf.splitting.looks import Look
 from panda_hf.splitting.scores import is_full_range
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.shots import ShotDetector, small_step
@@ -73,12 +74,12 @@ def scan_all(
         detector = ShotDetector(settings, info.fps or 25.0, is_full_range(info.pixel_format))
         collector = Collector(info, clock, settings, lag=detector.lag, describe_probes=describe_probes)
         step = small_step(info.width, info.height)
-        small = ((frame.index, frame.time, frame.yuv(step)) for frame in reader)
-        while batch := list(islice(small, FRAMES_AT_ONCE)):
-            for index, time, yuv in batch:
+        looks = ((frame.time, Look(frame.index, frame.yuv(step))) for frame in reader)
+        while batch := list(islice(looks, FRAMES_AT_ONCE)):
+            for time, look in batch:
                 times.append(time)
-                tick = clock.tick(index, time)
-                collector.take(index, tick, yuv, detector.feed(tick, yuv))
+                tick = clock.tick(look.frame, time)
+                collector.take(tick, look, detector.feed(tick, look.yuv))
             if watch is not None:
-                watch(batch[-1][1])
+                watch(batch[-1][0])
         return collector.finish(times, reader.end or 0.0, reader.warning, len(times), detector.finish())

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from panda_hf.splitting.gradual import GradualWatch, ends_of
+from panda_hf.splitting.looks import Look
 from panda_hf.splitting.scan import scan_all, scan_video
 from panda_hf.splitting.settings import DEFAULT, PANDA70M
 from panda_hf.splitting.split import Split
@@ -32,7 +33,7 @@ def transitions(pictures: list[Picture], every: int = 1) -> list[tuple[int, int]
     watch = GradualWatch(25.0)
     small = [cv2.cvtColor(picture[::2, ::2], cv2.COLOR_RGB2YCrCb)[..., [0, 2, 1]] for picture in pictures]
     seen = [(i, np.ascontiguousarray(picture)) for i, picture in enumerate(small) if i % every == 0]
-    return [stretch for i, picture in seen for stretch in watch.feed(i, i, picture)] + watch.finish()
+    return [stretch for i, picture in seen for stretch in watch.feed(i, Look(i, picture))] + watch.finish()
 
 
 def test_what_changes_slowly_before_a_quick_transition_is_no_part_of_it():
@@ -90,7 +91,7 @@ def test_a_transition_is_told_no_later_than_the_watch_says():
     pictures = joined(blended, shot(1, 80), shot(2, 120), frames=20)
     watch, told = GradualWatch(25.0), []
     for i, picture in enumerate(pictures):
-        told += [(i, start) for start, _ in watch.feed(i, i, cv2.cvtColor(picture, cv2.COLOR_RGB2YCrCb))]
+        told += [(i, start) for start, _ in watch.feed(i, Look(i, cv2.cvtColor(picture, cv2.COLOR_RGB2YCrCb)))]
     ((when, start),) = told
     assert when - start <= watch.lag
 

@@ -7,6 +7,7 @@ import pytest
 
 from panda_hf.splitting import joints
 from panda_hf.splitting.joints import Joints
+from panda_hf.splitting.looks import Look
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.shots import Boundary
 from panda_hf.splitting.stitching import Stretch
@@ -29,8 +30,8 @@ def told(
         def is_gap(self, frame: int) -> bool:
             return False
 
-        def feed(self, frame: int, tick: int, yuv: np.ndarray) -> list[Stretch]:
-            return [transitions[frame]] if frame in transitions else []
+        def feed(self, tick: int, look: Look) -> list[Stretch]:
+            return [transitions[tick]] if tick in transitions else []
 
         def finish(self) -> list[Stretch]:
             return []
@@ -39,7 +40,7 @@ def told(
     holder, out = Joints(LEARNED, 25.0), []
     for frame in range(frames):
         boundaries = [found[frame]] if frame in found else []
-        out += [(frame, boundary) for boundary in holder.feed(frame, frame, PICTURE, boundaries)]
+        out += [(frame, boundary) for boundary in holder.feed(frame, Look(frame, PICTURE), boundaries)]
     return out + [(frames, boundary) for boundary in holder.finish()]
 
 

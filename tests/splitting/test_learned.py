@@ -11,8 +11,9 @@ import pytest
 
 from panda_hf.splitting import SplitSettings, learned
 from panda_hf.splitting.collect import Scan
-from panda_hf.splitting.gradual import GradualWatch, Image
+from panda_hf.splitting.gradual import GradualWatch
 from panda_hf.splitting.learned import LearnedWatch, spans
+from panda_hf.splitting.looks import Image, Look
 from panda_hf.splitting.scan import scan_all, scan_video
 from panda_hf.splitting.settings import DEFAULT
 
@@ -65,7 +66,7 @@ def film(frames: int = 40) -> list[Image]:
 
 def told(watch: LearnedWatch | GradualWatch, pictures: list[Image]) -> list[tuple[int, tuple[int, int]]]:
     """Each transition, in ticks of ten a frame, and the frame at which it was told."""
-    found = [(i, stretch) for i, picture in enumerate(pictures) for stretch in watch.feed(i, 10 * i, picture)]
+    found = [(i, stretch) for i, picture in enumerate(pictures) for stretch in watch.feed(10 * i, Look(i, picture))]
     return found + [(len(pictures), stretch) for stretch in watch.finish()]
 
 
@@ -86,20 +87,20 @@ def test_after_a_gap_frames_are_not_held_against_those_before(network: Sees):
     watch = LearnedWatch(25.0)
     assert told_before_gap(watch, film()[:132]) == []
     assert watch.is_gap(500)
-    assert watch.feed(500, 5000, still(5)) == [(800, 1200)]
+    assert watch.feed(5000, Look(500, still(5))) == [(800, 1200)]
     for i in range(501, 560):
-        assert watch.feed(i, 10 * i, still(5)) == []
+        assert watch.feed(10 * i, Look(i, still(5))) == []
     assert watch.finish() == []
 
 
 def told_before_gap(watch: LearnedWatch, pictures: list[Image]) -> list[tuple[int, int]]:
-    return [stretch for i, picture in enumerate(pictures) for stretch in watch.feed(i, 10 * i, picture)]
+    return [stretch for i, picture in enumerate(pictures) for stretch in watch.feed(10 * i, Look(i, picture))]
 
 
 def test_frames_that_were_left_out_count_in_time(network: Sees):
     """Of the frames that others refer to about every second one comes."""
     watch = LearnedWatch(25.0)
-    found = [s for i, picture in enumerate(film()) if i % 2 == 0 for s in watch.feed(i, 10 * i, picture)]
+    found = [s for i, picture in enumerate(film()) if i % 2 == 0 for s in watch.feed(10 * i, Look(i, picture))]
     ((start, end),) = found + watch.finish()
     assert abs(start - 800) <= 10 and abs(end - 1200) <= 10
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from panda_hf.splitting.looks import Look
 from panda_hf.splitting.pieces import Piece, PieceCutter
 from panda_hf.splitting.settings import PAPER, SplitSettings
 from panda_hf.splitting.shots import Boundary
 from panda_hf.splitting.stitching import forced_cuts, probe_ticks
 
 
-def image(tick: int) -> np.ndarray:
-    return np.full((1, 1, 3), tick)
+def look(tick: int) -> Look:
+    return Look(tick, np.full((1, 1, 3), tick))
 
 
 def cut_up(ticks: list[int], end: int, found: dict[int, Boundary], rate: float, lag: int, settings: SplitSettings):
@@ -20,7 +21,7 @@ def cut_up(ticks: list[int], end: int, found: dict[int, Boundary], rate: float, 
     cutter, pieces, held = PieceCutter(settings, rate, lag), [], 0
     for i, tick in enumerate(ticks):
         known = ticks[i - lag] if i >= lag else None
-        pieces += cutter.feed(tick, image(tick), [found[known]] if known in found else [])
+        pieces += cutter.feed(tick, look(tick), [found[known]] if known in found else [])
         held = max(held, len(cutter._ticks))
     return cutter, pieces + cutter.finish(end), held
 
@@ -40,7 +41,7 @@ def test_pieces_and_probes_are_those_of_the_whole_shots(rate: float, settings: S
     assert [piece.stretch for piece in pieces] == expected
     for piece in pieces:
         assert piece.probes == probe_ticks(piece.stretch, settings.probe_fraction)
-        assert tuple(int(i[0, 0, 0]) for i in piece.images) == piece.probes
+        assert tuple(look.frame for look in piece.looks) == piece.probes
 
 
 def test_no_more_than_seven_seconds_of_frames_are_held():
@@ -76,4 +77,4 @@ def test_a_video_without_frames_has_no_pieces():
 
 
 def test_a_piece_names_its_parts():
-    assert Piece((0, 2), (0, 1), (image(0), image(1))).probes == (0, 1)
+    assert Piece((0, 2), (0, 1), (look(0), look(1))).probes == (0, 1)
