@@ -48,7 +48,7 @@ such frames that were three to five times as big as those around them, in 456 fi
 
 HEAD_SECONDS, HEAD_OF_LONGEST = 1.0, 0.1
 """So soon after a key frame, or within such a share of the longest distance between them, an encoder that looks for
-cuts may place no other (x264: the shorter of the two)."""
+cuts may place no other (x264 takes the shorter of the two if it is not told otherwise)."""
 
 HUSH, HUSH_FRAMES, HUSH_BUSIER = 0.035, 5, 0.7
 """The biggest of so many frames in a row is so small a share of what it is elsewhere (this quantile): black, or a
@@ -72,7 +72,7 @@ STIRRED, STIRRED_OF_KEY, BEFORE_FRAMES = 1.25, 0.1, 36
 """Or they are so many times as big as those before them, of which so many count, and not next to nothing beside the
 key frame: something comes into a calm picture. A cut does not show in the frames before it."""
 
-CALM_FRAMES, CALM_OF_KEY, NO_RISE, CALM_SECONDS = 3, 0.2, 1.1, 0.48
+CALM_AFTER, CALM_BEFORE, CALM_OF_KEY, NO_RISE, CALM_SECONDS = 3, 6, 0.2, 1.1, 0.48
 """What moves so that a key frame is called for goes on moving. It was no movement if so many frames after it are so
 small beside it, so many before it at most so many times as big as is usual in their group, and no light changed for so
 long before it; B-frames do not count."""
@@ -110,12 +110,12 @@ class GroupDoubt:
 
     ``inside``: the last frame, counted from the key frame, that must be decoded; 0: none. ``irregular``: the next key
     frame came earlier than it had to. ``agitation``: the biggest of the frames before the next key frame, held against
-    that; infinite if that one was nearly due: an encoder then asks less of a cut; 0 if all is calm after it and
-    nothing rose before it. ``nothing``: every frame says no
-    more than that nothing changes. ``stirred``: the frames before the next key frame are bigger than those before
-    them. ``thrifty``: the bytes would not do to turn the picture into another one. ``turned``: the last of the frames
-    of which light or bytes tell, be it little, that they may have turned the picture into another one; 0: no light is
-    known to change.
+    that; 0 if all is calm after that one and nothing rose before it; infinite if it was nearly due: an encoder then
+    asks less of a cut (calm counts there only in long groups, of an encoder that told how long they may become).
+    ``nothing``: every frame says no more than that nothing changes. ``stirred``: the frames before the next key frame
+    are bigger than those before them. ``thrifty``: the bytes would not do to turn the picture into another one.
+    ``turned``: the last of the frames of which light or bytes tell, be it little, that they may have turned the
+    picture into another one; 0: no light is known to change.
     """
 
     inside: int
@@ -226,11 +226,12 @@ class ByteRules:
         span = round(CALM_SECONDS * self._fps)
         if self._fading is not None and self._fading[max(first + 1, last - span) : last].any():
             return False
-        after = self._others(last + 1, last + 1 + span)[:CALM_FRAMES]
+        after = self._others(last + 1, last + 1 + span)[:CALM_AFTER]
         before = self._others(first + 1, last)
-        if not (len(before) and len(after)) or after.mean() >= CALM_OF_KEY * self._sizes[last]:
+        if not (len(before) and len(after)) or self._sizes[last] < self._least_key:
             return False
-        return bool(before[-CALM_FRAMES:].max() < NO_RISE * (np.median(before) + 1))
+        is_calm_after = after.mean() < CALM_OF_KEY * self._sizes[last]
+        return bool(is_calm_after and before[-CALM_BEFORE:].max() < NO_RISE * (np.median(before) + 1))
 
     def _others(self, first: int, last: int) -> Sizes:
         """Bytes of those frames of a stretch that are no B-frames."""

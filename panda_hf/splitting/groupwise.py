@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
-from dataclasses import replace
 from itertools import chain, islice, pairwise
 
 from panda_hf.splitting.collect import Clock, Collector, Scan
@@ -205,7 +204,7 @@ class _GroupScan:
         """A group with its key frame: of the others, its anchors where the encoder marks cuts, but for a network, as
         where key frames lie at fixed distances, the frames that others refer to."""
         key, rest = self._reader.begin(group, anchors=self._anchors_do)
-        return OpenGroup(group, replace(self._look(key), is_due=True), map(self._look, rest))
+        return OpenGroup(group, Look(key.index, key.yuv(self._step), is_due=True), map(self._look, rest))
 
     def _take_whole(
         self,
@@ -368,7 +367,8 @@ class _GroupScan:
                 if self._moves:
                     break
         if seen is not None:
-            self._pass(replace(seen, is_due=True), cut=False)
+            seen.is_due = True
+            self._pass(seen, cut=False)
 
     def _run(self, group: Group, count: int, doubt: GroupDoubt) -> tuple[list[Look], bool]:
         """The key frame and what is looked at of the ``count`` frames after it; where these end in black, also of

@@ -28,7 +28,7 @@ of the calmer second: of 469 rises less steep, in 362 films by x264, 16 lay in a
 
 FADE_FRAMES, FADE_SHARE, FADE_SECONDS = 6, 0.3, 1.44
 """So many fading frames in so short a time are a gradual transition, whatever its bytes, if they are this share of
-those that may be."""
+those from the first to the last of them that may be."""
 
 FADE_AROUND_SECONDS = 0.24
 """A transition may begin and end so long before and after its fading frames."""
@@ -103,9 +103,12 @@ class Swells:
 
     def _many(self, fading: Booleans, others: Booleans) -> Booleans:
         """Fading frames that are the last of many."""
-        window = np.ones(self._frames(FADE_SECONDS))
-        counts, among = (np.convolve(marked, window)[: len(fading)] for marked in (fading, others))
-        return np.asarray(fading & (counts >= np.maximum(FADE_FRAMES, FADE_SHARE * among)), np.bool_)
+        places = np.flatnonzero(fading)
+        first, last = places[: 1 - FADE_FRAMES], places[FADE_FRAMES - 1 :]
+        total = np.concatenate([[0], np.cumsum(others)])
+        among = total[last + 1] - total[first]
+        are_many = (last - first < self._frames(FADE_SECONDS)) & (FADE_FRAMES >= FADE_SHARE * among)
+        return np.isin(np.arange(len(fading)), last[are_many])
 
 
 def _mean_elsewhere(sizes: npt.NDArray[np.float64], window: int) -> npt.NDArray[np.float64]:

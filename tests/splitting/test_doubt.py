@@ -102,7 +102,7 @@ def test_a_later_frame_counts_only_if_it_is_five_times_as_big_as_those_around_it
 
 def test_within_a_tenth_of_the_longest_distance_a_frame_is_no_later_one():
     busy = dict.fromkeys(range(40, 100), 1500)
-    for place, longest, inside in ((29, 300, 32), (31, 300, 0), (31, 320, 34), (31, None, 0)):
+    for place, longest, inside in ((20, 100, 23), (29, 300, 32), (31, 300, 0), (31, 320, 34), (31, None, 0)):
         doubt = rules([100, 250, 60, 250], {**busy, place: 4000}, EncoderOptions(True, longest)).doubt(0)
         assert doubt.inside == inside
 
@@ -166,11 +166,17 @@ def test_many_fading_frames_must_be_looked_at_and_few_or_scattered_ones_not():
 
 
 def test_fading_frames_among_far_more_that_are_not_need_not_be_looked_at():
-    """36 frames hold 18 that might fade, of which six are enough, or all 36, of which eleven are."""
-    lengths, every_second = [100, 250, 60, 250], range(0, 660, 2)
-    assert rules(lengths, fading=range(140, 152, 2), others=every_second).doubt(1).inside == 150 - 100 + 6
-    assert rules(lengths, fading=range(140, 160, 2)).doubt(1).inside == 0
-    assert rules(lengths, fading=range(140, 162, 2)).doubt(1).inside == 160 - 100 + 6
+    """Six of 16 are many, six of 21 are not; six of as many that are no B-frames are."""
+    lengths = [100, 250, 60, 250]
+    assert rules(lengths, fading=range(140, 158, 3)).doubt(1).inside == 155 - 100 + 6
+    assert rules(lengths, fading=range(140, 164, 4)).doubt(1).inside == 0
+    assert rules(lengths, fading=range(140, 164, 4), others=range(0, 660, 4)).doubt(1).inside == 160 - 100 + 6
+
+
+def test_before_a_short_dissolve_and_after_it_others_need_not_fade():
+    dissolve, before, after = range(140, 152, 2), range(120, 140), range(152, 190)
+    doubt = rules([100, 250, 60, 250], fading=dissolve, others=[*before, *dissolve, *after]).doubt(1)
+    assert doubt.inside == 150 - 100 + 6
 
 
 def test_fading_frames_and_big_ones_tell_how_far_a_picture_may_have_turned():
@@ -212,13 +218,30 @@ def test_where_all_is_calm_after_a_key_frame_it_was_not_movement_that_called_for
     for after, is_agitated in ((1900, False), (2100, True)):  # as much or little of a key frame of 10,000 bytes
         goes_on = dict.fromkeys(range(101, 104), after)
         assert rules(lengths, {**CALM, **goes_on}).doubt(0).is_agitated() == is_agitated
-    for before, is_agitated in ((3700, False), (4000, True)):  # beside 3500
-        assert rules(lengths, {**CALM, 98: before}).doubt(0).is_agitated() == is_agitated
+    for place, before, is_agitated in ((94, 3700, False), (94, 4000, True), (93, 4000, False)):  # beside 3500
+        assert rules(lengths, {**CALM, place: before}).doubt(0).is_agitated() == is_agitated
+    assert rules(lengths, {**CALM, **dict.fromkeys(range(80, 100), 4500)}).doubt(0).is_agitated()
+
+
+def test_all_is_calm_if_the_frames_after_a_key_frame_are_small_on_average():
+    for last, is_agitated in ((3900, False), (4100, True)):  # 1000, 1000 and this, beside 10,000
+        after = {101: 1000, 102: 1000, 103: last}
+        assert rules([100, 250, 60, 250], {**CALM, **after}).doubt(0).is_agitated() == is_agitated
+
+
+def test_calm_is_held_against_the_key_frame_before_it():
+    changes = {**dict.fromkeys(range(1, 100), 7000), 100: 20_000, **dict.fromkeys(range(101, 104), 3000)}
+    assert not rules([100, 250, 60, 250], changes).doubt(0).is_agitated()
+
+
+def test_of_a_key_frame_far_smaller_than_usual_calm_tells_nothing():
+    for key, is_agitated in ((2900, True), (3100, False)):
+        assert rules([100, 250, 60, 250], {**CALM, 100: key}).doubt(0).is_agitated() == is_agitated
 
 
 def test_after_a_change_of_light_calm_tells_nothing():
     lengths = [100, 250, 60, 250]
-    for fading, is_agitated in (([], False), ([60], False), ([95], True)):
+    for fading, is_agitated in (([], False), ([87], False), ([88], True)):
         assert rules(lengths, CALM, fading=fading).doubt(0).is_agitated() == is_agitated
 
 
@@ -227,10 +250,12 @@ def test_b_frames_are_not_held_against_a_key_frame_to_see_whether_all_is_calm():
     goes_on = dict.fromkeys(range(104, 116, 4), 4000)
     assert not rules([100, 250, 60, 250], CALM, others=others).doubt(0).is_agitated()
     assert rules([100, 250, 60, 250], {**CALM, **goes_on}, others=others).doubt(0).is_agitated()
+    assert not rules([100, 250, 60, 250], {**CALM, 98: 5000}, others=others).doubt(0).is_agitated()
 
 
-def test_where_no_frame_after_a_key_frame_can_be_held_against_it_calm_is_not_known():
-    assert rules([100, 250, 60, 250], CALM, others=[0, 50, 98, 99, 100, 130]).doubt(0).is_agitated()
+def test_where_no_frame_can_be_held_against_others_calm_is_not_known():
+    for others in ([0, 50, 98, 99, 100, 130], [0, *range(100, 660)]):  # none soon after it, none in the group before
+        assert rules([100, 250, 60, 250], CALM, others=others).doubt(0).is_agitated()
 
 
 def test_a_key_frame_nearly_due_is_believed_for_calm_after_it_if_the_encoder_told_and_the_group_is_long():
