@@ -197,7 +197,7 @@ class ByteRules:
         return GroupDoubt(
             inside,
             irregular,
-            0.0 if self._is_calm(first, last) else self._agitation(first, last),
+            0.0 if self._is_calm(first, last) else self._agitation(sizes, next_key),
             _is_stirred(sizes, next_key),
             bool(sizes.max() <= NOTHING_BYTES),
             bool(sizes.sum() < WORTH_A_PICTURE * key),
@@ -211,12 +211,9 @@ class ByteRules:
         is_full = self._told.longest is not None and last - first >= REGULAR_SHARE * self._told.longest
         return is_full or last in self._asked_for
 
-    def _agitation(self, first: int, last: int) -> float:
-        """See :class:`GroupDoubt`."""
-        if self._is_nearly_due(last - first):
-            return np.inf
-        next_key = self._sizes[last] if last < len(self._sizes) else self._sizes[first]
-        return float(self._sizes[first + 1 : last][-TAIL_FRAMES:].max() / next_key)
+    def _agitation(self, sizes: npt.NDArray[np.float64], next_key: float) -> float:
+        """That of a group by its frames after the key frame; see :class:`GroupDoubt`."""
+        return np.inf if self._is_nearly_due(1 + len(sizes)) else float(sizes[-TAIL_FRAMES:].max() / next_key)
 
     def _is_calm(self, first: int, last: int) -> bool:
         """Whether all is calm after the next key frame and nothing rose before it."""
