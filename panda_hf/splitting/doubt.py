@@ -186,13 +186,14 @@ class ByteRules:
             return GroupDoubt(0, irregular, 0.0, False, True, True)
         next_key = self._sizes[last] if last < len(self._sizes) else self._sizes[first]
         key = max(self._least_key, min(self._sizes[first], next_key))
-        likely, spikes = self._spikes(sizes, key, self._bidirectional[first + 1 : last])
+        others = ~self._bidirectional[first + 1 : last]
+        likely, spikes = self._spikes(sizes, key, others)
         fading = None if self._fading is None else self._fading[first + 1 : last]
         inside = max(
             last_of(likely, 3),
             last_of(self._intra[first + 1 : last], 3),
             last_of(_hushes(sizes), 2 * HUSH_FRAMES),
-            self._swells.last(sizes, key, fading, ~self._bidirectional[first + 1 : last]),
+            self._swells.last(sizes, key, fading, others),
         )
         return GroupDoubt(
             inside,
@@ -203,6 +204,10 @@ class ByteRules:
             bool(sizes.sum() < WORTH_A_PICTURE * key),
             0 if fading is None or not fading.any() else max(last_of(fading, self._swells.around), last_of(spikes, 3)),
         )
+
+    def is_long(self, length: int) -> bool:
+        """Whether a group of so many frames is long."""
+        return length >= LONG_SECONDS * self._fps
 
     def _had_to_end(self, first: int, last: int) -> bool:
         """Whether a group became as long as the encoder lets them, or ended where its user asked for a key frame."""
@@ -217,8 +222,7 @@ class ByteRules:
 
     def _is_calm(self, first: int, last: int) -> bool:
         """Whether all is calm after the next key frame and nothing rose before it."""
-        is_long = self._told is not None and last - first >= LONG_SECONDS * self._fps
-        if self._is_nearly_due(last - first) and not is_long:
+        if self._is_nearly_due(last - first) and (self._told is None or not self.is_long(last - first)):
             return False
         span = round(CALM_SECONDS * self._fps)
         if self._fading is not None and self._fading[max(first + 1, last - span) : last].any():
@@ -239,12 +243,13 @@ class ByteRules:
         longest = self._regular_length if self._told is None else self._told.longest
         return longest is not None and length >= NEARLY_DUE * longest
 
-    def _spikes(
-        self, sizes: npt.NDArray[np.float64], key: float, bidirectional: Booleans
-    ) -> tuple[Booleans, Booleans]:
-        """Frames that may be the first of a shot; and those with the ones where an encoder would seldom miss one."""
-        usual, others = _usual(sizes, NEIGHBOURS, BIG_AMONG_NEIGHBOURS), np.flatnonzero(~bidirectional)
-        if OTHERS < len(others) < len(sizes):
+    def _spikes(self, sizes: npt.NDArray[np.float64], key: float, others: Booleans) -> tuple[Booleans, Booleans]:
+        """Frames that may be the first of a shot; and those with the ones where an encoder would seldom miss one.
+
+        ``others``: whether each is no B-frame.
+        """
+        usual = _usual(sizes, NEIGHBOURS, BIG_AMONG_NEIGHBOURS)
+        if OTHERS < np.count_nonzero(others) < len(sizes):
             usual[others] = np.maximum(usual[others], _usual(sizes[others], OTHERS, BIG_AMONG_OTHERS))
         spikes = (sizes >= SPIKE * usual) & (sizes >= SPIKE_OF_KEY * key)
         likely = spikes.copy()

@@ -8,7 +8,7 @@ from itertools import chain, islice, pairwise
 
 from panda_hf.splitting.collect import Clock, Collector, Scan
 from panda_hf.splitting.cut_judge import DIFFERS, CutJudge
-from panda_hf.splitting.doubt import LONG_SECONDS, ByteRules, GroupDoubt
+from panda_hf.splitting.doubt import ByteRules, GroupDoubt
 from panda_hf.splitting.gradual import stride_of
 from panda_hf.splitting.looks import Look, apart
 from panda_hf.splitting.open_group import OpenGroup
@@ -30,7 +30,7 @@ TRIAL_GROUPS, LITTLE = 6, 0.8
 if that spares less than the rest of this share: key frames need not be decoded twice then."""
 
 MOVED, MOVED_LONG = 0.45, 0.6
-"""Movement seldom takes key frames farther apart, in groups shorter than ``LONG_SECONDS`` and in longer ones: one that
+"""Movement seldom takes key frames farther apart, in short groups and in long ones: one that
 ended because it was long enough may end with a shot, or in a dissolve."""
 
 REST_SECONDS = 1.0
@@ -287,13 +287,13 @@ class _GroupScan:
         is_far = self._is_far(length, key, next_key)
         if not seeks_cuts or doubt.thrifty or self._is_black(next_key):
             return rest
-        if is_far and doubt.turned and length >= LONG_SECONDS * self._fps:
+        if is_far and doubt.turned and self._rules.is_long(length):
             return max(doubt.inside, doubt.turned)
         return rest if is_far else doubt.inside
 
     def _is_far(self, length: int, key: Look, next_key: Look) -> bool:
         """Whether the ends of a group are so different that movement seldom explains it."""
-        return apart(key, next_key) >= (MOVED if length < LONG_SECONDS * self._fps else MOVED_LONG)
+        return apart(key, next_key) >= (MOVED_LONG if self._rules.is_long(length) else MOVED)
 
     def _is_unexplained(self, doubt: GroupDoubt, group: Group, last: Look, next_key: Look | None) -> bool:
         """Whether what turned the picture of a group that was long enough must lie behind the last frame seen."""

@@ -81,7 +81,7 @@ class Swells:
     def _rises(self, sizes: Numbers, key: float, fading: Booleans | None, width: int) -> Booleans:
         """Where more bytes begin to follow than in the second before or after; with fading frames near, or steeply."""
         reach = self._frames(AROUND_SECONDS)
-        total = np.concatenate([[0.0], np.cumsum(sizes)])
+        total = _sums(sizes)
         first = np.arange(max(0, len(sizes) - width + 1))
         low, high = np.maximum(0, first - reach), np.minimum(len(sizes), first + width + reach)
         inside = (total[first + width] - total[first]) / width
@@ -97,7 +97,7 @@ class Swells:
 
     def _is_near(self, fading: Booleans, first: npt.NDArray[np.intp], width: int) -> Booleans:
         """Whether there are fading frames in windows of ``width`` that begin at ``first``, or near them."""
-        total = np.concatenate([[0], np.cumsum(fading)])
+        total = _sums(fading)
         low, high = np.maximum(0, first - self.around), np.minimum(len(fading), first + width + self.around)
         return np.asarray(total[high] > total[low], np.bool_)
 
@@ -105,15 +105,20 @@ class Swells:
         """Fading frames that are the last of many."""
         places = np.flatnonzero(fading)
         first, last = places[: 1 - FADE_FRAMES], places[FADE_FRAMES - 1 :]
-        total = np.concatenate([[0], np.cumsum(others)])
+        total = _sums(others)
         among = total[last + 1] - total[first]
         are_many = (last - first < self._frames(FADE_SECONDS)) & (FADE_FRAMES >= FADE_SHARE * among)
         return np.isin(np.arange(len(fading)), last[are_many])
 
 
+def _sums(values: Numbers | Booleans) -> Numbers:
+    """[n + 1], the sum of the values before each place, and of all."""
+    return np.concatenate([[0.0], np.cumsum(values)])
+
+
 def _mean_elsewhere(sizes: npt.NDArray[np.float64], window: int) -> npt.NDArray[np.float64]:
     """For each stretch of ``window`` frames the mean of those farther from it than half its length, plus 1."""
-    total = np.concatenate([[0.0], np.cumsum(sizes)])
+    total = _sums(sizes)
     first = np.arange(len(sizes) - window + 1)
     low, high = np.maximum(0, first - window // 2), np.minimum(len(sizes), first + window + window // 2)
     return np.asarray((total[-1] - total[high] + total[low]) / np.maximum(1, len(sizes) - high + low) + 1)
