@@ -35,9 +35,7 @@ class Journal:
         self._synced = 0.0
         self._lock = threading.Lock()
         self._file: BinaryIO = open(path, "a+b")
-        self._file.seek(0)
-        first = self._file.readline()
-        self._read()
+        first = self.reread()
         if self._places:
             self._check(first, head)
         else:
@@ -49,6 +47,13 @@ class Journal:
 
     def __len__(self) -> int:
         return len(self._places)
+
+    def reread(self) -> bytes:
+        """Find anew where each video's last line is, also one that an interrupt kept from being noted; the first."""
+        self._file.seek(0)
+        first = self._file.readline()
+        self._read()
+        return first
 
     def close(self) -> None:
         """Put everything on disk."""

@@ -108,6 +108,7 @@ def download(
             try:
                 _settle_all(cast(Generator[Fetched, None, None], results), settling, summary, give_up_after)
             except KeyboardInterrupt:
+                journal.reread()
                 write()
                 raise
             summary.availability = write()

@@ -16,6 +16,7 @@ import pytest
 from datasets import load_dataset
 
 from panda_hf.download import DownloadSummary, FetchOptions, Making, download
+from panda_hf.download.journal import Journal
 from panda_hf.errors import OutputError
 from panda_hf.rights import OptOut
 from tests.download.server import Server
@@ -195,6 +196,24 @@ def test_a_run_that_is_interrupted_leaves_tables_and_says_how_to_go_on(
     assert account["source"] == "ids.csv"  # and not where it lies on this machine
     assert account["by_reason"]["ok"]["videos"] == 2 and account["by_reason"]["not tried"]["videos"] == 3
     assert [row["reason"] for row in rows(out, "status").values()] == ["ok", "ok", *["not tried"] * 3]
+
+
+def test_an_interrupt_right_after_a_line_of_the_journal_loses_no_video(
+    server: Server, film: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(Journal):
+        def write_raw(self, value: Any) -> int:
+            place = super().write_raw(value)
+            if value.get("reason"):
+                raise KeyboardInterrupt
+            return place
+
+    monkeypatch.setattr("panda_hf.download.run.Journal", Interrupted)
+    source = tmp_path / "ids.txt"
+    source.write_text(server.add("film.mp4", film))
+    with pytest.raises(KeyboardInterrupt):
+        run(str(source), tmp_path / "out", server)
+    assert [row["reason"] for row in rows(tmp_path / "out", "status").values()] == ["ok"]
 
 
 def test_a_source_that_could_not_be_read_does_not_bind_the_folder(server: Server, film: bytes, tmp_path: Path) -> None:
