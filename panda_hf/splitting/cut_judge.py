@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from functools import lru_cache
+from itertools import pairwise, starmap
 
 import numpy as np
 import numpy.typing as npt
 
 from panda_hf.splitting.looks import Look, apart, gaps_of
 from panda_hf.splitting.movement import without_movement
-from panda_hf.splitting.scores import cuts_of
+from panda_hf.splitting.scores import ADAPTIVE_REACH, OF_FLOOR, OF_THRESHOLD, Numbers, standing_out, step, to_hsv
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.shots import AS_BEFORE
 
@@ -30,6 +31,9 @@ CLEAR = 0.5
 UNCLEAR, LAST = (0.6, 1.5), 6
 """Where a cut on a key frame depends on whether its thresholds are multiplied by the one or the other, seen from the
 last frames before it, those after it are looked at too."""
+
+STEPS_KEPT = 1024
+"""Runs are judged more than once, by other thresholds or with frames after them: so many steps are kept."""
 
 
 class CutJudge:
@@ -52,20 +56,45 @@ class CutJudge:
         seeks_cuts: bool,
         alone: npt.NDArray[np.bool_],
     ) -> None:
-        self._settings, self._flash, self._full_range = settings, flash, full_range
+        self._settings, self._flash = settings, flash
         self._seeks_cuts, self._alone = seeks_cuts, alone
+        self._step = lru_cache(STEPS_KEPT)(lambda one, two: step(one.yuv, two.yuv))
+        self._score = lru_cache(STEPS_KEPT)(lambda one, two: step(self._hsv(one), self._hsv(two)))
+        self._hsv = lru_cache(2 * ADAPTIVE_REACH)(lambda look: to_hsv(look.yuv, full_range))
 
     def cuts(self, run: Sequence[Look], ease: float = 1.0) -> list[int]:
-        """Positions of the cuts in a run of frames, flashes and movement left out; see :func:`cuts_of`."""
-        images = [look.yuv for look in run]
-        cuts = cuts_of(images, self._settings, self._full_range, gaps_of(run), ease)
-        if self._settings.detector == "adaptive":
-            cuts = without_movement(images, cuts)
+        """Positions of the cuts in a run of frames, flashes and movement left out, by the rule of the detector in the
+        settings; thresholds are multiplied by ``ease``.
+
+        The rule of ``adaptive`` holds a score against up to two others on either side, fewer at the ends of the run.
+        Of a step over several frames, movement like that around it is taken to be in all but one of them.
+        """
+        if self._settings.detector == "content":
+            cuts = np.flatnonzero(self._scores(run) >= ease * self._settings.detector_threshold).tolist()
+        else:
+            cuts = without_movement([look.yuv for look in run], self._standing_out(run, ease))
         for one, two in pairwise(list(cuts)):
             is_short = run[two].frame - run[one].frame < self._flash
             if is_short and apart(run[one - 1], run[two]) < AS_BEFORE:
                 cuts = [cut for cut in cuts if cut not in (one, two)]
         return cuts
+
+    def _standing_out(self, run: Sequence[Look], ease: float) -> list[int]:
+        """Scores are computed only around those steps of Y, U and V that stand out."""
+        floor, threshold = ease * self._settings.detector_floor, ease * self._settings.detector_threshold
+        gaps = gaps_of(run)
+        steps = np.array([0.0, *starmap(self._step, pairwise(run))])
+        found = []
+        for i in np.flatnonzero(standing_out(steps, gaps, OF_FLOOR * floor, OF_THRESHOLD * threshold)).tolist():
+            first = max(0, i - 1 - ADAPTIVE_REACH)
+            near = slice(first, i + 1 + ADAPTIVE_REACH)
+            if standing_out(self._scores(run[near]), gaps[near], floor, threshold)[i - first]:
+                found.append(i)
+        return found
+
+    def _scores(self, run: Sequence[Look]) -> Numbers:
+        """For each frame how far it is from the one before, as PySceneDetect counts it; the first has 0."""
+        return np.array([0.0, *starmap(self._score, pairwise(run))])
 
     def vague(self, run: Sequence[Look]) -> list[int]:
         """Positions in a run at which a cut may lie that can only be told, or not on its frame, by all frames up to

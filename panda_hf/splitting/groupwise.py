@@ -99,6 +99,7 @@ class _GroupScan:
         self._full_range = is_full_range(info.pixel_format)
         self._clock = Clock.of(info)
         self._rules = ByteRules.of(index, fps)
+        self._doubts = [self._rules.doubt(number) for number in range(len(index.keys))]  # not in turns with decoding
         self._black = BlackWatch(settings, fps, self._full_range)
         self._every, self._due = every_of(fps, settings), 0  # whether or not anything happens there
         self._anchors_do = self._rules.seeks_cuts and settings.gradual != "learned"
@@ -124,7 +125,7 @@ class _GroupScan:
 
     def _decide(self, number: int, group: Group, following: OpenGroup | None) -> None:
         next_key = None if following is None else following.key
-        doubt = self._rules.doubt(number)
+        doubt = self._doubts[number]
         length = group.last - group.first
         count = self._frames_to_decode(doubt, length, self._key, next_key)
         is_doubted = self._may_be_movement(doubt, self._key, next_key)
@@ -160,7 +161,7 @@ class _GroupScan:
             keys = [self._look(frame) for frame in frames]
         after: list[Look | None] = [*keys[1:], None]
         wanted = (
-            self._frames_to_decode(self._rules.doubt(number), last - first, key, next_key)
+            self._frames_to_decode(self._doubts[number], last - first, key, next_key)
             for number, ((first, last), key, next_key) in enumerate(zip(spans, keys, after, strict=False))
         )
         return sum(wanted) >= LITTLE * spans[-1][1]
@@ -190,7 +191,7 @@ class _GroupScan:
         """What comes after a group's key frame, and this itself, if there is a group."""
         if group is None:
             return iter(()), None
-        needs_all = self._needs_all(group, self._rules.doubt(number))
+        needs_all = self._needs_all(group, self._doubts[number])
         frames = self._reader.frames(group) if needs_all else self._reader.references(group)
         return frames, self._look(next(frames))
 

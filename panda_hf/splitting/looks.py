@@ -35,7 +35,8 @@ class Look:
 
 def gaps_of(run: Sequence[Look]) -> npt.NDArray[np.int64]:
     """How many frames each is after the one before it; the first is taken to be one after."""
-    return np.diff([look.frame for look in run], prepend=run[0].frame - 1)
+    frames = np.fromiter((look.frame for look in run), np.int64, len(run))
+    return np.concatenate([[1], frames[1:] - frames[:-1]])
 
 
 def apart(one: Look, two: Look) -> float:

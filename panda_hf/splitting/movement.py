@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -18,8 +19,8 @@ ALIKE = 0.4
 RESTS = 0.28
 """At least so much of a picture stays as it was where something moves before it; after a cut, hardly a twentieth."""
 
-AS_IT_WAS = np.array([8, 5, 5])
-"""A place whose Y, U and V change by less is as it was: noise, and what the encoder leaves of it."""
+AS_IT_WAS = (7, 4, 4)
+"""A place whose Y, U and V change by no more is as it was: noise, and what the encoder leaves of it."""
 
 LIT = 32
 """Darker places (Y) look alike everywhere: bars at the edge, black."""
@@ -52,7 +53,7 @@ def without_movement(images: Sequence[Image], cuts: Sequence[int]) -> list[int]:
 
 def resting(one: Image, two: Image) -> float:
     """The share of the places lit in one of two frames that look the same in both."""
-    lit = (one[..., 0] > LIT) | (two[..., 0] > LIT)
-    change = np.abs(one.astype(np.int16) - two)
-    same = (change < AS_IT_WAS).all(axis=-1) & lit
-    return float(same.sum()) / max(1, int(lit.sum()))
+    brighter = cv2.max(cv2.extractChannel(one, 0), cv2.extractChannel(two, 0))
+    lit = cv2.threshold(brighter, LIT, 255, cv2.THRESH_BINARY)[1]
+    same = cv2.inRange(cv2.absdiff(one, two), (0, 0, 0), AS_IT_WAS)
+    return cv2.countNonZero(cv2.bitwise_and(same, lit)) / max(1, cv2.countNonZero(lit))

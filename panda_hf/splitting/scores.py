@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-
-from panda_hf.splitting.settings import SplitSettings
 
 Image = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.float64]
@@ -54,39 +52,6 @@ def steps_of(images: Iterable[Image]) -> Numbers:
 def content_scores(images: Iterable[Image], full_range: bool = False) -> Numbers:
     """The same of small YUV images as PySceneDetect counts it."""
     return steps_of(to_hsv(image, full_range) for image in images)
-
-
-def cuts_of(
-    images: Sequence[Image],
-    settings: SplitSettings,
-    full_range: bool = False,
-    gaps: npt.NDArray[np.int64] | None = None,
-    ease: float = 1.0,
-) -> list[int]:
-    """Positions of the cuts in a run of small YUV images, by the rule of the detector in the settings.
-
-    The rule of ``adaptive`` holds a score against up to two others on either side, fewer at the ends of the run. Of a
-    step over several frames, movement like that around it is taken to be in all but one of them. Scores are computed
-    only around those steps that stand out.
-
-    Args:
-        images: uint8 [h, w, 3] each.
-        settings: the rules.
-        full_range: see :func:`is_full_range`.
-        gaps: how many frames each is after the one before; ``None``: one.
-        ease: thresholds are multiplied by this.
-    """
-    if settings.detector == "content":
-        return np.flatnonzero(content_scores(images, full_range) >= ease * settings.detector_threshold).tolist()
-    gaps = np.ones(len(images), np.int64) if gaps is None else gaps
-    floor, threshold = ease * settings.detector_floor, ease * settings.detector_threshold
-    cuts = []
-    for i in np.flatnonzero(standing_out(steps_of(images), gaps, OF_FLOOR * floor, OF_THRESHOLD * threshold)).tolist():
-        first = max(0, i - 1 - ADAPTIVE_REACH)
-        near = slice(first, i + 1 + ADAPTIVE_REACH)
-        if standing_out(content_scores(images[near], full_range), gaps[near], floor, threshold)[i - first]:
-            cuts.append(i)
-    return cuts
 
 
 def standing_out(steps: Numbers, gaps: npt.NDArray[np.int64], least: float, factor: float) -> npt.NDArray[np.bool_]:
