@@ -11,6 +11,7 @@ from panda_hf.splitting.cut_judge import DIFFERS, CutJudge
 from panda_hf.splitting.doubt import ByteRules, GroupDoubt
 from panda_hf.splitting.gradual import stride_of
 from panda_hf.splitting.looks import Look, apart
+from panda_hf.splitting.need import Need
 from panda_hf.splitting.open_group import OpenGroup
 from panda_hf.splitting.scores import ADAPTIVE_REACH, is_full_range
 from panda_hf.splitting.settings import SplitSettings
@@ -19,22 +20,9 @@ from panda_hf.video import Frame, VideoLike
 from panda_hf.video.groups import MOST_BETWEEN, Group, GroupReader
 from panda_hf.video.packets import PacketIndex
 
-ALIKE = 0.15
-"""Where key frames lie at fixed distances, a group is skipped only if its key frames are nearer than this."""
-
-SAME = 0.05
-"""If the next key frame came early and shows the picture of the last one, so near, another was shown between them."""
-
 TRIAL_GROUPS, LITTLE = 6, 0.8
 """After so many groups of an encoder that does not look for cuts, or by the key frames of so many, no more are skipped
 if that spares less than the rest of this share: key frames need not be decoded twice then."""
-
-MOVED, MOVED_LONG = 0.45, 0.6
-"""Movement seldom takes key frames farther apart, in short groups and in long ones: one that
-ended because it was long enough may end with a shot, or in a dissolve."""
-
-REST_SECONDS = 1.0
-"""If no more of a group would be left out and the next key frame did not have to come, nothing is."""
 
 BEFORE_VAGUE = 16
 """Where a cut is vague, B-frames are decoded too from so many frames before it on, so that beside it none lacks what
@@ -94,11 +82,11 @@ class _GroupScan:
         info = reader.info(first)
         fps = info.fps or len(index.times) / index.end
         self._reader, self._index, self._settings = reader, index, settings
-        self._fps = fps
         self._step = small_step(info.width, info.height)
         self._full_range = is_full_range(info.pixel_format)
         self._clock = Clock.of(info)
         self._rules = ByteRules.of(index, fps)
+        self._need = Need(self._rules, fps, self._is_black)
         self._doubts = [self._rules.doubt(number) for number in range(len(index.keys))]  # not in turns with decoding
         self._black = BlackWatch(settings, fps, self._full_range)
         self._every, self._due = every_of(fps, settings), 0  # whether or not anything happens there
@@ -127,13 +115,13 @@ class _GroupScan:
         next_key = None if following is None else following.key
         doubt = self._doubts[number]
         length = group.last - group.first
-        count = self._frames_to_decode(doubt, length, self._key, next_key)
-        is_doubted = self._may_be_movement(doubt, self._key, next_key)
+        count = self._need.frames(doubt, length, self._key, next_key)
+        is_doubted = self._need.may_be_movement(doubt, self._key, next_key)
         count = min(length - 1, max(count, self._goes_on, length * is_doubted))
         run, is_whole = self._run(group, count, doubt)
-        if not is_whole and self._is_unexplained(doubt, group, run[-1], next_key):
+        if not is_whole and self._need.is_unexplained(doubt, self._key, run[-1], next_key):
             run, is_whole = self._run(group, length - 1, doubt)
-        if not is_whole and self._may_be_movement(doubt, run[-1], next_key):
+        if not is_whole and self._need.may_be_movement(doubt, run[-1], next_key):
             is_doubted = True
             run, is_whole = self._run(group, length - 1, doubt)
         run = self._with_all_around_cuts(group, run, next_key if is_whole else None)
@@ -161,7 +149,7 @@ class _GroupScan:
             keys = [self._look(frame) for frame in frames]
         after: list[Look | None] = [*keys[1:], None]
         wanted = (
-            self._frames_to_decode(self._doubts[number], last - first, key, next_key)
+            self._need.frames(self._doubts[number], last - first, key, next_key)
             for number, ((first, last), key, next_key) in enumerate(zip(spans, keys, after, strict=False))
         )
         return sum(wanted) >= LITTLE * spans[-1][1]
@@ -239,7 +227,7 @@ class _GroupScan:
                 beyond += following.beginning(ADAPTIVE_REACH)
             cuts = self._judge.cuts([*run, *beyond])
         cuts = self._without_flash(run, cuts)
-        went_far = next_key is not None and self._is_far(group.last - group.first, self._key, next_key)
+        went_far = next_key is not None and self._need.is_far(group.last - group.first, self._key, next_key)
         changed = went_far and not cuts and self._rules.seeks_cuts
         if changed and looks_back and self._onward and not self._key_is_cut:
             self._look_back()
@@ -272,44 +260,6 @@ class _GroupScan:
         """All groups were taken."""
         index = self._index
         return self._collector.finish(index.times.tolist(), index.end, None, self._reader.decoded)
-
-    def _frames_to_decode(self, doubt: GroupDoubt, length: int, key: Look, next_key: Look | None) -> int:
-        """How many frames after the key frame are needed to know what happened in a group."""
-        rest, seeks_cuts = length - 1, self._rules.seeks_cuts
-        if next_key is None:
-            return doubt.inside if seeks_cuts else rest
-        if doubt.irregular and doubt.inside and rest - doubt.inside <= REST_SECONDS * self._fps:
-            return rest
-        distance = apart(key, next_key)
-        if doubt.irregular and distance < SAME and not doubt.thrifty:
-            return rest
-        if doubt.irregular or distance < (DIFFERS if seeks_cuts else ALIKE):
-            return doubt.inside
-        is_far = self._is_far(length, key, next_key)
-        if not seeks_cuts or doubt.thrifty or self._is_black(next_key):
-            return rest
-        if is_far and doubt.turned and self._rules.is_long(length):
-            return max(doubt.inside, doubt.turned)
-        return rest if is_far else doubt.inside
-
-    def _is_far(self, length: int, key: Look, next_key: Look) -> bool:
-        """Whether the ends of a group are so different that movement seldom explains it."""
-        return apart(key, next_key) >= (MOVED_LONG if self._rules.is_long(length) else MOVED)
-
-    def _is_unexplained(self, doubt: GroupDoubt, group: Group, last: Look, next_key: Look | None) -> bool:
-        """Whether what turned the picture of a group that was long enough must lie behind the last frame seen."""
-        if next_key is None or doubt.irregular or not doubt.turned or not self._rules.seeks_cuts:
-            return False
-        is_far = self._is_far(group.last - group.first, self._key, next_key)
-        return is_far and self._is_far(group.last - last.frame, last, next_key)
-
-    def _may_be_movement(self, doubt: GroupDoubt, last: Look, next_key: Look | None) -> bool:
-        """Whether movement, or the end of a dissolve, may have called for a key frame that seems to begin a shot, held
-        against the last frame seen before it."""
-        if next_key is None or not doubt.irregular or not (doubt.stirred or doubt.is_agitated()):
-            return False
-        distance = apart(last, next_key)
-        return distance >= DIFFERS and (doubt.stirred or doubt.is_agitated(distance >= MOVED_LONG))
 
     def _without_flash(self, run: Sequence[Look], cuts: list[int]) -> list[int]:
         """The cuts in a run and what follows it; that on its first frame is taken back if a flash began there."""
