@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import av
 import numpy as np
+from av.packet import Packet
 from numpy.typing import NDArray
 
 from panda_hf.errors import VideoError
@@ -103,12 +104,18 @@ def _rows(decoder: Decoder) -> tuple[NDArray[np.int64], set[EncoderOptions], boo
         if packet.is_keyframe and slices is not None:
             are_weights_read &= slices.reads_weights_of(memoryview(packet))
         is_key = packet.is_keyframe and (slices is None or slices.is_entry(memoryview(packet)))
-        kind = "I" if is_key else slices.kind(memoryview(packet)) if slices is not None else None
         if is_key:
             told.add(encoder_options(bytes(memoryview(packet)[:_OPTIONS_WITHIN])))
-        fades = kind == "P" and slices is not None and slices.is_fading(memoryview(packet))
-        rows.append((pts, packet.size, is_key, packet.duration or 0, kind == "I", kind == "B", fades))
+        coded = (is_key, False, False) if is_key or slices is None else _coded(slices, packet)
+        rows.append((pts, packet.size, is_key, packet.duration or 0, *coded))
     return (np.array(rows, np.int64), {each for each in told if each}, are_weights_read) if rows else None
+
+
+def _coded(slices: SliceReader, packet: Packet) -> tuple[bool, bool, bool]:
+    """Whether a picture is coded alone, from two others, from another in other light."""
+    head = slices.head(memoryview(packet))
+    kind = slices.kind(head)
+    return kind == "I", kind == "B", kind == "P" and slices.is_fading(head)
 
 
 def _index(

@@ -7,11 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from panda_hf.video.h264 import IDR_SLICE, PICTURE_SET, SEI, SEQUENCE_SET, Bits, units_between_start_codes
-from panda_hf.video.weights import HEADER_BYTES as WEIGHTED_HEADER_BYTES
-from panda_hf.video.weights import WeightReader
-
-HEADER_BYTES = 16
-"""So much of a slice holds the fields that are read."""
+from panda_hf.video.weights import HEAD_BYTES, WeightReader
 
 REFERRED_TO = 0x60
 """These bits of the first byte of a unit of H.264 say how much others refer to it. A picture to which none does
@@ -64,20 +60,27 @@ class SliceReader:
         length_bytes = (box[place] & 3) + 1 if stored and box else 0
         return cls("h264" if codec == "h264" else "hevc", length_bytes, WeightReader.of(codec, box))
 
-    def kind(self, packet: memoryview) -> SliceKind | None:
-        """How the first slice of a packet is coded: I, alone, P, from one picture each, or B, from two; ``None`` where
-        that cannot be told, and for I where (H.264) no other picture refers to it."""
+    def head(self, packet: memoryview) -> bytes:
+        """The beginning of the first slice of a packet, with the byte that says its kind; empty if none."""
+        for unit in self._units(packet):
+            if self._is_slice(unit[0]):
+                return bytes(unit[:HEAD_BYTES])
+        return b""
+
+    def kind(self, head: bytes) -> SliceKind | None:
+        """How a slice is coded, by its :meth:`head`: I, alone, P, from one picture each, or B, from two; ``None``
+        where that cannot be told, and for I where (H.264) no other picture refers to it."""
         try:
-            return self._first_kind(packet)
+            return (_h264_kind if self.codec == "h264" else _hevc_kind)(head)
         except ValueError:
             return None
 
-    def is_fading(self, packet: memoryview) -> bool:
-        """Whether the first slice of a packet is coded from another frame made brighter or darker, as in a fade."""
+    def is_fading(self, head: bytes) -> bool:
+        """Whether a slice is coded from another frame made brighter or darker, as in a fade, by its :meth:`head`."""
         if self.weights is None:
             return False
         try:
-            return abs(self.weights.weight(self.first_slice(packet)) - 1) >= FADES
+            return abs(self.weights.weight(head) - 1) >= FADES
         except ValueError:
             return False
 
@@ -92,11 +95,6 @@ class SliceReader:
             if kind in (SEQUENCE_SET, PICTURE_SET) and _alone(unit) not in self.weights.sets:
                 return False
         return True
-
-    def first_slice(self, packet: memoryview) -> bytes:
-        """The beginning of the first slice of a packet of H.264; nothing where there is none."""
-        slices = (unit for unit in self._units(packet) if 1 <= unit[0] & 31 <= IDR_SLICE)
-        return bytes(next(slices, memoryview(b""))[:WEIGHTED_HEADER_BYTES])
 
     def is_entry(self, packet: memoryview) -> bool:
         """Whether decoding can begin at a packet that its container calls a key packet.
@@ -113,14 +111,9 @@ class SliceReader:
                 return False
         return False
 
-    def _first_kind(self, packet: memoryview) -> SliceKind | None:
-        for unit in self._units(packet):
-            head = bytes(unit[:HEADER_BYTES])
-            if self.codec == "h264" and 1 <= head[0] & 31 <= IDR_SLICE:
-                return _h264_kind(head)
-            if self.codec == "hevc" and head[0] >> 1 & 63 < 32:
-                return _hevc_kind(head)
-        return None
+    def _is_slice(self, first: int) -> bool:
+        """Whether a unit is one, by its first byte."""
+        return 1 <= first & 31 <= IDR_SLICE if self.codec == "h264" else first >> 1 & 63 < 32
 
     def _units(self, packet: memoryview) -> Iterator[memoryview]:
         """The units of a packet; where start codes part them, each with all that follows it."""
@@ -174,7 +167,7 @@ def _h264_kind(unit: bytes) -> SliceKind | None:
 
 def _hevc_kind(unit: bytes) -> SliceKind | None:
     """By ``slice_type`` (7.3.6.1 of the standard), no extra bits being reserved in the header, as encoders do."""
-    if 16 <= unit[0] >> 1 & 63 <= 23:
+    if unit and 16 <= unit[0] >> 1 & 63 <= 23:
         return "I"
     if not unit[2:] or unit[2] < 128:  # not the first slice of its picture
         return None

@@ -17,7 +17,7 @@ from panda_hf.video.h264 import (
     units_between_start_codes,
 )
 
-HEADER_BYTES = 64
+HEAD_BYTES = 64
 """So much of a slice holds the fields that are read."""
 
 _P_SLICES = (0, 3)
@@ -62,12 +62,12 @@ class WeightReader:
         """How much of the light of the frame that is mostly referred to a slice takes: 1 all, less in a fade to black.
 
         Args:
-            unit: the first ``HEADER_BYTES`` of a slice, with the byte that says its kind.
+            unit: the first ``HEAD_BYTES`` of a slice, with the byte that says its kind.
 
         Raises:
             ValueError: it ends too early, or is damaged.
         """
-        bits = Bits(unit[1:HEADER_BYTES])
+        bits = Bits(unit[1:HEAD_BYTES])
         bits.count()  # its first macroblock
         if bits.count() % 5 not in _P_SLICES:
             return 1.0

@@ -76,7 +76,7 @@ def read(path: Path) -> dict[int, float]:
         weights, slices = WeightReader.of("h264", box), SliceReader.of("h264", box)
         assert weights is not None and slices is not None
         return {
-            packet.pts: weights.weight(slices.first_slice(memoryview(packet)))
+            packet.pts: weights.weight(slices.head(memoryview(packet)))
             for packet in container.demux(video=0)
             if packet.size and packet.pts is not None
         }
@@ -201,7 +201,7 @@ def test_of_a_slice_cut_short_nothing_is_made_up(tmp_path: Path, unit: bytes):
     assert weights is not None and slices is not None
     with pytest.raises(ValueError, match="cut short"):
         weights.weight(unit)
-    assert not slices.is_fading(memoryview(len(unit).to_bytes(4, "big") + unit))
+    assert not slices.is_fading(slices.head(memoryview(len(unit).to_bytes(4, "big") + unit)))
 
 
 def test_zeros_before_a_start_code_are_no_unit(tmp_path: Path):
@@ -276,7 +276,7 @@ def test_a_slice_written_by_hand_is_read(
     slices = SliceReader.of("h264", by_hand(order, bottom=bottom, redundant=redundant))
     assert slices is not None and slices.weights is not None
     unit = b"\x41" + packed(f"1{kind}1{place}0000111" + "1" + "1" + told)
-    assert slices.is_fading(memoryview(b"\0\0\1" + unit)) == (is_fading and kind != "010")
+    assert slices.is_fading(slices.head(memoryview(b"\0\0\1" + unit))) == (is_fading and kind != "010")
 
 
 def test_parameter_sets_in_a_key_packet_must_be_the_known_ones():
