@@ -10,13 +10,13 @@ import av
 import cv2
 import numpy as np
 import pytest
-from av.bitstream import BitStreamFilterContext
 from av.video.frame import PictureType
 
 from panda_hf.splitting.collect import Scan
 from panda_hf.splitting.scan import scan_all, scan_video
 from panda_hf.splitting.settings import DEFAULT, PANDA70M
 from panda_hf.video.packets import index_packets
+from tests.video.films import without_notes
 
 from .films import Picture, black, blended, joined, moving, still
 
@@ -34,19 +34,6 @@ def encode(path: Path, pictures: list[Picture], keys: Container[int] = (), **x26
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
-
-
-def untold(path: Path) -> Path:
-    """The same film without what x264 wrote into it of its options."""
-    out = path.with_name(f"untold_{path.name}")
-    with av.open(str(path)) as source, av.open(str(out), "w") as sink:
-        stream = sink.add_stream_from_template(source.streams.video[0])
-        without = BitStreamFilterContext("filter_units=remove_types=6", source.streams.video[0])
-        for packet in source.demux(video=0):
-            for kept in without.filter(packet) if packet.size else ():
-                kept.stream = stream
-                sink.mux(kept)
-    return out
 
 
 def film(*shots: int) -> list[Picture]:
@@ -112,12 +99,12 @@ def test_the_shots_are_those_of_a_full_decode(tmp_path: Path, x264: dict[str, in
     full = scan_all(str(path), DEFAULT)
     assert [start for start, _ in full.shots] == [0, 90, 150, 280, 292, 367, 467]
     assert outline(scan_video(str(path), DEFAULT)) == outline(full)
-    assert outline(scan_video(str(untold(path)), DEFAULT)) == outline(full)
+    assert outline(scan_video(str(without_notes(path)), DEFAULT)) == outline(full)
 
 
 def test_what_is_left_out_of_a_film_holds_no_options(tmp_path: Path):
     path = encode(tmp_path / "film.mp4", film(40))
-    told = [index_packets(str(each)) for each in (path, untold(path))]
+    told = [index_packets(str(each)) for each in (path, without_notes(path))]
     assert [index is not None and index.encoder is not None for index in told] == [True, False]
 
 
@@ -233,7 +220,7 @@ def test_a_dissolve_before_a_cut_in_one_group_is_found(tmp_path: Path, bframes: 
 
 def test_of_a_long_take_little_is_decoded_if_the_encoder_would_have_marked_a_cut(tmp_path: Path):
     path = encode(tmp_path / "film.mp4", there_and_back())
-    scans = [scan_video(str(each), DEFAULT) for each in (path, untold(path))]
+    scans = [scan_video(str(each), DEFAULT) for each in (path, without_notes(path))]
     assert [scan.shots for scan in scans] == [[(0, 600)]] * 2
     assert scans[0].decoded < 0.1 * 600 < 0.5 * 600 < scans[1].decoded
 

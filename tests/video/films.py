@@ -11,6 +11,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from panda_hf.video.h264 import SEI, units
+
 BITS = 14
 WIDTH, HEIGHT = 168, 96
 BAR = WIDTH // BITS
@@ -126,3 +128,18 @@ def set_matrix(path: Path, matrix: tuple[int, ...]) -> Path:
     data[at : at + 36] = struct.pack(">9i", a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
     path.write_bytes(data)
     return path
+
+
+def without_notes(path: Path) -> Path:
+    """The same film without what x264 wrote into it of its options."""
+    out = path.with_name(f"without_{path.name}")
+    with av.open(str(path)) as source, av.open(str(out), "w") as sink:
+        stream = sink.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                kept = [unit for unit in units(bytes(packet), 4) if unit[0] & 31 != SEI]
+                new = av.Packet(b"".join(len(unit).to_bytes(4, "big") + unit for unit in kept))
+                new.pts, new.dts, new.time_base = packet.pts, packet.dts, packet.time_base
+                new.is_keyframe, new.stream = packet.is_keyframe, stream
+                sink.mux(new)
+    return out

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from av.bitstream import BitStreamFilterContext
 
-from panda_hf.video.h264 import SEI, ParameterSets, picture_facts, units
+from panda_hf.video.h264 import ParameterSets, picture_facts
 from panda_hf.video.packets import index_packets
 from panda_hf.video.slices import SliceReader
 from panda_hf.video.weights import WeightReader
+from tests.video.films import without_notes
 from tests.video.test_encoder_options import joined, remuxed
 
 FADE = range(30, 50)
@@ -115,21 +116,6 @@ def test_a_picture_that_grows_bright_is_fading_too(tmp_path: Path):
     places = np.flatnonzero(index.fading)
     assert len(places) >= 3
     assert set(places) <= set(range(75 - FADE.stop, 79 - FADE.start))
-
-
-def without_notes(path: Path) -> Path:
-    """The same film without what x264 says of itself."""
-    out = path.with_name(f"without_{path.name}")
-    with av.open(str(path)) as source, av.open(str(out), "w") as sink:
-        stream = sink.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.size:
-                kept = [unit for unit in units(bytes(packet), 4) if unit[0] & 31 != SEI]
-                new = av.Packet(b"".join(len(unit).to_bytes(4, "big") + unit for unit in kept))
-                new.pts, new.dts, new.time_base = packet.pts, packet.dts, packet.time_base
-                new.is_keyframe, new.stream = packet.is_keyframe, stream
-                sink.mux(new)
-    return out
 
 
 def test_of_an_encoder_that_says_nothing_one_fading_frame_tells_that_it_looked(tmp_path: Path):
