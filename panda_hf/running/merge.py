@@ -32,7 +32,8 @@ def merge(
 ) -> RunSummary:
     """Make a dataset of the shards that runs with ``shard=`` left in ``out``, when all of them are there.
 
-    Interrupted at any moment, the same call goes on. A dataset that is merged already is left as it is.
+    Interrupted at any moment, the same call goes on. A dataset that is merged already is left as it is; a card that
+    lacks is written.
 
     Args:
         out: the folder or address that the runs were given.
@@ -53,7 +54,9 @@ def merge(
             if target != source:
                 _refuse_strange(target, shards)
             _bring(source, target, shards)
-            _write_card(target, records, license)
+            _write_books(target, records, license)
+    if isinstance(target, LocalStore) and not Path(target.url, CARD).exists():
+        write_card(target.url, license=license)
     books = _books(target)
     if target == source:
         source.remove(ROOM)
@@ -176,13 +179,13 @@ def _carry(source: Store, name: str, target: Store, new: str) -> None:
         target.take_in(Path(folder, "file"), new)
 
 
-def _write_card(target: Store, records: list[dict[str, Any]], license: str | None) -> None:
-    """The manifest and the card. The manifest is the last file: with it, the dataset is there."""
+def _write_books(target: Store, records: list[dict[str, Any]], license: str | None) -> None:
+    """The manifest, with which the dataset is there. Behind an address the card comes before it; on a disk it is made
+    from what lies there, and is written after."""
     if isinstance(target, LocalStore):
         out = Path(target.url)
         check_files(out, Manifest.write(out / f".{manifest.NAME}", records))
         os.replace(out / f".{manifest.NAME}", out / manifest.NAME)
-        write_card(out, license=license)
         return
     with tempfile.TemporaryDirectory(prefix="panda_hf_merge_") as folder:
         copy = Path(folder)
