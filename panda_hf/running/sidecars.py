@@ -100,7 +100,13 @@ def _read_json(path: Path) -> Row:
     except (ValueError, RecursionError) as error:
         log.warning("%s is not JSON: %s", path.name, error)
         return {}
-    return value if isinstance(value, dict) else {}
+    if not isinstance(value, dict):
+        log.warning("%s is no JSON object with a title, a description or subtitles, and was not used", path.name)
+        return {}
+    for column in ("title", "description"):
+        if not isinstance(value.get(column), str | None):
+            log.warning("%s: its %s is no text and was not used", path.name, column)
+    return value
 
 
 def _read(path: Path) -> str | None:

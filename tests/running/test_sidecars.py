@@ -117,9 +117,21 @@ def test_metadata_may_hold_the_subtitles(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b"null", b"\xff\xfe", b'{"title": 3}', b"[" * 100_000])
-def test_broken_metadata_is_no_metadata(tmp_path: Path, content: bytes) -> None:
+def test_broken_metadata_is_no_metadata_and_is_told(
+    tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "talk.json").write_bytes(content)
     assert read_sidecars(tmp_path / "talk.mp4") == {"title": None, "description": None, "subtitles": None}
+    (told,) = caplog.messages
+    assert "talk.json" in told
+
+
+def test_metadata_without_what_is_asked_for_is_not_worth_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "talk.json").write_text('{"title": "A talk", "description": null, "fps": 25}')
+    assert read_sidecars(tmp_path / "talk.mp4")["title"] == "A talk"
+    assert not caplog.messages
 
 
 def test_half_characters_do_not_reach_the_dataset(tmp_path: Path) -> None:
