@@ -50,9 +50,10 @@ class Journal:
 
     def reread(self) -> bytes:
         """Find anew where each video's last line is, also one that an interrupt kept from being noted; the first."""
-        self._file.seek(0)
-        first = self._file.readline()
-        self._read()
+        with self._lock:
+            self._file.seek(0)
+            first = self._file.readline()
+            self._read()
         return first
 
     def close(self) -> None:
