@@ -32,8 +32,9 @@ UNCLEAR, LAST = (0.6, 1.5), 6
 """Where a cut on a key frame depends on whether its thresholds are multiplied by the one or the other, seen from the
 last frames before it, those after it are looked at too."""
 
-STEPS_KEPT = 1024
-"""Runs are judged more than once, by other thresholds or with frames after them: so many steps are kept."""
+STEPS_KEPT, SCORES_KEPT = 256, 32
+"""Runs are judged more than once, by other thresholds or with frames after them: so many steps are kept, of Y, U and
+V, and of hue, saturation and value, with the small frames that they join."""
 
 
 class CutJudge:
@@ -59,7 +60,7 @@ class CutJudge:
         self._settings, self._flash = settings, flash
         self._seeks_cuts, self._alone = seeks_cuts, alone
         self._step = lru_cache(STEPS_KEPT)(lambda one, two: step(one.yuv, two.yuv))
-        self._score = lru_cache(STEPS_KEPT)(lambda one, two: step(self._hsv(one), self._hsv(two)))
+        self._score = lru_cache(SCORES_KEPT)(lambda one, two: step(self._hsv(one), self._hsv(two)))
         self._hsv = lru_cache(2 * ADAPTIVE_REACH)(lambda look: to_hsv(look.yuv, full_range))
 
     def cuts(self, run: Sequence[Look], ease: float = 1.0) -> list[int]:
