@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -214,6 +215,18 @@ def test_an_interrupt_right_after_a_line_of_the_journal_loses_no_video(
     with pytest.raises(KeyboardInterrupt):
         run(str(source), tmp_path / "out", server)
     assert [row["reason"] for row in rows(tmp_path / "out", "status").values()] == ["ok"]
+
+
+def test_a_journal_may_be_read_anew_while_another_thread_writes_to_it(tmp_path: Path) -> None:
+    """A second Ctrl-C does not wait for the clips that are being cut."""
+    journal, names = Journal(tmp_path / "journal.jsonl", {"source": "x"}), [f"v{i}" for i in range(3_000)]
+    writer = threading.Thread(target=lambda: [journal.add({"video_id": name, "clips": []}) for name in names])
+    writer.start()
+    while writer.is_alive():
+        journal.reread()
+    journal.close()
+    assert [json.loads(line).get("video_id") for line in (tmp_path / "journal.jsonl").open()][1:] == names
+    assert all(journal.get(name) is not None for name in names)
 
 
 def test_a_source_that_could_not_be_read_does_not_bind_the_folder(server: Server, film: bytes, tmp_path: Path) -> None:
