@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise, starmap
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from panda_hf.splitting.looks import Look, apart, gaps_of
 from panda_hf.splitting.movement import without_movement
-from panda_hf.splitting.scores import ADAPTIVE_REACH, OF_FLOOR, OF_THRESHOLD, Numbers, standing_out, step, to_hsv
+from panda_hf.splitting.scores import ADAPTIVE_REACH, OF_FLOOR, OF_THRESHOLD, standing_out, step, steps_of, to_hsv
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.shots import AS_BEFORE
 
@@ -71,7 +71,7 @@ class CutJudge:
         Of a step over several frames, movement like that around it is taken to be in all but one of them.
         """
         if self._settings.detector == "content":
-            cuts = np.flatnonzero(self._scores(run) >= ease * self._settings.detector_threshold).tolist()
+            cuts = np.flatnonzero(steps_of(run, self._score) >= ease * self._settings.detector_threshold).tolist()
         else:
             cuts = without_movement([look.yuv for look in run], self._standing_out(run, ease))
         for one, two in pairwise(list(cuts)):
@@ -84,18 +84,14 @@ class CutJudge:
         """Scores are computed only around those steps of Y, U and V that stand out."""
         floor, threshold = ease * self._settings.detector_floor, ease * self._settings.detector_threshold
         gaps = gaps_of(run)
-        steps = np.array([0.0, *starmap(self._step, pairwise(run))])
+        steps = steps_of(run, self._step)
         found = []
         for i in np.flatnonzero(standing_out(steps, gaps, OF_FLOOR * floor, OF_THRESHOLD * threshold)).tolist():
             first = max(0, i - 1 - ADAPTIVE_REACH)
             near = slice(first, i + 1 + ADAPTIVE_REACH)
-            if standing_out(self._scores(run[near]), gaps[near], floor, threshold)[i - first]:
+            if standing_out(steps_of(run[near], self._score), gaps[near], floor, threshold)[i - first]:
                 found.append(i)
         return found
-
-    def _scores(self, run: Sequence[Look]) -> Numbers:
-        """For each frame how far it is from the one before, as PySceneDetect counts it; the first has 0."""
-        return np.array([0.0, *starmap(self._score, pairwise(run))])
 
     def vague(self, run: Sequence[Look]) -> list[int]:
         """Positions in a run at which a cut may lie that can only be told, or not on its frame, by all frames up to

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Callable, Iterable
+from itertools import pairwise, starmap
+from typing import Any
 
 import cv2
 import numpy as np
@@ -44,9 +45,9 @@ def step(one: Image, two: Image) -> float:
     return cv2.norm(one, two, cv2.NORM_L1) / one.size
 
 
-def steps_of(images: Iterable[Image]) -> Numbers:
+def steps_of(images: Iterable[Any], between: Callable[[Any, Any], float] = step) -> Numbers:
     """For each image how far it is from the one before; the first has 0."""
-    return np.array([0.0, *(step(one, two) for one, two in pairwise(images))])
+    return np.array([0.0, *starmap(between, pairwise(images))])
 
 
 def content_scores(images: Iterable[Image], full_range: bool = False) -> Numbers:

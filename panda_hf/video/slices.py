@@ -90,7 +90,7 @@ class SliceReader:
             return False
         for unit in self._units(packet):
             kind = unit[0] & 31
-            if 1 <= kind <= IDR_SLICE:
+            if self._is_slice(unit[0]):
                 return True
             if kind in (SEQUENCE_SET, PICTURE_SET) and _alone(unit) not in self.weights.sets:
                 return False
@@ -107,7 +107,7 @@ class SliceReader:
             kind = unit[0] & 31
             if kind == IDR_SLICE or (kind == SEI and _tells_recovery(bytes(unit))):
                 return True
-            if 1 <= kind < IDR_SLICE:
+            if self._is_slice(unit[0]):
                 return False
         return False
 
