@@ -17,11 +17,25 @@ from panda_hf.running.shard import Work
 from panda_hf.running.spool import shard_name
 from panda_hf.video import by_reference
 
+_PREFIX = "panda_hf_seat_"
+
 
 def run_seat(
-    plan: Plan, seat: Seat, video: Halfway, *, rank: int | None, on_stage: Callable[[str], None] = lambda name: None
+    plan: Plan,
+    seat: Seat,
+    video: Halfway,
+    *,
+    rank: int | None,
+    on_stage: Callable[[str], None] = lambda name: None,
+    scratch: Path | None = None,
 ) -> Halfway:
     """Run the stages of a seat on a video.
+
+    Args:
+        plan, seat, video: what is run on what.
+        rank: handed to the stages.
+        on_stage: told the name of each stage before it runs.
+        scratch: folder for what is written on the way; ``None``: the system's.
 
     Returns:
         The video, with the pictures and clips that were made here as bytes.
@@ -29,7 +43,7 @@ def run_seat(
     Raises:
         PandaError, OSError: see :func:`panda_hf.running.shard.run_video`; everything else fails the video.
     """
-    with tempfile.TemporaryDirectory(prefix="panda_hf_seat_") as folder:
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=scratch) as folder:
         work = Work(plan, Path(folder), f"media/{shard_name(video.job.shard)}", rank, on_stage, video.seconds)
         with video.guarded(seat.called(plan)):
             _run(work, seat, video)
@@ -70,32 +84,38 @@ class SeatWorker:
         self._plan = plan
         self._seat = seat
         self._limit = limit_seconds
-        self._log = Path(tempfile.mkdtemp(prefix="panda_hf_seat_")) / "worker.log"
+        self._folder = tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
         self._process: WorkerProcess | None = None
 
     def run(self, video: Halfway) -> Halfway:
         """Run the stages; a video that takes the process down twice, or takes too long, carries its failure on."""
         for attempt in (1, 2):
             try:
-                return self._started().run(partial(run_seat, seat=self._seat, video=video), self._limit)
+                with tempfile.TemporaryDirectory(dir=self._folder.name) as scratch:  # a killed process tidies nothing
+                    task = partial(run_seat, seat=self._seat, video=video, scratch=Path(scratch))
+                    return self._started().run(task, self._limit)
             except Died as death:
-                self.close()
+                self._end()
                 if death.expired or attempt == 2:
                     video.failure = (failure_of(death, video.job, self._limit), death.stage)
                     return video
         raise AssertionError("unreachable")
 
     def close(self) -> None:
-        """End the process."""
+        """End the process and remove what it wrote."""
+        self._end()
+        self._folder.cleanup()
+
+    def _end(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process = None
 
     def _started(self) -> WorkerProcess:
         if self._process is not None and (not self._process.alive or self._process.videos >= MAX_VIDEOS_PER_WORKER):
-            self.close()
+            self._end()
         if self._process is None:
             threads = max(1, int(self._seat.resources.num_cpus))
-            self._process = WorkerProcess(self._plan, 0, threads, self._log)
+            self._process = WorkerProcess(self._plan, 0, threads, Path(self._folder.name) / "worker.log")
             self._process.wait_until_ready()
         return self._process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,18 @@ def test_rows_pictures_and_errors_are_those_of_local_workers(cluster: Any, tmp_p
     assert there.videos.failed == 2  # the broken one, and the one that takes its worker down
     pictures = [{path.name for path in (tmp_path / out / "thumbnails").iterdir()} for out in ("here", "there")]
     assert pictures[0] == pictures[1] != set()
+
+
+def test_a_run_leaves_nothing_in_the_systems_folder(cluster: Any, tmp_path: Path) -> None:
+    def kept() -> set[Path]:
+        return set(Path(tempfile.gettempdir()).glob("panda_hf_seat_*"))
+
+    before = kept()
+    curate(write_videos(tmp_path / "videos", a=3, b="abort"), tmp_path / "out", **options(cluster))
+    until = time.monotonic() + 20.0
+    while kept() - before and time.monotonic() < until:  # the workers end by themselves, a little later
+        time.sleep(0.2)
+    assert not kept() - before
 
 
 def test_a_run_that_was_stopped_goes_on_and_a_second_one_is_refused(cluster: Any, tmp_path: Path, monkeypatch) -> None:

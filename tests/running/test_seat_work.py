@@ -104,6 +104,22 @@ def test_a_video_that_takes_too_long_fails(tmp_path: Path) -> None:
         seat.close()
 
 
+@pytest.mark.parametrize("words", ["abort", "hang"])
+def test_a_process_that_is_ended_leaves_nothing_behind(tmp_path: Path, monkeypatch, words: str) -> None:
+    plan, video = halfway(tmp_path, words)
+    (tmp_path / "system").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "system"))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    seat = worker(plan, limit=5.0)
+    try:
+        assert seat.run(video).failure
+        assert [path.name for path in (tmp_path / "system").rglob("*") if path.is_file()] == ["worker.log"]
+        assert len(list((tmp_path / "system").rglob("*"))) == 2
+    finally:
+        seat.close()
+    assert not list((tmp_path / "system").iterdir())
+
+
 def test_frames_do_not_travel(tmp_path: Path) -> None:
     plan, video = halfway(tmp_path, "2")
     for seat in seats_of(plan, Cluster(8), APART):
