@@ -56,7 +56,7 @@ def merge(
             _bring(source, target, shards)
             _write_books(target, records, license)
     if isinstance(target, LocalStore) and not Path(target.url, CARD).exists():
-        write_card(target.url, license=license)
+        write_card(target.url, license=license)  # the call that merged it was killed before
     books = _books(target)
     if target == source:
         source.remove(ROOM)
@@ -180,12 +180,13 @@ def _carry(source: Store, name: str, target: Store, new: str) -> None:
 
 
 def _write_books(target: Store, records: list[dict[str, Any]], license: str | None) -> None:
-    """The manifest, with which the dataset is there. Behind an address the card comes before it; on a disk it is made
-    from what lies there, and is written after."""
+    """The manifest, with which the dataset is there, and the card: behind an address before it, on a disk, where it is
+    made from what lies there, after."""
     if isinstance(target, LocalStore):
         out = Path(target.url)
         check_files(out, Manifest.write(out / f".{manifest.NAME}", records))
         os.replace(out / f".{manifest.NAME}", out / manifest.NAME)
+        write_card(out, license=license)
         return
     with tempfile.TemporaryDirectory(prefix="panda_hf_merge_") as folder:
         copy = Path(folder)

@@ -193,6 +193,23 @@ def test_a_merge_that_is_interrupted_goes_on(videos: Path, tmp_path: Path, monke
     assert (out / "README.md").is_file()
 
 
+def test_a_card_that_lies_where_a_merge_goes_is_written_anew_or_kept_if_it_is_anothers(
+    videos: Path, tmp_path: Path
+) -> None:
+    ours, edited = tmp_path / "ours", tmp_path / "edited"
+    run(videos, tmp_path / "before", license="cc-by-4.0")
+    for out in (ours, edited):
+        for i in (0, 1):
+            run(videos, out, shard=f"{i}/2")
+    (ours / "README.md").write_bytes((tmp_path / "before" / "README.md").read_bytes())
+    (edited / "README.md").write_text("# By hand\n")
+    merge(ours, license="cc0-1.0")
+    merge(edited)
+    assert "license: cc0-1.0" in (ours / "README.md").read_text()
+    assert (edited / "README.md").read_text() == "# By hand\n"
+    assert "configs:" in (edited / "README.new.md").read_text()
+
+
 def test_an_output_behind_an_address_is_put_together_there(videos: Path, tmp_path: Path) -> None:
     run(videos, tmp_path / "whole")
     url = f"memory://{uuid.uuid4().hex}/out"
