@@ -43,7 +43,7 @@ def run_seat(
     Raises:
         PandaError, OSError: see :func:`panda_hf.running.shard.run_video`; everything else fails the video.
     """
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=scratch) as folder:
+    with _folder(scratch) as folder:
         work = Work(plan, Path(folder), f"media/{shard_name(video.job.shard)}", rank, on_stage, video.seconds)
         with video.guarded(seat.called(plan)):
             _run(work, seat, video)
@@ -84,14 +84,14 @@ class SeatWorker:
         self._plan = plan
         self._seat = seat
         self._limit = limit_seconds
-        self._folder = tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
+        self._folder = _folder()
         self._process: WorkerProcess | None = None
 
     def run(self, video: Halfway) -> Halfway:
         """Run the stages; a video that takes the process down twice, or takes too long, carries its failure on."""
         for attempt in (1, 2):
             try:
-                with tempfile.TemporaryDirectory(dir=self._folder.name) as scratch:  # a killed process tidies nothing
+                with _folder(self._there()) as scratch:  # a killed process tidies nothing
                     task = partial(run_seat, seat=self._seat, video=video, scratch=Path(scratch))
                     return self._started().run(task, self._limit)
             except Died as death:
@@ -111,11 +111,22 @@ class SeatWorker:
             self._process.kill()
             self._process = None
 
+    def _there(self) -> Path:
+        """The worker's folder; made anew if it was removed, as old files in temporary folders are."""
+        if not Path(self._folder.name).is_dir():
+            self._folder = _folder()
+        return Path(self._folder.name)
+
     def _started(self) -> WorkerProcess:
         if self._process is not None and (not self._process.alive or self._process.videos >= MAX_VIDEOS_PER_WORKER):
             self._end()
         if self._process is None:
             threads = max(1, int(self._seat.resources.num_cpus))
-            self._process = WorkerProcess(self._plan, 0, threads, Path(self._folder.name) / "worker.log")
+            self._process = WorkerProcess(self._plan, 0, threads, self._there() / "worker.log")
             self._process.wait_until_ready()
         return self._process
+
+
+def _folder(within: Path | None = None) -> tempfile.TemporaryDirectory[str]:
+    """One that goes with what holds it, as far as it can be removed."""
+    return tempfile.TemporaryDirectory(prefix=_PREFIX, dir=within, ignore_cleanup_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pickle
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -115,6 +116,21 @@ def test_a_process_that_is_ended_leaves_nothing_behind(tmp_path: Path, monkeypat
         assert seat.run(video).failure
         assert [path.name for path in (tmp_path / "system").rglob("*") if path.is_file()] == ["worker.log"]
         assert len(list((tmp_path / "system").rglob("*"))) == 2
+    finally:
+        seat.close()
+    assert not list((tmp_path / "system").iterdir())
+
+
+def test_a_worker_goes_on_where_its_folder_was_removed(tmp_path: Path, monkeypatch) -> None:
+    plan, video = halfway(tmp_path, "2")
+    (tmp_path / "system").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "system"))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    seat = worker(plan)
+    try:
+        for _ in range(2):
+            shutil.rmtree(next((tmp_path / "system").iterdir()))
+            assert seat.run(Halfway.begin(plan, video.job)).clip_rows == 2
     finally:
         seat.close()
     assert not list((tmp_path / "system").iterdir())
