@@ -63,6 +63,11 @@ class CutJudge:
         self._score = lru_cache(SCORES_KEPT)(lambda one, two: step(self._hsv(one), self._hsv(two)))
         self._hsv = lru_cache(2 * ADAPTIVE_REACH)(lambda look: to_hsv(look.yuv, full_range))
 
+    def forget(self) -> None:
+        """Let go of the frames that are kept for later runs."""
+        for kept in (self._step, self._score, self._hsv):
+            kept.cache_clear()
+
     def cuts(self, run: Sequence[Look], ease: float = 1.0) -> list[int]:
         """Positions of the cuts in a run of frames, flashes and movement left out, by the rule of the detector in the
         settings; thresholds are multiplied by ``ease``.

@@ -10,11 +10,13 @@ The thresholds were chosen on the files of ``docs/splitting.md`` that are named 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from panda_hf.splitting.drops import BEFORE_FRAMES as BEFORE_DROP
+from panda_hf.splitting.drops import NOTHING_BYTES, drop_of
 from panda_hf.splitting.swells import Booleans, Swells, last_of
 
 if TYPE_CHECKING:
@@ -77,9 +79,6 @@ CALM_AFTER, CALM_BEFORE, CALM_OF_KEY, NO_RISE, CALM_SECONDS = 3, 6, 0.2, 1.1, 0.
 small beside it, so many before it at most so many times as big as is usual in their group, and no light changed for so
 long before it; B-frames do not count."""
 
-NOTHING_BYTES = 150
-"""What a frame takes that repeats the one before: headers, and a code for all its blocks."""
-
 WORTH_A_PICTURE = 3.0
 """So many times the bytes of a key frame, and movement may have turned one picture into another."""
 
@@ -115,7 +114,9 @@ class GroupDoubt:
     ``nothing``: every frame says no more than that nothing changes. ``stirred``: the frames before the next key frame
     are bigger than those before them. ``thrifty``: the bytes would not do to turn the picture into another one.
     ``turned``: the last of the frames of which light or bytes tell, be it little, that they may have turned the
-    picture into another one; 0: no light is known to change.
+    picture into another one; 0: no light is known to change. ``drop``: the frame with which next to no bytes begin to
+    follow at once, so that the picture may be black from there on; 0: none. ``before``: what ``inside`` is if nothing
+    counts from that frame on.
     """
 
     inside: int
@@ -125,10 +126,25 @@ class GroupDoubt:
     nothing: bool
     thrifty: bool
     turned: int = 0
+    drop: int = 0
+    before: int = 0
 
     def is_agitated(self, is_far: bool = False) -> bool:
         """Whether movement may have called for the next key frame; ``is_far``: to which it would have to go far."""
         return self.agitation >= (AGITATED_FAR if is_far and not self.inside else AGITATED)
+
+
+class _Frames(NamedTuple):
+    """What is known of the frames of a group after its key frame, [n] each; see :class:`ByteRules`."""
+
+    sizes: npt.NDArray[np.float64]
+    others: Booleans
+    intra: Booleans
+    fading: Booleans | None
+
+    def first(self, count: int) -> _Frames:
+        fading = None if self.fading is None else self.fading[:count]
+        return _Frames(self.sizes[:count], self.others[:count], self.intra[:count], fading)
 
 
 class ByteRules:
@@ -180,30 +196,55 @@ class ByteRules:
     def doubt(self, number: int) -> GroupDoubt:
         """What the bytes say of the ``number``-th group."""
         first, last = self._groups[number]
-        sizes = self._sizes[first + 1 : last].astype(float)
+        frames = self._frames(first, last)
         irregular = self.seeks_cuts and not self._had_to_end(first, last)
-        if not len(sizes):
+        if last - first == 1:
             return GroupDoubt(0, irregular, 0.0, False, True, True)
         next_key = self._sizes[last] if last < len(self._sizes) else self._sizes[first]
         key = max(self._least_key, min(self._sizes[first], next_key))
-        others = ~self._bidirectional[first + 1 : last]
-        likely, spikes = self._spikes(sizes, key, others)
-        fading = None if self._fading is None else self._fading[first + 1 : last]
-        inside = max(
-            last_of(likely, 3),
-            last_of(self._intra[first + 1 : last], 3),
-            last_of(_hushes(sizes), 2 * HUSH_FRAMES),
-            self._swells.last(sizes, key, fading, others),
-        )
+        likely, spikes = self._spikes(frames, key)
+        inside = self._inside(frames, key, likely)
+        drop, before = self._drop(frames, key) if inside else (0, 0)
         return GroupDoubt(
             inside,
             irregular,
-            0.0 if self._is_calm(first, last) else self._agitation(sizes, next_key),
-            _is_stirred(sizes, next_key),
-            bool(sizes.max() <= NOTHING_BYTES),
-            bool(sizes.sum() < WORTH_A_PICTURE * key),
-            0 if fading is None or not fading.any() else max(last_of(fading, self._swells.around), last_of(spikes, 3)),
+            0.0 if self._is_calm(first, last) else self._agitation(frames.sizes, next_key),
+            _is_stirred(frames.sizes, next_key),
+            bool(frames.sizes.max() <= NOTHING_BYTES),
+            bool(frames.sizes.sum() < WORTH_A_PICTURE * key),
+            self._turned(frames.fading, spikes),
+            drop,
+            before,
         )
+
+    def _frames(self, first: int, last: int) -> _Frames:
+        here = slice(first + 1, last)
+        fading = None if self._fading is None else self._fading[here]
+        return _Frames(self._sizes[here].astype(float), ~self._bidirectional[here], self._intra[here], fading)
+
+    def _inside(self, frames: _Frames, key: float, likely: Booleans) -> int:
+        """See :class:`GroupDoubt`; ``likely``: frames that may be the first of a shot."""
+        return max(
+            last_of(likely, 3),
+            last_of(frames.intra, 3),
+            last_of(_hushes(frames.sizes), 2 * HUSH_FRAMES),
+            self._swells.last(frames.sizes, key, frames.fading, frames.others),
+        )
+
+    def _turned(self, fading: Booleans | None, spikes: Booleans) -> int:
+        """See :class:`GroupDoubt`."""
+        if fading is None or not fading.any():
+            return 0
+        return max(last_of(fading, self._swells.around), last_of(spikes, 3))
+
+    def _drop(self, frames: _Frames, key: float) -> tuple[int, int]:
+        """See :class:`GroupDoubt`: ``drop`` and ``before``."""
+        drop = drop_of(frames.sizes, frames.others) if self.seeks_cuts else 0
+        earlier = frames.first(max(0, drop - 1))
+        if not drop or (earlier.fading is not None and earlier.fading[-BEFORE_DROP:].any()):
+            return 0, 0
+        before = self._inside(earlier, key, self._spikes(earlier, key)[0])
+        return (drop, before) if not before or before < drop - BEFORE_DROP else (0, 0)
 
     def is_long(self, length: int) -> bool:
         """Whether a group of so many frames is long."""
@@ -243,11 +284,9 @@ class ByteRules:
         longest = self._regular_length if self._told is None else self._told.longest
         return longest is not None and length >= NEARLY_DUE * longest
 
-    def _spikes(self, sizes: npt.NDArray[np.float64], key: float, others: Booleans) -> tuple[Booleans, Booleans]:
-        """Frames that may be the first of a shot; and those with the ones where an encoder would seldom miss one.
-
-        ``others``: whether each is no B-frame.
-        """
+    def _spikes(self, frames: _Frames, key: float) -> tuple[Booleans, Booleans]:
+        """Those that may be the first of a shot; and those with the ones where an encoder would seldom miss one."""
+        sizes, others = frames.sizes, frames.others
         usual = _usual(sizes, NEIGHBOURS, BIG_AMONG_NEIGHBOURS)
         if OTHERS < np.count_nonzero(others) < len(sizes):
             usual[others] = np.maximum(usual[others], _usual(sizes[others], OTHERS, BIG_AMONG_OTHERS))

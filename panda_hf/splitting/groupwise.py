@@ -16,8 +16,9 @@ from panda_hf.splitting.open_group import OpenGroup
 from panda_hf.splitting.scores import ADAPTIVE_REACH, is_full_range
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.shots import AS_BEFORE, BlackWatch, Boundary, flash_frames, is_black, small_step
+from panda_hf.splitting.stillness import StillWatch
 from panda_hf.video import Frame, VideoLike
-from panda_hf.video.groups import MOST_BETWEEN, Group, GroupReader
+from panda_hf.video.groups import MOST_BETWEEN, Group, GroupReader, IndexMismatch
 from panda_hf.video.packets import PacketIndex
 
 TRIAL_GROUPS, LITTLE = 6, 0.8
@@ -30,9 +31,6 @@ it refers to; pictures may have drifted, but go on from there alike."""
 
 ONWARD_SECONDS = 1.2
 """Where a key frame turned out to be no cut, a gradual transition may go on so long after it."""
-
-MOVES = 1.5
-"""Frames so many times farther apart than those of a still picture end the search for movement."""
 
 
 def scan_groups(
@@ -99,8 +97,7 @@ class _GroupScan:
         self._open = self._begun(first)
         self._key, self._key_is_cut = self._open.key, False
         self._last_cut, self._last_frame = 0, -1
-        self._shot_began: Look | None = None  # the first frame of the open shot
-        self._moves = False  # whether a later frame of it was seen to differ
+        self._shot = StillWatch(settings.still_distance)
         self._before: Look | None = None  # the last frame handed on
         self._previous: OpenGroup | None = None  # the last group, if not all of its frames were decoded
 
@@ -118,6 +115,8 @@ class _GroupScan:
         count = self._need.frames(doubt, length, self._key, next_key)
         is_doubted = self._need.may_be_movement(doubt, self._key, next_key)
         count = min(length - 1, max(count, self._goes_on, length * is_doubted))
+        if self._goes_on < doubt.drop < count and self._take_from_black(group, doubt, next_key, following):
+            return
         run, is_whole = self._run(group, count, doubt)
         if not is_whole and self._need.is_unexplained(doubt, self._key, run[-1], next_key):
             run, is_whole = self._run(group, length - 1, doubt)
@@ -133,11 +132,47 @@ class _GroupScan:
             return
         self._hand_on(run, self._without_flash(run, self._judge.cuts(run)))
         next_is_cut = next_key is not None and doubt.irregular and apart(run[-1], next_key) >= DIFFERS
-        if (next_is_cut or next_key is None) and not self._moves:
+        if next_is_cut or next_key is None:
             self._look_for_movement(run[-1].frame)
         self._previous = self._open
         if next_key is not None:
             self._key, self._key_is_cut = next_key, next_is_cut
+
+    def _take_from_black(
+        self, group: Group, doubt: GroupDoubt, next_key: Look | None, following: OpenGroup | None
+    ) -> bool:
+        """Take a group that turns black where its bytes drop: as much as leaves doubt before, and all from there on.
+
+        Returns:
+            whether it turns black there.
+        """
+        at, before = group.first + doubt.drop, max(doubt.before, self._goes_on)
+        black = self._black_from(group, at)
+        if not black:
+            return False
+        run = self._run(group, before, doubt)[0] if before else [self._key]
+        run = self._with_all_around_cuts(group, [look for look in run if look.frame < at])
+        self._hand_on(run, self._without_flash(run, self._judge.cuts(run)))
+        self._look_for_movement(run[-1].frame, at)
+        cuts = self._judge.cuts([*black, *self._beyond(black, next_key, following)])
+        self._previous, self._goes_on, self._key_is_cut = None, 0, True
+        self._hand_on(black, cuts)
+        if next_key is not None:
+            self._key, self._key_is_cut = next_key, len(black) in cuts
+        return True
+
+    def _black_from(self, group: Group, at: int) -> list[Look]:
+        """What is looked at of a group from the ``at``-th frame of the video on, if that is black and the key frame,
+        for which a decoder may have taken it, is not; else nothing."""
+        try:
+            looks = map(self._look, self._reader.resume(group, at))
+            first = next(looks, None)
+            if first is None or not self._is_black(first) or self._is_black(self._key):
+                return []
+            run = [Look(at, first.yuv), *looks]  # B-frames before it say that they are as it is
+        except IndexMismatch:
+            return []
+        return [] if self._judge.vague(run) else run
 
     def seems_in_vain(self, video: VideoLike) -> bool:
         """Whether the first groups, by their key frames alone, would nearly all be decoded."""
@@ -216,9 +251,7 @@ class _GroupScan:
         Returns:
             whether it changed a picture into another without a cut.
         """
-        beyond = [] if next_key is None else [next_key]
-        if following is not None and self._judge.needs_more([*run, *beyond]):
-            beyond += following.beginning(ADAPTIVE_REACH)
+        beyond = self._beyond(run, next_key, following)
         cuts = self._judge.cuts([*run, *beyond])
         is_partial = len(run) < group.last - group.first
         if next_key is not None and is_partial and len(run) in cuts and self._judge.may_be_drift(run[-1], next_key):
@@ -236,6 +269,13 @@ class _GroupScan:
         if next_key is not None:
             self._key, self._key_is_cut = next_key, len(run) in cuts
         return changed
+
+    def _beyond(self, run: Sequence[Look], next_key: Look | None, following: OpenGroup | None) -> list[Look]:
+        """The next key frame, and the first frames after it where they may help to judge it."""
+        beyond = [] if next_key is None else [next_key]
+        if following is not None and self._judge.needs_more([*run, *beyond]):
+            beyond += following.beginning(ADAPTIVE_REACH)
+        return beyond
 
     def _look_back(self) -> None:
         """Hand on the last frames of the group before, if they were not looked at: a change may have begun there."""
@@ -258,6 +298,7 @@ class _GroupScan:
 
     def finish(self) -> Scan:
         """All groups were taken."""
+        self._judge.forget()
         index = self._index
         return self._collector.finish(index.times.tolist(), index.end, None, self._reader.decoded)
 
@@ -285,7 +326,7 @@ class _GroupScan:
             self._pass(look, cut)
         self._before = run[-1]
         if len(run) > 1:
-            self._note_movement(run[-1])
+            self._shot.note(run[-1])
 
     def _pass(self, look: Look, cut: bool) -> None:
         is_due = look.frame >= self._due or look.is_due
@@ -298,24 +339,22 @@ class _GroupScan:
         boundaries = self._black.feed(tick, look.yuv, step) + ([Boundary(tick, "cut")] if cut else [])
         if is_due or boundaries:
             self._collector.take(tick, look, boundaries)
-        if boundaries or self._shot_began is None:
-            self._shot_began, self._moves = look, False
+        if boundaries or not self._shot.has_begun:
+            self._shot.begin(look)
         elif look.is_due:
-            self._note_movement(look)
+            self._shot.note(look)
 
-    def _note_movement(self, look: Look) -> None:
-        if self._shot_began is None or self._moves:
-            return
-        self._moves = apart(self._shot_began, look) > MOVES * self._settings.still_distance
-
-    def _look_for_movement(self, last: int) -> None:
-        """Decode more of a shot's last group, beyond its frame ``last``, until one differs from the shot's first."""
+    def _look_for_movement(self, last: int, until: int | None = None) -> None:
+        """Where none was seen in a shot, decode more of its last group, beyond its frame ``last`` and before the
+        ``until``-th, until a frame differs from the shot's first."""
         seen = None
-        for look in self._open:
+        for look in () if self._shot.moves else self._open:
+            if until is not None and look.frame >= until:
+                break
             if look.frame > last:
                 seen = look
-                self._note_movement(seen)
-                if self._moves:
+                self._shot.note(seen)
+                if self._shot.moves:
                     break
         if seen is not None:
             seen.is_due = True

@@ -169,6 +169,22 @@ class GroupReader:
         rest = self._some(group, packets or group.packets, next(self._begun))
         return self.key_frame(group), islice(rest, 1, None)
 
+    def resume(self, group: Group, at: int) -> Iterator[Frame]:
+        """Of the frames from the ``at``-th of the video on those that :meth:`begin` gives with ``anchors``, decoded as
+        if nothing lay between the key frame and them: for where the first of them refers to none, as one of a single
+        colour does. None where B-frames cannot be left out.
+
+        Raises:
+            IndexMismatch: the frames do not decode.
+        """
+        packets = self._without_b_frames(group)
+        if packets is None:
+            return
+        since = int(self._index.timestamps[at])
+        after = [packet for packet in packets[1:] if (packet.pts or 0) >= since]
+        frames = self._decode([packets[0], *after], self._referred)  # after a leap the key frame may seem the last
+        yield from (frame for frame in frames if frame.index >= at)
+
     def _prompt_contexts(self) -> Iterator[VideoCodecContext] | None:
         """Decoders that show each frame at once, as those do that are coded without B-frames, of which there must be
         none among the packets: else H.264 is shown some frames late."""

@@ -302,3 +302,22 @@ def test_bytes_that_rise_between_calm_and_movement_must_be_looked_at():
 def test_bytes_that_are_many_all_the_time_are_no_swell():
     movement = dict.fromkeys(range(150, 300), 4000)
     assert rules([100, 250, 60, 250], movement).doubt(1).inside == 0
+
+
+def test_where_the_bytes_drop_at_once_it_is_told_what_must_be_looked_at_before():
+    dropped = dict.fromkeys(range(60, 100), 20)
+    lengths = [100, 250, 60, 250]
+
+    def found(*, fading: Iterable[int] | None = None, **changes: int) -> tuple[int, int]:
+        told = {int(name[2:]): size for name, size in changes.items()}
+        doubt = rules(lengths, {**dropped, **told}, fading=fading).doubt(0)
+        assert doubt.inside > 60
+        return doubt.drop, doubt.before
+
+    assert found() == (60, 0)
+    assert found(at10=6000) == (60, 13)
+    assert found(at40=8000) == (60, 43) and found(at46=8000) == (0, 0)  # little would be spared
+    assert found(fading=[40]) == (60, 0) and found(fading=[50]) == (0, 0)  # the picture may get darker
+    assert found(at62=2000) == (63, 0)
+    assert rules(lengths).doubt(0).drop == 0
+    assert rules([100] * 4, dropped).doubt(0).drop == 0  # key frames lie at fixed distances

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from av.video.frame import PictureType
 
 from panda_hf.splitting.collect import Scan
+from panda_hf.splitting.looks import Look
 from panda_hf.splitting.scan import scan_all, scan_video
 from panda_hf.splitting.settings import DEFAULT, PANDA70M
 from panda_hf.video.packets import index_packets
@@ -148,6 +150,18 @@ def test_a_dissolve_over_a_key_frame_that_was_due_is_found(tmp_path: Path, first
     assert 100 in index_packets(str(path)).keys
     for (start, end), *others in (scan_all(str(path), DEFAULT).gradual, scan_video(str(path), DEFAULT).gradual):
         assert not others and abs(start - first) <= 4 and abs(end - last) <= 5
+
+
+@pytest.mark.parametrize("black_from", [135, 160])
+def test_a_dissolve_over_a_key_frame_is_found_before_a_cut_to_black(tmp_path: Path, black_from: int):
+    one, two = list(moving(1, 110)), list(moving(2, black_from - 85))
+    pictures = [*grainy(joined(blended, one, two, frames=25)), *black(190 - black_from), *film(60)]
+    path = encode(tmp_path / "film.mp4", pictures, {100, 190}, scenecut=1)
+    assert index_packets(str(path)).keys.tolist() == [0, 100, 190]
+    full, scan = scan_all(str(path), DEFAULT), scan_video(str(path), DEFAULT)
+    assert full.black == scan.black == [(black_from, 190)]
+    for (start, end), *others in (full.gradual, scan.gradual):
+        assert not others and abs(start - 85) <= 4 and abs(end - 110) <= 5
 
 
 def test_of_a_group_seen_nearly_to_its_end_the_rest_is_seen_too(tmp_path: Path):
@@ -307,6 +321,62 @@ def test_black_inside_a_group_belongs_to_no_shot(tmp_path: Path):
     pictures = [*film(60), *black(20), *film(80, 60)]
     scan = scan_video(str(encode(tmp_path / "film.mp4", pictures)), DEFAULT)
     assert scan.black == [(60, 80)]
+
+
+@pytest.mark.parametrize("bframes", [0, 3])
+@pytest.mark.parametrize(("first", "last"), [(81, 160), (98, 175), (113, 160), (130, 175), (146, 160)])
+def test_from_a_cut_to_black_on_a_group_is_decoded_without_what_lies_before(
+    tmp_path: Path, first: int, last: int, bframes: int
+):
+    pictures = [*grainy(panning(1, [1] * (first - 1))), *black(last - first), *panning(2, [1] * 89)]
+    path = encode(tmp_path / "film.mp4", pictures, {160}, bframes=bframes, b_adapt=0, scenecut=1)
+    index = index_packets(str(path))
+    assert index is not None and index.keys.tolist()[:2] == [0, 160]
+    scan = scan_video(str(path), DEFAULT)
+    assert outline(scan) == outline(scan_all(str(path), DEFAULT))
+    assert scan.black == [(first, last)]
+    assert scan.decoded < 220 - 0.8 * first
+
+
+def test_a_cut_before_a_cut_to_black_and_what_comes_after_it_in_one_group_are_found(tmp_path: Path):
+    pictures = grainy([*panning(1, [1] * 12), *panning(2, [1] * 106)], 8) + [*black(31), *panning(3, [1] * 59)]
+    path = encode(tmp_path / "film.mp4", pictures, bframes=3, b_adapt=0, keyint=500, min_keyint=250)
+    index = index_packets(str(path))
+    assert index is not None and index.keys.tolist() == [0]
+    scan = scan_video(str(path), DEFAULT)
+    assert scan.cuts == scan_all(str(path), DEFAULT).cuts
+    assert (scan.shots, scan.black) == ([(0, 13), (13, 120), (151, 211)], [(120, 151)])
+    assert scan.decoded < 0.3 * 211
+
+
+@pytest.mark.parametrize("last", [260, 263])
+def test_a_cut_out_of_black_that_the_encoder_did_not_mark_is_found_on_its_frame(tmp_path: Path, last: int):
+    shots = [grainy(panning(seed, [1] * (frames - 1))) for seed, frames in ((1, 60), (4, 70), (2, 100))]
+    pictures = [*shots[0], *shots[1], *shots[2], *black(last - 230), *panning(3, [1] * 60), *panning(5, [1] * 60)]
+    options = {"bframes": 3, "b_adapt": 0, "keyint": 500, "min_keyint": 250, "scenecut": 0}
+    path = without_notes(encode(tmp_path / "film.mp4", pictures, {60, 130, last + 61}, **options))
+    scan = scan_video(str(path), DEFAULT)
+    assert scan.black == [(230, last)]
+    assert scan.cuts == scan_all(str(path), DEFAULT).cuts == [60, 130, 230, last, last + 61]
+
+
+def test_after_a_scan_its_frames_are_let_go_at_once(tmp_path: Path):
+    path = encode(tmp_path / "film.mp4", film(100, 90), scenecut=0)
+    gc.collect()
+    gc.disable()
+    try:
+        assert scan_video(str(path), DEFAULT).decoded > 100
+        assert sum(isinstance(each, Look) for each in gc.get_objects()) < 50
+    finally:
+        gc.enable()
+
+
+def test_a_picture_that_stops_is_not_taken_for_black(tmp_path: Path):
+    pictures = grainy(film(121))
+    path = encode(tmp_path / "film.mp4", [*pictures, *pictures[-1:] * 50, *panning(2, [1] * 80)], {171}, scenecut=1)
+    scan = scan_video(str(path), DEFAULT)
+    assert scan.shots == scan_all(str(path), DEFAULT).shots
+    assert scan.black == []
 
 
 @pytest.mark.parametrize("at", [150, 450])

@@ -107,6 +107,30 @@ def test_b_frames_may_be_left_out_up_to_a_frame(film, since: int):
     assert [i for i, number in shown.items() if number != i and i >= right_from] == []
 
 
+@pytest.mark.parametrize("at", [1, 17, 24, 29])
+def test_from_any_frame_on_the_anchors_are_decoded_as_if_nothing_lay_before_them(film, at: int):
+    path = film("film.mp4", count=70, options=B_FRAMES)
+    index = index_packets(path)
+    assert index is not None
+    with GroupReader(path, index) as reader:
+        for group in islice(reader.groups(), 2):
+            key, rest = reader.begin(group, anchors=True)
+            assert number_of(key.rgb()) == group.first
+            resumed = [frame.index for frame in reader.resume(group, group.first + at)]
+            wanted = [i for i in range(group.first + 1, group.last) if not index.bidirectional[i]]
+            assert resumed == [i for i in wanted if i >= group.first + at]
+            assert [frame.index for frame in rest] == wanted  # by a decoder of its own
+
+
+def test_where_b_frames_are_not_left_out_no_frame_is_decoded_out_of_its_place(film):
+    options = {"preset": "ultrafast", "x265-params": "log-level=none:keyint=30:bframes=3:b-adapt=0"}
+    path = film("film.mp4", count=70, codec="libx265", options=options)
+    index = index_packets(path)
+    assert index is not None
+    with GroupReader(path, index) as reader:
+        assert not any(list(reader.resume(group, group.first + 8)) for group in reader.groups())
+
+
 def test_what_a_missing_frame_is_is_told_though_b_frames_are_left_out(film):
     path = film("film.mp4", count=70, options=B_FRAMES)
     index = index_packets(path)
