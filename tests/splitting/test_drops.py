@@ -51,6 +51,7 @@ def test_the_first_frame_after_the_drop_is_told(before: str, after: str):
         f"{MOVING} b850 b80 b30 P140 b30 b32 b30 P60",  # 80 is more than the others after it
         f"{MOVING} b850 b60 b40 P50 b40 b42 b40 P50",  # and 60 more than the first anchor
         f"P500 b70 b70 P480 b71 b72 P490 b72 {STILL}",  # little less
+        "b36 b60 b37 P1021 b43 b57 b31 P655 b36 b60 b35 P313 b27 b54 b16 P38 b13 b15 b13 P22 b13",  # a still one
         "P5000 P4900 P4950 P4800 b36 P60 b36 P60 b36",
         "P60 b36",
         "",

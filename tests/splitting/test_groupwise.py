@@ -339,7 +339,7 @@ def test_from_a_cut_to_black_on_a_group_is_decoded_without_what_lies_before(
 
 
 def test_a_cut_before_a_cut_to_black_and_what_comes_after_it_in_one_group_are_found(tmp_path: Path):
-    pictures = grainy([*panning(1, [1] * 12), *panning(2, [1] * 106)], 8) + [*black(31), *panning(3, [1] * 59)]
+    pictures = grainy([*panning(1, [1] * 12), *panning(2, [1] * 106)], 9) + [*black(31), *panning(3, [1] * 59)]
     path = encode(tmp_path / "film.mp4", pictures, bframes=3, b_adapt=0, keyint=500, min_keyint=250)
     index = index_packets(str(path))
     assert index is not None and index.keys.tolist() == [0]
@@ -402,6 +402,17 @@ def test_a_still_shot_is_told_from_one_in_which_something_moves(tmp_path: Path):
     assert scan.features is not None and len(scan.features) == 4
     apart = np.linalg.norm(scan.features[0::2] - scan.features[1::2], axis=1)
     assert apart[0] < DEFAULT.still_distance < apart[1]
+
+
+@pytest.mark.parametrize("grain", [0, 3, 5])
+def test_before_a_cut_to_black_it_is_too(tmp_path: Path, grain: int):
+    """What little moves does so at once; without grain the bytes do not tell where black begins."""
+    shot = moving(1, 120) if grain else still(1, 120)
+    path = encode(tmp_path / "film.mp4", [*grainy(shot, grain or 1), *black(40), *film(60)], {160}, scenecut=1)
+    scan = scan_video(str(path), DEFAULT)
+    assert scan.black == scan_all(str(path), DEFAULT).black == [(120, 160)]
+    assert scan.features is not None
+    assert (np.linalg.norm(scan.features[0] - scan.features[1]) > DEFAULT.still_distance) == bool(grain)
 
 
 def test_without_descriptors_the_probes_are_those_of_the_rules(tmp_path: Path):
