@@ -115,7 +115,8 @@ class _GroupScan:
         count = self._need.frames(doubt, length, self._key, next_key)
         is_doubted = self._need.may_be_movement(doubt, self._key, next_key)
         count = min(length - 1, max(count, self._goes_on, length * is_doubted))
-        if self._goes_on < doubt.drop < count and self._take_from_black(group, doubt, next_key, following):
+        drops = self._anchors_do and self._goes_on < doubt.drop < count
+        if drops and self._take_from_black(group, doubt, next_key, following):
             return
         run, is_whole = self._run(group, count, doubt)
         if not is_whole and self._need.is_unexplained(doubt, self._key, run[-1], next_key):
@@ -164,10 +165,12 @@ class _GroupScan:
     def _black_from(self, group: Group, at: int) -> list[Look]:
         """What is looked at of a group from the ``at``-th frame of the video on, if that is black and the key frame,
         for which a decoder may have taken it, is not; else nothing."""
+        if self._settings.black_luma is None or self._is_black(self._key):
+            return []
         try:
             looks = map(self._look, self._reader.resume(group, at))
             first = next(looks, None)
-            if first is None or not self._is_black(first) or self._is_black(self._key):
+            if first is None or not self._is_black(first):
                 return []
             run = [Look(at, first.yuv), *looks]  # B-frames before it say that they are as it is
         except IndexMismatch:

@@ -6,6 +6,7 @@ import dataclasses
 import gc
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -336,6 +337,21 @@ def test_from_a_cut_to_black_on_a_group_is_decoded_without_what_lies_before(
     assert outline(scan) == outline(scan_all(str(path), DEFAULT))
     assert scan.black == [(first, last)]
     assert scan.decoded < 220 - 0.8 * first
+
+
+@pytest.mark.parametrize("changed", [{"gradual": "learned"}, {"black_luma": None}], ids=["a network", "no black"])
+def test_nothing_is_left_out_before_black_for_a_network_nor_where_black_counts_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any]
+):
+    monkeypatch.setattr(
+        "panda_hf.splitting.learned.load_transnet", lambda: lambda pictures: np.zeros((len(pictures), 2))
+    )
+    pictures = [*grainy(panning(1, [1] * 112)), *black(47), *panning(2, [1] * 89)]
+    path = encode(tmp_path / "film.mp4", pictures, {160}, bframes=3, b_adapt=0, scenecut=1)
+    assert scan_video(str(path), DEFAULT).decoded < 60
+    scan = scan_video(str(path), dataclasses.replace(DEFAULT, **changed))
+    assert 113 in scan.cuts or scan.black == [(113, 160)]
+    assert scan.decoded > 75
 
 
 def test_a_cut_before_a_cut_to_black_and_what_comes_after_it_in_one_group_are_found(tmp_path: Path):
