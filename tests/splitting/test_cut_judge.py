@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from panda_hf.splitting.cut_judge import CLEAR, DRIFTS, CutJudge
-from panda_hf.splitting.looks import Look, apart
+from panda_hf.splitting.looks import Look, apart, gaps_of
+from panda_hf.splitting.scores import content_scores, standing_out
 from panda_hf.splitting.settings import DEFAULT
 
 SHOT, OTHER = (np.random.default_rng(seed).integers(20, 230, (45, 80, 3)).astype(np.uint8) for seed in (1, 2))
@@ -73,3 +76,50 @@ def test_the_frames_after_a_step_are_wanted_only_where_they_could_change_the_ans
     assert judge().needs_more(cut)
     assert not judge().needs_more(pan)
     assert not judge().needs_more([*(Look(i, SHOT) for i in range(7)), Look(7, OTHER)])
+
+
+def wandering(seed: int) -> list[Look]:
+    """A run, some frames left out, that goes towards one picture after another, by steps of all sizes."""
+    rng = np.random.default_rng(seed)
+    pictures = [rng.integers(60, 200, (5, 8, 3)).repeat(9, axis=0).repeat(10, axis=1) for _ in range(6)]
+    frames = np.cumsum(rng.integers(1, 4, 60))
+    here, looks = pictures[0].astype(float), []
+    for frame in frames.tolist():
+        here = here + rng.choice([0.02, 0.1, 0.5, 0.9]) * (pictures[rng.integers(6)] - here)
+        looks.append(Look(frame, here.astype(np.uint8)))
+    return looks
+
+
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize("ease", [0.6, 1.0, 1.5])
+def test_cuts_are_the_steps_that_stand_out_by_the_score_of_the_whole_run(ease: float, full_range: bool):
+    found = 0
+    for seed in range(12):
+        run = wandering(seed)
+        scores = content_scores((look.yuv for look in run), full_range)
+        least, factor = ease * DEFAULT.detector_floor, ease * DEFAULT.detector_threshold
+        expected = np.flatnonzero(standing_out(scores, gaps_of(run), least, factor)).tolist()
+        one = CutJudge(DEFAULT, 0, full_range, True, np.zeros(200, bool))
+        assert one._standing_out(run, ease) == expected
+        found += len(expected)
+    assert found > 12
+
+
+def test_luma_of_full_range_is_read_as_such():
+    """Of limited range all that is darker than 16 is black, and two such pictures are one."""
+    dark = [
+        cv2.merge([np.full((45, 80), light, np.uint8), *[np.full((45, 80), 128, np.uint8)] * 2]) for light in (0, 15)
+    ]
+    looks = [Look(i, dark[i >= 4]) for i in range(8)]
+    settings = replace(DEFAULT, detector="content", detector_threshold=3.0)
+    judged = {full: CutJudge(settings, 0, full, True, np.zeros(40, bool)).cuts(looks) for full in (True, False)}
+    assert judged == {True: [4], False: []}
+
+
+def test_the_content_rule_is_eased_too():
+    looks = [Look(i, ALIKE if i >= 4 else SHOT) for i in range(8)]
+    score = content_scores(look.yuv for look in looks)[4]
+    strict = CutJudge(
+        replace(DEFAULT, detector="content", detector_threshold=1.1 * score), 0, False, True, np.zeros(40, bool)
+    )
+    assert strict.cuts(looks) == [] and strict.cuts(looks, 0.8) == [4]

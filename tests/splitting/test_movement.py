@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
-from panda_hf.splitting.movement import is_movement, resting, without_movement
+from panda_hf.splitting.movement import AS_IT_WAS, LIT, is_movement, resting, without_movement
 
 Image = npt.NDArray[np.uint8]
 
@@ -27,6 +28,23 @@ def test_what_rests_is_the_share_of_lit_places_that_look_the_same():
     changed = dark.copy()
     changed[:, 40:60] = (220, 90, 160)
     assert resting(dark, changed) == 0.5
+
+
+def test_a_place_counts_that_is_lit_in_either_picture():
+    """What goes dark was there before."""
+    unlit = room()
+    unlit[:, :20] = (LIT, 128, 128)
+    assert resting(room(), unlit) == resting(unlit, room()) == 60 / 80
+    unlit[:, :20] = (LIT + 1, 128, 128)
+    assert resting(unlit, unlit) == 1.0
+
+
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_noise_leaves_a_place_as_it_was_and_a_little_more_does_not(channel: int):
+    for more, expected in ((0, 1.0), (1, 0.75)):
+        noisy = room()
+        noisy[:, :20, channel] += AS_IT_WAS[channel] + more
+        assert resting(room(), noisy) == expected
 
 
 def test_a_thing_that_moves_before_a_background_is_no_cut():

@@ -109,6 +109,23 @@ def test_what_turned_a_long_groups_picture_lies_behind_a_last_frame_that_still_d
     assert not need(seeks_cuts=False).is_unexplained(turned, key, seen, next_key)
 
 
+def test_what_is_left_of_a_group_is_short_so_that_less_of_a_difference_tells_of_something():
+    """Movement takes pictures 0.45 apart, and 0.6 in as much as four seconds."""
+    turned, (key, next_key) = replace(CALM, turned=40), ends(0.7, LONG)
+    for frame, expected in ((50, False), (51, True)):  # 100 frames are left, or 99
+        seen = Look(frame, key.yuv)
+        seen._features = ends(0.2)[1].features  # 0.51 from the next key frame
+        assert 0.45 < apart(seen, next_key) < 0.6
+        assert need().is_unexplained(turned, key, seen, next_key) is expected
+
+
+def test_a_picture_near_the_next_key_frame_at_the_beginning_explains_the_group():
+    turned, (key, next_key) = replace(CALM, turned=40), ends(0.4, LONG)
+    far = Look(60, key.yuv)
+    far._features = ends(1.2)[1].features
+    assert apart(far, next_key) > 0.6 and not need().is_unexplained(turned, key, far, next_key)
+
+
 @pytest.mark.parametrize(
     ("doubt", "distance", "expected"),
     [
