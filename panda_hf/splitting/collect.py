@@ -164,9 +164,9 @@ class Collector:
     def _add(self, pieces: Sequence[Piece]) -> None:
         for piece in pieces:
             self._pieces.append(piece.stretch)
-            self._probe_ticks += piece.probes
+            self._probe_ticks += [probe.tick for probe in piece.probes]
             if self._describe:
-                self._features += [look.features for look in piece.looks]
+                self._features += [probe.features for probe in piece.probes]
 
     def _stack(self) -> npt.NDArray[np.float32]:
         return np.stack(self._features) if self._features else np.zeros((0, 1), np.float32)

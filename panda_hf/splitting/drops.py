@@ -48,12 +48,10 @@ def _is_drop(sizes: Numbers, others: Booleans, at: int) -> bool:
     before, after = slice(max(0, at - BEFORE_FRAMES), at), slice(at, at + AFTER_FRAMES)
     anchors, anchors_after = sizes[before][others[before]], sizes[after][others[after]]
     between, between_after = sizes[before][~others[before]], sizes[after][~others[after]]
-    if len(anchors) < 2 or not len(anchors_after) or bool(len(between)) != bool(len(between_after)):
+    if len(anchors) < 2 or not (len(anchors_after) and len(between) and len(between_after)):
         return False
     if anchors[-1] < max(STEADY * np.median(anchors[:-1]), STEEP * anchors_after[0]):
         return False
-    if not len(between):
-        return True
     usual = np.median(between_after)
     first = int(np.argmax(others[after]))  # those before it show what it shows, and say less
     is_clear = sizes[after][:first].max(initial=0) <= min(LIKE * usual, anchors_after[0])

@@ -94,7 +94,7 @@ class _GroupScan:
         self._judge = CutJudge(settings, self._flash, self._full_range, self._rules.seeks_cuts, index.intra)
         self._goes_on = 0  # so many frames of the next group are looked at for what began in the last one
         self._collector = Collector(info, self._clock, settings, lag=0, describe_probes=describe_probes)
-        self._open = self._begun(first)
+        self._open = self._begun(0, first)
         self._key, self._key_is_cut = self._open.key, False
         self._last_cut, self._last_frame = 0, -1
         self._shot = StillWatch(settings.still_distance)
@@ -103,7 +103,7 @@ class _GroupScan:
 
     def take(self, number: int, group: Group, following: Group | None) -> None:
         """Decide about one group and hand its frames on; ``following``: the next one."""
-        after = None if following is None else self._begun(following)
+        after = None if following is None else self._begun(number + 1, following)
         self._decide(number, group, after)
         if after is not None:
             self._open = after
@@ -113,7 +113,7 @@ class _GroupScan:
         doubt = self._doubts[number]
         length = group.last - group.first
         count = self._need.frames(doubt, length, self._key, next_key)
-        is_doubted = self._need.may_be_movement(doubt, self._key, next_key)
+        is_doubted = self._need.may_be_movement(doubt, self._key, following)
         count = min(length - 1, max(count, self._goes_on, length * is_doubted))
         drops = self._anchors_do and self._goes_on < doubt.drop < count
         if drops and self._take_from_black(group, doubt, next_key, following):
@@ -121,7 +121,7 @@ class _GroupScan:
         run, is_whole = self._run(group, count, doubt)
         if not is_whole and self._need.is_unexplained(doubt, self._key, run[-1], next_key):
             run, is_whole = self._run(group, length - 1, doubt)
-        if not is_whole and self._need.may_be_movement(doubt, run[-1], next_key):
+        if not is_whole and self._need.may_be_movement(doubt, run[-1], following):
             is_doubted = True
             run, is_whole = self._run(group, length - 1, doubt)
         run = self._with_all_around_cuts(group, run, next_key if is_whole else None)
@@ -151,7 +151,7 @@ class _GroupScan:
         black = self._black_from(group, at)
         if not black:
             return False
-        run = self._run(group, before, doubt)[0] if before else [self._key]
+        run = self._run(group, before, doubt)[0]
         run = self._with_all_around_cuts(group, [look for look in run if look.frame < at])
         self._hand_on(run, self._without_flash(run, self._judge.cuts(run)))
         self._look_for_movement(run[-1].frame, at)
@@ -227,11 +227,12 @@ class _GroupScan:
         frame, so that they would be missed."""
         return not self._rules.seeks_cuts and bool(doubt.inside or group.leading)
 
-    def _begun(self, group: Group) -> OpenGroup:
-        """A group with its key frame: of the others, its anchors where the encoder marks cuts, but for a network, as
-        where key frames lie at fixed distances, the frames that others refer to."""
+    def _begun(self, number: int, group: Group) -> OpenGroup:
+        """The ``number``-th group with its key frame: of the others, its anchors where the encoder marks cuts, but for
+        a network, as where key frames lie at fixed distances, the frames that others refer to."""
         key, rest = self._reader.begin(group, anchors=self._anchors_do)
-        return OpenGroup(group, Look(key.index, key.yuv(self._step), is_due=True), map(self._look, rest))
+        look, is_lively = Look(key.index, key.yuv(self._step), is_due=True), self._doubts[number].lively
+        return OpenGroup(group, look, map(self._look, rest), lively=is_lively)
 
     def _take_whole(
         self,
@@ -276,7 +277,12 @@ class _GroupScan:
     def _beyond(self, run: Sequence[Look], next_key: Look | None, following: OpenGroup | None) -> list[Look]:
         """The next key frame, and the first frames after it where they may help to judge it."""
         beyond = [] if next_key is None else [next_key]
-        if following is not None and self._judge.needs_more([*run, *beyond]):
+        if following is None:
+            return beyond
+        if following.moves_fast():
+            frames = self._reader.frames(following.group)
+            return beyond + [self._look(frame) for frame in islice(frames, 1, 1 + ADAPTIVE_REACH)]
+        if self._judge.needs_more([*run, *beyond]):
             beyond += following.beginning(ADAPTIVE_REACH)
         return beyond
 
@@ -394,7 +400,16 @@ class _GroupScan:
             return run
         since, until = frames[vague[0] - 1].frame - BEFORE_VAGUE, frames[vague[-1]].frame + ADAPTIVE_REACH
         around = self._all_of(group, until, since if self._rules.seeks_cuts else 0)
-        return [*around, *(look for look in run if look.frame > until)]
+        whole = [*around, *(look for look in run if look.frame > until)]
+        return self._all_of(group, whole[-1].frame) if self._had_drifted(whole, len(around)) else whole
+
+    def _had_drifted(self, run: Sequence[Look], position: int) -> bool:
+        """Whether a run steps to pictures that had drifted so much that it seems a cut of its own."""
+        cuts = self._judge.cuts(run)
+        if position not in cuts:
+            return False
+        earlier = max((run[cut].frame for cut in cuts if cut < position), default=0)
+        return run[position].frame - earlier >= self._settings.min_shot_frames
 
     def _look(self, frame: Frame) -> Look:
         return Look(frame.index, frame.yuv(self._step))

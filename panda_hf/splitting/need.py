@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from panda_hf.splitting.cut_judge import DIFFERS
 from panda_hf.splitting.doubt import ByteRules, GroupDoubt
 from panda_hf.splitting.looks import Look, apart
+from panda_hf.splitting.open_group import OpenGroup
 
 ALIKE = 0.15
 """Where key frames lie at fixed distances, a group is skipped only if its key frames are nearer than this."""
@@ -73,10 +74,12 @@ class Need:
             return False
         return all(self.is_far(next_key.frame - look.frame, look, next_key) for look in (key, last))
 
-    def may_be_movement(self, doubt: GroupDoubt, last: Look, next_key: Look | None) -> bool:
-        """Whether movement, or the end of a dissolve, may have called for a key frame that seems to begin a shot, held
-        against the last frame seen before it."""
-        if next_key is None or not doubt.irregular or not (doubt.stirred or doubt.is_agitated()):
+    def may_be_movement(self, doubt: GroupDoubt, last: Look, following: OpenGroup | None) -> bool:
+        """Whether movement, or the end of a dissolve, may have called for the key frame of the next group, where that
+        seems to begin a shot, held against the last frame seen before it."""
+        if following is None or not doubt.irregular:
             return False
-        distance = apart(last, next_key)
-        return distance >= DIFFERS and (doubt.stirred or doubt.is_agitated(distance >= MOVED_LONG))
+        distance = apart(last, following.key)
+        if distance < DIFFERS:
+            return False
+        return doubt.stirred or doubt.is_agitated(distance >= MOVED_LONG) or following.moves_fast()

@@ -6,18 +6,41 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from panda_hf.splitting.looks import Look
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.shots import Boundary
 from panda_hf.splitting.stitching import Stretch, forced_cut_ticks, forced_cuts, must_be_cut, probe_ticks
+from panda_hf.video.groups import MOST_BETWEEN
+
+Features = npt.NDArray[np.float32]
+
+
+class Probe(NamedTuple):
+    """What stands for one end of a piece: the frame shown at a tick or, where that was left out with those around it,
+    what lies between the frame looked at before it and the one after it, so far on the way."""
+
+    tick: int
+    before: Look
+    after: Look
+    share: float = 0.0
+
+    @property
+    def features(self) -> Features:
+        """Its descriptor, a unit vector."""
+        if not self.share:
+            return self.before.features
+        between = (1 - self.share) * self.before.features + self.share * self.after.features
+        return np.asarray(between / np.linalg.norm(between), np.float32)
 
 
 class Piece(NamedTuple):
-    """A finished piece. ``probes``: the ticks of its two probe frames, ``looks``: those frames."""
+    """A finished piece, and what stands for its ends."""
 
     stretch: Stretch
-    probes: Stretch
-    looks: tuple[Look, Look]
+    probes: tuple[Probe, Probe]
 
 
 class PieceCutter:
@@ -77,7 +100,7 @@ class PieceCutter:
         stretches = (
             [] if self._between is not None else forced_cuts(self._piece_start, end, self._rate, self._settings)
         )
-        pieces = [self._piece(stretch) for stretch in stretches]
+        pieces = [self._piece(stretch, end - 1) for stretch in stretches]
         self._start = self._piece_start = end
         self._forget(end)
         return pieces
@@ -90,17 +113,32 @@ class PieceCutter:
         pieces = []
         while must_be_cut(settled + 1 - self._piece_start, self._rate, self._settings):
             cut = self._piece_start + forced_cut_ticks(self._rate, self._settings)
-            pieces.append(self._piece((self._piece_start, cut)))
+            pieces.append(self._piece((self._piece_start, cut), settled))
             self._piece_start = cut
             self._forget(cut)
         return pieces
 
-    def _piece(self, stretch: Stretch) -> Piece:
-        probes = probe_ticks(stretch, self._settings.probe_fraction)
-        first, last = (self._shown_at(tick) for tick in probes)
-        if first == last:  # few frames were looked at
-            first = self._shown_at(stretch[0])
-        return Piece(stretch, (self._ticks[first], self._ticks[last]), (self._looks[first], self._looks[last]))
+    def _piece(self, stretch: Stretch, last: int) -> Piece:
+        """A piece of a shot that goes on to the tick ``last`` at least."""
+        first, end = probe_ticks(stretch, self._settings.probe_fraction)
+        one, two = self._probe(first, last), self._probe(end, last)
+        at = self._shown_at(end)
+        if not two.share and (one.before is two.before or self._leaves_out_after(at)):  # what moves was seen before it
+            one = self._probe(stretch[0], last)
+        return Piece(stretch, (one, two))
+
+    def _probe(self, tick: int, last: int) -> Probe:
+        """What stands for a tick of a shot that goes on to the tick ``last``."""
+        at = self._shown_at(tick)
+        before, shown = self._looks[at], self._ticks[at]
+        if not self._leaves_out_after(at) or self._ticks[at + 1] > last:
+            return Probe(shown, before, before)
+        return Probe(tick, before, self._looks[at + 1], max(0, tick - shown) / (self._ticks[at + 1] - shown))
+
+    def _leaves_out_after(self, at: int) -> bool:
+        """Whether many frames were left out between one that was looked at and the next one."""
+        following = at + 1
+        return following < len(self._looks) and self._looks[following].frame - self._looks[at].frame > 1 + MOST_BETWEEN
 
     def _shown_at(self, tick: int) -> int:
         return max(0, bisect_right(self._ticks, tick) - 1)

@@ -244,10 +244,10 @@ class BlackWatch:
         return self._black
 
     def is_near(self, yuv: Image) -> bool:
-        """Whether the last frame fed, or the next one, is so dark that black may begin or end there."""
+        """Whether black goes on, or the last frame fed, or the next one, is so dark that it may begin or end there."""
         if self._luma is None:
             return False
-        return min(self._brightness, self._light(yuv)) <= NEAR_BLACK * self._brightest_black
+        return self._black or min(self._brightness, self._light(yuv)) <= NEAR_BLACK * self._brightest_black
 
     def _light(self, yuv: Image) -> float:
         return cv2.mean(yuv)[0] - (0 if self._full_range else 16)

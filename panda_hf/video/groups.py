@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import cycle, islice, zip_longest
 
 import av
 import numpy as np
@@ -175,15 +175,21 @@ class GroupReader:
         colour does. None where B-frames cannot be left out.
 
         Raises:
-            IndexMismatch: the frames do not decode.
+            IndexMismatch: not all of them decode. After a leap from a key frame that is no IDR picture, the first ones
+                may seem to lie before it.
         """
         packets = self._without_b_frames(group)
         if packets is None:
             return
         since = int(self._index.timestamps[at])
         after = [packet for packet in packets[1:] if (packet.pts or 0) >= since]
+        wanted = sorted(self._position_of(packet.pts) for packet in after)
         frames = self._decode([packets[0], *after], self._referred)  # after a leap the key frame may seem the last
-        yield from (frame for frame in frames if frame.index >= at)
+        found = (frame for frame in frames if frame.index >= at)
+        for position, frame in zip_longest(wanted, found):
+            if frame is None or frame.index != position:
+                raise IndexMismatch(f"{self._decoder.source.name}: frame {position} does not decode after a leap")
+            yield frame
 
     def _prompt_contexts(self) -> Iterator[VideoCodecContext] | None:
         """Decoders that show each frame at once, as those do that are coded without B-frames, of which there must be

@@ -18,6 +18,7 @@ from panda_hf.splitting.collect import Scan
 from panda_hf.splitting.looks import Look
 from panda_hf.splitting.scan import scan_all, scan_video
 from panda_hf.splitting.settings import DEFAULT, PANDA70M
+from panda_hf.splitting.split import Split
 from panda_hf.video.packets import index_packets
 from tests.video.films import without_notes
 
@@ -324,19 +325,51 @@ def test_black_inside_a_group_belongs_to_no_shot(tmp_path: Path):
     assert scan.black == [(60, 80)]
 
 
-@pytest.mark.parametrize("bframes", [0, 3])
 @pytest.mark.parametrize(("first", "last"), [(81, 160), (98, 175), (113, 160), (130, 175), (146, 160)])
-def test_from_a_cut_to_black_on_a_group_is_decoded_without_what_lies_before(
-    tmp_path: Path, first: int, last: int, bframes: int
-):
+def test_from_a_cut_to_black_on_a_group_is_decoded_without_what_lies_before(tmp_path: Path, first: int, last: int):
     pictures = [*grainy(panning(1, [1] * (first - 1))), *black(last - first), *panning(2, [1] * 89)]
-    path = encode(tmp_path / "film.mp4", pictures, {160}, bframes=bframes, b_adapt=0, scenecut=1)
+    path = encode(tmp_path / "film.mp4", pictures, {160}, bframes=3, b_adapt=0, scenecut=1)
     index = index_packets(str(path))
     assert index is not None and index.keys.tolist()[:2] == [0, 160]
     scan = scan_video(str(path), DEFAULT)
     assert outline(scan) == outline(scan_all(str(path), DEFAULT))
     assert scan.black == [(first, last)]
     assert scan.decoded < 220 - 0.8 * first
+
+
+@pytest.mark.parametrize(("first", "second"), [(104, 110), (104, 112), (98, 110)])
+def test_a_shot_between_black_and_a_cut_to_black_is_one(tmp_path: Path, first: int, second: int):
+    """Of such a group only the key frame is looked at before the second black."""
+    shots = [grainy(panning(seed, [1] * (frames - 1))) for seed, frames in ((1, first), (2, 90))]
+    pictures = [*shots[0], *black(second - first), *shots[1], *black(20), *panning(3, [1] * 60)]
+    keys = {second, second + 110}
+    path = encode(tmp_path / "film.mp4", pictures, keys, bframes=3, b_adapt=0, scenecut=1)
+    scan = scan_video(str(path), DEFAULT)
+    assert outline(scan) == outline(scan_all(str(path), DEFAULT))
+    assert scan.black == [(first, second), (second + 90, second + 110)]
+
+
+@pytest.mark.parametrize(("speed", "frames"), [(12, 8), (12, 12), (12, 16), (15, 8), (15, 12), (20, 8), (20, 16)])
+def test_a_key_frame_with_which_the_camera_begins_to_swing_is_no_cut(tmp_path: Path, speed: int, frames: int):
+    """Nothing moved before it; seen from there it is a step that stands out. With B-frames left out pictures drift."""
+    pictures = grainy(panning(1, [*[0] * 60, *[speed] * frames, *[0] * 60]))
+    path = encode(tmp_path / "film.mp4", pictures, {60, 61}, bframes=3)
+    index = index_packets(str(path))
+    assert index is not None and index.keys.tolist() == [0, 60, 61]
+    for scan in (scan_all(str(path), DEFAULT), scan_video(str(path), DEFAULT)):
+        assert scan.cuts == [] and len(scan.shots) == 1
+
+
+@pytest.mark.parametrize(("seed", "speed"), [(1, 0.4), (2, 0.3), (3, 0.4)])
+def test_a_shot_that_moves_through_groups_of_which_only_key_frames_are_decoded_is_one_clip(
+    tmp_path: Path, seed: int, speed: float
+):
+    """None of its pieces stands still, and where one ends the picture does not jump."""
+    path = encode(tmp_path / "film.mp4", grainy(panning(seed, [speed] * 629), 6), keyint=250)
+    assert scan_video(str(path), DEFAULT).decoded < 10
+    stages = [Split(settings=dataclasses.replace(DEFAULT, effort=effort)) for effort in ("all", "doubtful")]
+    full, quick = (stage({"video": [str(path)]}) for stage in stages)
+    assert full["clips"] == quick["clips"] and len(full["clips"][0]) == 1
 
 
 @pytest.mark.parametrize("changed", [{"gradual": "learned"}, {"black_luma": None}], ids=["a network", "no black"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 from panda_hf.splitting.doubt import ByteRules, GroupDoubt
 from panda_hf.splitting.looks import Look, apart
 from panda_hf.splitting.need import Need
+from panda_hf.splitting.open_group import OpenGroup
 from panda_hf.video.encoder_options import EncoderOptions
+from panda_hf.video.groups import Group
 
 FPS, LENGTH, LONG = 25.0, 60, 150
 CALM = GroupDoubt(inside=0, irregular=False, agitation=0.0, stirred=False, nothing=False, thrifty=False)
@@ -31,6 +34,16 @@ def ends(distance: float, length: int = LENGTH) -> tuple[Look, Look]:
         look._features = np.array([np.cos(turn), np.sin(turn)], np.float32)
         found.append(look)
     return found[0], found[1]
+
+
+def opened(key: Look, turns: Sequence[float] = (), *, lively: bool = False) -> OpenGroup:
+    """A group with its key frame, of which each frame after that is so far from the one before it."""
+    looks, angle = [], float(np.arctan2(*key.features[::-1]))
+    for number, turn in enumerate(turns, 1):
+        angle += 2 * np.arcsin(turn / 2)
+        looks.append(Look(key.frame + number, key.yuv))
+        looks[-1]._features = np.array([np.cos(angle), np.sin(angle)], np.float32)
+    return OpenGroup(Group(key.frame, key.frame + 100, (), ()), key, iter(looks), lively=lively)
 
 
 def frames(doubt: GroupDoubt, distance: float, length: int = LENGTH, *, black: bool = False, cuts: bool = True) -> int:
@@ -141,5 +154,25 @@ def test_a_picture_near_the_next_key_frame_at_the_beginning_explains_the_group()
     ],
 )
 def test_movement_may_have_called_for_a_key_frame_that_came_early(doubt: GroupDoubt, distance: float, expected: bool):
-    assert need().may_be_movement(doubt, *ends(distance)) is expected
-    assert not need().may_be_movement(doubt, ends(distance)[0], None)
+    key, next_key = ends(distance)
+    assert need().may_be_movement(doubt, key, opened(next_key)) is expected
+    assert not need().may_be_movement(doubt, key, None)
+
+
+@pytest.mark.parametrize(
+    ("doubt", "distance", "turns", "lively", "expected"),
+    [
+        (EARLY, 0.5, [0.31], True, True),
+        (EARLY, 0.5, [0.29, 0.29], True, False),
+        (EARLY, 0.5, [0.29, 0.31], True, True),
+        (EARLY, 0.5, [0.1, 0.1, 0.5], True, False),  # only the first are looked at
+        (EARLY, 0.5, [0.31], False, False),  # nor any if the bytes are calm
+        (EARLY, 0.24, [0.31], True, False),
+        (CALM, 0.5, [0.31], True, False),
+    ],
+)
+def test_fast_movement_right_after_a_key_frame_that_came_early_may_have_called_for_it(
+    doubt: GroupDoubt, distance: float, turns: list[float], lively: bool, expected: bool
+):
+    key, next_key = ends(distance)
+    assert need().may_be_movement(doubt, key, opened(next_key, turns, lively=lively)) is expected

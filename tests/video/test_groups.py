@@ -122,6 +122,25 @@ def test_from_any_frame_on_the_anchors_are_decoded_as_if_nothing_lay_before_them
             assert [frame.index for frame in rest] == wanted  # by a decoder of its own
 
 
+def test_frames_that_get_lost_after_a_leap_from_an_open_group_are_told(film):
+    """The decoder takes pictures right after the leap for ones before the key frame, which is no IDR picture."""
+    options = {**B_FRAMES, "x264-params": "open-gop=1:keyint=150:min-keyint=150:scenecut=0:b-adapt=0"}
+    path = film("film.mp4", count=310, options={**options, "bf": "3"})
+    index = index_packets(path)
+    assert index is not None and index.keys.tolist()[:2] == [0, 150]
+    with GroupReader(path, index) as reader:
+        _, group, _ = reader.groups()
+        lost = 0
+        for at in range(group.first + 20, group.last - 10, 10):
+            wanted = [i for i in range(at, group.last) if not index.bidirectional[i]]
+            try:
+                assert [frame.index for frame in reader.resume(group, at)] == wanted
+            except IndexMismatch as error:
+                assert "after a leap" in str(error)
+                lost += 1
+        assert lost
+
+
 def test_where_b_frames_are_not_left_out_no_frame_is_decoded_out_of_its_place(film):
     options = {"preset": "ultrafast", "x265-params": "log-level=none:keyint=30:bframes=3:b-adapt=0"}
     path = film("film.mp4", count=70, codec="libx265", options=options)
