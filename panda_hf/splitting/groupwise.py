@@ -7,7 +7,7 @@ from copy import copy
 from itertools import chain, islice, pairwise
 
 from panda_hf.splitting.collect import Clock, Collector, Scan
-from panda_hf.splitting.cut_judge import DIFFERS, CutJudge
+from panda_hf.splitting.cut_judge import DIFFERS, UNCLEAR, CutJudge
 from panda_hf.splitting.doubt import ByteRules, GroupDoubt
 from panda_hf.splitting.gradual import stride_of
 from panda_hf.splitting.looks import Look, apart
@@ -279,7 +279,7 @@ class _GroupScan:
         beyond = [] if next_key is None else [next_key]
         if following is None:
             return beyond
-        if following.moves_fast():
+        if len(run) in self._judge.cuts([*run, *beyond], UNCLEAR[0]) and following.moves_fast():
             frames = self._reader.frames(following.group)
             return beyond + [self._look(frame) for frame in islice(frames, 1, 1 + ADAPTIVE_REACH)]
         if self._judge.needs_more([*run, *beyond]):
