@@ -122,10 +122,14 @@ class PieceCutter:
         """A piece of a shot that goes on to the tick ``last`` at least."""
         first, end = probe_ticks(stretch, self._settings.probe_fraction)
         one, two = self._probe(first, last), self._probe(end, last)
-        at = self._shown_at(end)
-        if not two.share and (one.before is two.before or self._leaves_out_after(at)):  # what moves was seen before it
+        if not two.share and (one.before is two.before or self._ends_early(first, end)):  # what moves was seen early
             one = self._probe(stretch[0], last)
         return Piece(stretch, (one, two))
+
+    def _ends_early(self, first: int, end: int) -> bool:
+        """Whether nothing was looked at in the second half of what lies between two ticks, nor soon after."""
+        at = self._shown_at(end)
+        return 2 * self._ticks[at] < first + end and self._leaves_out_after(at)
 
     def _probe(self, tick: int, last: int) -> Probe:
         """What stands for a tick of a shot that goes on to the tick ``last``."""

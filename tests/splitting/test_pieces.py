@@ -108,7 +108,7 @@ def test_where_frames_were_left_out_in_a_shot_what_lies_between_those_around_the
 
 def test_nothing_of_another_shot_stands_for_the_end_of_one():
     first, second = few([0, 60, 100, 160], 200, cuts=[100])
-    assert [turned(probe) for probe in first.probes] == pytest.approx([0, 60], abs=1)
+    assert [turned(probe) for probe in first.probes] == pytest.approx([4, 60], abs=1)
     assert [probe.before.frame for probe in second.probes] == [100, 160]
     assert second.probes[0].share > 0 and first.probes[1].share == 0
 
@@ -121,5 +121,7 @@ def test_of_a_few_frames_left_out_the_one_before_stands_for_them():
 def test_what_moved_at_the_beginning_of_a_shot_of_which_no_more_was_looked_at_is_held_against_its_first_frame():
     piece, *_ = few([0, 4, 8, 100], 200, cuts=[100])
     assert [probe.tick for probe in piece.probes] == [0, 8]
+    seen, *_ = few([0, 4, 8, 60, 100], 200, cuts=[100])
+    assert [probe.tick for probe in seen.probes] == [4, 60]  # enough of it
     (alone,) = few([0], 100)
     assert [probe.tick for probe in alone.probes] == [0, 0]

@@ -12,8 +12,8 @@ from scenedetect import AdaptiveDetector, ContentDetector, FrameTimecode
 from scenedetect.detector import FlashFilter
 
 from panda_hf.splitting.scores import to_bgr
-from panda_hf.splitting.settings import PANDA70M, SplitSettings
-from panda_hf.splitting.shots import Boundary, ShotDetector, is_black, small_step
+from panda_hf.splitting.settings import DEFAULT, PANDA70M, SplitSettings
+from panda_hf.splitting.shots import BlackWatch, Boundary, ShotDetector, is_black, small_step
 
 from .films import moving, textured
 
@@ -157,3 +157,14 @@ def test_a_cut_shortly_before_black_is_told_before_it():
 
 def test_a_cut_just_before_the_end_is_told_at_the_end():
     assert [b.tick for b in boundaries(shot(1, 30) + shot(2, 5), SplitSettings())] == [30]
+
+
+def test_while_black_goes_on_every_frame_may_end_it():
+    """The frame after a bright one that might still be fading in ends the black, though neither is dark."""
+    watch = BlackWatch(DEFAULT, 25.0)
+    dark, bright = (np.full((45, 80, 3), level, np.uint8) for level in (16, 200))
+    assert watch.feed(0, dark) == [Boundary(0, "black")]
+    assert watch.feed(1, bright) == [] and watch.is_black  # it rose
+    assert watch.is_near(bright)
+    assert watch.feed(2, bright) == [Boundary(1, "content")]
+    assert not watch.is_near(bright)

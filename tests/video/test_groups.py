@@ -141,6 +141,25 @@ def test_frames_that_get_lost_after_a_leap_from_an_open_group_are_told(film):
         assert lost
 
 
+@pytest.mark.parametrize("gone", [slice(0, 1), slice(3, 4), slice(-1, None)], ids=["the first", "one", "the last"])
+def test_a_frame_that_does_not_come_after_a_leap_is_told(film, monkeypatch: pytest.MonkeyPatch, gone: slice):
+    path = film("film.mp4", count=70, options=B_FRAMES)
+    index = index_packets(path)
+    assert index is not None
+    with GroupReader(path, index) as reader:
+        group = next(reader.groups())
+        frames = list(reader.resume(group, group.first + 8))
+        lost = {frame.index for frame in frames[gone]}
+        decode = reader._decode
+
+        def loses(*packets: object) -> object:
+            return (frame for frame in decode(*packets) if frame.index not in lost)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(reader, "_decode", loses)
+        with pytest.raises(IndexMismatch, match=f"frame {min(lost)} .*after a leap"):
+            list(reader.resume(group, group.first + 8))
+
+
 def test_where_b_frames_are_not_left_out_no_frame_is_decoded_out_of_its_place(film):
     options = {"preset": "ultrafast", "x265-params": "log-level=none:keyint=30:bframes=3:b-adapt=0"}
     path = film("film.mp4", count=70, codec="libx265", options=options)
