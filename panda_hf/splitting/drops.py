@@ -30,7 +30,8 @@ def drop_of(sizes: Numbers, others: Booleans) -> int:
     """The first frame of a group, counted from its key frame, with which next to no bytes begin to follow; 0: there is
     none, or it may not be that very one.
 
-    Of 44 drops to black in 915 films each was the first black frame that a full decode finds.
+    Of 44 drops to black in 915 films each was the first black frame that a full decode finds; of 187 in 508 films made
+    to mislead it five were a frame early, four of them after a picture that stood still for a frame or two.
 
     Args:
         sizes: [n], bytes of the frames after the key frame.

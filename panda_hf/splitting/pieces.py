@@ -7,15 +7,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from panda_hf.splitting.looks import Look
+from panda_hf.splitting.looks import Features, Look
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.shots import Boundary
 from panda_hf.splitting.stitching import Stretch, forced_cut_ticks, forced_cuts, must_be_cut, probe_ticks
 from panda_hf.video.groups import MOST_BETWEEN
-
-Features = npt.NDArray[np.float32]
 
 
 class Probe(NamedTuple):
