@@ -49,6 +49,9 @@ LATE_SPIKE, LATE_SPIKE_OF_KEY = 3.0, 0.6
 are three to five times as big as those around them, and few of these lie on cuts: one of 92 in 456 films, but also the
 cut in one of the clips of Panda-70M that are at hand."""
 
+AFTER_SPIKE = 3
+"""To judge a frame that may begin a shot, so many after it are looked at."""
+
 HEAD_SECONDS, HEAD_OF_LONGEST = 1.0, 0.1
 """So soon after a key frame, or within such a share of the longest distance between them, an encoder that looks for
 cuts may place no other (x264 takes the shorter of the two if it is not told otherwise)."""
@@ -126,7 +129,8 @@ class GroupDoubt:
     picture into another one; 0: no light is known to change. ``drop``: the frame with which next to no bytes begin to
     follow at once, so that the picture may be black from there on; 0: none. ``before``: what ``inside`` is if nothing
     counts from that frame on. ``lively``: the first frames are so big beside its own key frame that fast movement may
-    have begun with that.
+    have begun with that. ``spikes``: of the frames that may begin a shot because they are big those long after the key
+    frame, counted from it. ``besides``: what ``inside`` is if none of these does.
     """
 
     inside: int
@@ -139,6 +143,14 @@ class GroupDoubt:
     drop: int = 0
     before: int = 0
     lively: bool = False
+    spikes: tuple[int, ...] = ()
+    besides: int = 0
+
+    def without_spikes(self, count: int) -> GroupDoubt:
+        """The same if the last ``count`` of the spikes begin no shot."""
+        kept = self.spikes[: len(self.spikes) - count]
+        inside = max(self.besides, kept[-1] + AFTER_SPIKE) if kept else self.besides
+        return dataclasses.replace(self, spikes=kept, inside=min(self.inside, inside))
 
     def is_agitated(self, is_far: bool = False) -> bool:
         """Whether movement may have called for the next key frame; ``is_far``: to which it would have to go far."""
@@ -214,7 +226,9 @@ class ByteRules:
         next_key = self._sizes[last] if last < len(self._sizes) else self._sizes[first]
         key = max(self._least_key, min(self._sizes[first], next_key))
         likely, spikes = self._spikes(frames, key)
-        inside = self._inside(frames, key, likely)
+        late = self._late(frames, likely)
+        besides = self._besides_spikes(frames, key)
+        inside = max(besides, last_of(likely, AFTER_SPIKE))
         drop, before = self._drop(frames, key) if inside else (0, 0)
         return GroupDoubt(
             inside,
@@ -227,6 +241,8 @@ class ByteRules:
             drop,
             before,
             self._is_lively(first, last),
+            tuple((np.flatnonzero(late) + 1).tolist()),
+            max(besides, last_of(likely & ~late, AFTER_SPIKE)),
         )
 
     def _frames(self, first: int, last: int) -> _Frames:
@@ -234,20 +250,26 @@ class ByteRules:
         fading = None if self._fading is None else self._fading[here]
         return _Frames(self._sizes[here].astype(float), ~self._bidirectional[here], self._intra[here], fading)
 
-    def _inside(self, frames: _Frames, key: float, likely: Booleans) -> int:
-        """See :class:`GroupDoubt`; ``likely``: frames that may be the first of a shot."""
+    def _besides_spikes(self, frames: _Frames, key: float) -> int:
+        """What ``inside`` of :class:`GroupDoubt` is if no frame is too big for its neighbours."""
         return max(
-            last_of(likely, 3),
-            last_of(frames.intra, 3),
+            last_of(frames.intra, AFTER_SPIKE),
             last_of(_hushes(frames.sizes), 2 * HUSH_FRAMES),
             self._swells.last(frames.sizes, key, frames.fading, frames.others),
         )
+
+    def _late(self, frames: _Frames, likely: Booleans) -> Booleans:
+        """Those spikes of which a look at them alone may tell that they begin no shot, and spare much: where cuts
+        seldom lack a key frame, those that refer to none but frames before them."""
+        late = likely & frames.others & ~frames.intra
+        late[: self._head if self.seeks_cuts else len(late)] = False
+        return late
 
     def _turned(self, fading: Booleans | None, spikes: Booleans) -> int:
         """See :class:`GroupDoubt`."""
         if fading is None or not fading.any():
             return 0
-        return max(last_of(fading, self._swells.around), last_of(spikes, 3))
+        return max(last_of(fading, self._swells.around), last_of(spikes, AFTER_SPIKE))
 
     def _drop(self, frames: _Frames, key: float) -> tuple[int, int]:
         """See :class:`GroupDoubt`: ``drop`` and ``before``."""
@@ -255,7 +277,7 @@ class ByteRules:
         earlier = frames.first(max(0, drop - 1))
         if not drop or (earlier.fading is not None and earlier.fading[-BEFORE_DROP:].any()):
             return 0, 0
-        before = self._inside(earlier, key, self._spikes(earlier, key)[0])
+        before = max(self._besides_spikes(earlier, key), last_of(self._spikes(earlier, key)[0], AFTER_SPIKE))
         return (drop, before) if not before or before < drop - BEFORE_DROP else (0, 0)
 
     def is_long(self, length: int) -> bool:

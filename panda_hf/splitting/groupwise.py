@@ -16,6 +16,7 @@ from panda_hf.splitting.open_group import OpenGroup
 from panda_hf.splitting.scores import ADAPTIVE_REACH, is_full_range
 from panda_hf.splitting.settings import SplitSettings
 from panda_hf.splitting.shots import AS_BEFORE, BlackWatch, Boundary, flash_frames, is_black, small_step
+from panda_hf.splitting.spikes import SpikeTrial
 from panda_hf.splitting.stillness import StillWatch
 from panda_hf.video import Frame, VideoLike
 from panda_hf.video.groups import MOST_BETWEEN, Group, GroupReader, IndexMismatch
@@ -86,6 +87,7 @@ class _GroupScan:
         self._rules = ByteRules.of(index, fps)
         self._need = Need(self._rules, fps, self._is_black)
         self._doubts = [self._rules.doubt(number) for number in range(len(index.keys))]  # not in turns with decoding
+        self._spikes = SpikeTrial(reader, index, self._need, self._look)
         self._black = BlackWatch(settings, fps, self._full_range)
         self._every, self._due = every_of(fps, settings), 0  # whether or not anything happens there
         self._anchors_do = self._rules.seeks_cuts and settings.gradual != "learned"
@@ -111,6 +113,8 @@ class _GroupScan:
     def _decide(self, number: int, group: Group, following: OpenGroup | None) -> None:
         next_key = None if following is None else following.key
         doubt = self._doubts[number]
+        if self._anchors_do and following is not None:
+            doubt = self._spikes.settle(doubt, self._open, following, self._goes_on)
         length = group.last - group.first
         count = self._need.frames(doubt, length, self._key, next_key)
         is_doubted = self._need.may_be_movement(doubt, self._key, following)

@@ -28,6 +28,10 @@ class OpenGroup:
         self._lively = lively
         self._seen = [key]
 
+    def __len__(self) -> int:
+        """Its frames, the key frame among them."""
+        return self.group.last - self.group.first
+
     def __iter__(self) -> Iterator[Look]:
         """From the key frame on, in order."""
         yield from self._seen

@@ -191,6 +191,17 @@ class GroupReader:
                 raise IndexMismatch(f"{self._decoder.source.name}: frame {position} does not decode after a leap")
             yield frame
 
+    def upon(self, key: Group, group: Group, at: int) -> Frame | None:
+        """The ``at``-th frame of the video, of ``group``, decoded as if it came right after the key frame of another
+        group or its own: where it refers to others, this one shows through. ``None`` where that cannot be done."""
+        if self._all.codec.canonical_name != "h264":
+            return None
+        packets = [key.packets[0], *(packet for packet in group.packets if packet.pts == self._index.timestamps[at])]
+        try:
+            return next((frame for frame in self._decode(packets, self._referred) if frame.index == at), None)
+        except IndexMismatch:
+            return None
+
     def _prompt_contexts(self) -> Iterator[VideoCodecContext] | None:
         """Decoders that show each frame at once, as those do that are coded without B-frames, of which there must be
         none among the packets: else H.264 is shown some frames late."""

@@ -182,6 +182,31 @@ def test_what_a_missing_frame_is_is_told_though_b_frames_are_left_out(film):
                 list(reader.frames(short, 40))
 
 
+def test_a_frame_decoded_upon_another_key_frame_shows_that_where_it_refers_to_others(film):
+    path = film("film.mp4", count=70, options=B_FRAMES)
+    index = index_packets(path)
+    assert index is not None
+    with GroupReader(path, index) as reader:
+        one, two, _ = reader.groups()
+        at = max(i for i in range(one.last) if not index.bidirectional[i])
+        own, other = reader.upon(one, one, at), reader.upon(two, one, at)
+        assert own is not None and other is not None and own.index == other.index == at
+        difference = np.abs(own.rgb().astype(int) - other.rgb())
+        keys = [reader.key_frame(group).rgb().astype(int) for group in (one, two)]
+        assert difference.mean() > 0.5 * np.abs(keys[0] - keys[1]).mean() > 0
+
+
+@pytest.mark.parametrize("codec", ["libx265", "libsvtav1"])
+def test_of_other_codecs_no_frame_is_decoded_upon_what_it_was_not_coded_from(film, codec: str):
+    options = {"libx265": {"preset": "ultrafast", "x265-params": "log-level=none:keyint=30"}}
+    path = film("film.mp4", count=70, codec=codec, options=options.get(codec, {"preset": "12", "g": "30"}))
+    index = index_packets(path)
+    assert index is not None
+    with GroupReader(path, index) as reader:
+        group = next(reader.groups())
+        assert reader.upon(group, group, group.last - 1) is None
+
+
 @pytest.mark.parametrize("codec", ["libx265", "libsvtav1"])
 def test_of_other_codecs_the_anchors_are_the_reference_frames(film, codec: str):
     options = {"libx265": {"preset": "ultrafast", "x265-params": "log-level=none:keyint=30"}}

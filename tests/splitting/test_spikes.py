@@ -1,0 +1,108 @@
+"""Big frames that are looked at alone tell whether they begin a shot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from panda_hf.splitting.looks import Look
+from panda_hf.splitting.scan import scan_all, scan_video
+from panda_hf.splitting.settings import DEFAULT
+from panda_hf.splitting.spikes import RESEMBLES, begins_a_shot
+from panda_hf.video.groups import GroupReader
+
+from .films import Picture, textured
+from .test_groupwise import encode, panning
+
+
+def grained(pictures: list[Picture], seed: int) -> list[Picture]:
+    """With grain that stays as it is, as far as coding without other frames leaves some."""
+    grain = np.random.default_rng(seed).integers(-6, 7, (96, 160, 1))
+    return [np.clip(picture.astype(int) + grain, 0, 255).astype(np.uint8) for picture in pictures]
+
+
+def look(picture: Picture) -> Look:
+    return Look(0, picture)
+
+
+ONE, TWO, NEW = (textured(seed) for seed in (1, 2, 3))
+
+
+def partly(share: float, new: Picture, old: Picture) -> Picture:
+    """The one on the left, in so great a share of the picture, the other on the right."""
+    edge = round(share * new.shape[1])
+    return np.hstack([new[:, :edge], old[:, edge:]])
+
+
+@pytest.mark.parametrize(("share", "begins"), [(0.0, False), (0.05, False), (0.15, True), (1.0, True)])
+def test_what_is_the_same_upon_two_pictures_was_coded_without_them(share: float, begins: bool):
+    frames = look(partly(share, NEW, ONE)), look(partly(share, NEW, TWO))
+    assert begins_a_shot((look(ONE), look(TWO)), frames) is begins
+
+
+def test_what_goes_on_may_differ_from_what_it_is_decoded_upon():
+    brighter = [look(np.clip(picture.astype(int) + 30, 0, 255).astype(np.uint8)) for picture in (ONE, TWO)]
+    assert not begins_a_shot((look(ONE), look(TWO)), (brighter[0], brighter[1]))
+
+
+def test_upon_pictures_that_are_alike_nothing_can_be_told():
+    nearly = np.clip(ONE.astype(int) + 12, 0, 255).astype(np.uint8)
+    assert begins_a_shot((look(ONE), look(nearly)), (look(ONE), look(nearly)))
+    assert begins_a_shot((look(ONE), look(partly(0.1, TWO, ONE))), (look(ONE), look(partly(0.1, TWO, ONE))))
+
+
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The frames that are decoded upon key frames."""
+    found: list[int] = []
+    upon = GroupReader.upon
+
+    def noted(self, key, group, at):
+        found.append(at)
+        return upon(self, key, group, at)
+
+    monkeypatch.setattr(GroupReader, "upon", noted)
+    return found
+
+
+def test_up_to_a_frame_that_renews_a_picture_but_begins_no_shot_a_group_is_not_decoded(
+    tmp_path: Path, tried: list[int]
+):
+    take = panning(1, [0.25] * 160)
+    pictures = [*grained(take[:120], 1), *grained(take[120:], 2), *panning(3, [1] * 100)]
+    path = str(encode(tmp_path / "film.mp4", pictures))
+    scan = scan_video(path, DEFAULT)
+    assert scan.shots == scan_all(path, DEFAULT).shots == [(0, 161), (161, 262)]
+    assert tried == [120, 120]
+    assert scan.decoded < 10
+
+
+@pytest.mark.parametrize(("share", "resembles", "times"), [(1.0, RESEMBLES, 1), (1.0, 2.0, 2), (0.4, 2.0, 2)])
+@pytest.mark.parametrize("bframes", [0, 3])
+def test_a_cut_long_after_a_key_frame_is_found(
+    tmp_path: Path,
+    tried: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    share: float,
+    resembles: float,
+    times: int,
+    bframes: int,
+):
+    """A new picture is far from what it is decoded upon; and what is new in one is the same upon any."""
+    monkeypatch.setattr("panda_hf.splitting.spikes.RESEMBLES", resembles)
+    one, two = panning(1, [0.25] * 220), panning(2, [0.25] * 220)
+    new = [partly(share, b, a) for a, b in zip(one[181:], two[181:], strict=True)]
+    pictures = [*grained(one[:181], 1), *grained(new, 2), *panning(3, [1] * 100)]
+    path = str(encode(tmp_path / "film.mp4", pictures, keys={len(one)}, scenecut=1, bframes=bframes))
+    scan = scan_video(path, DEFAULT)
+    assert scan.shots == scan_all(path, DEFAULT).shots == [(0, 181), (181, len(one)), (len(one), len(pictures))]
+    assert len(tried) == times
+
+
+def test_it_is_tried_only_where_that_may_spare_much(tmp_path: Path, tried: list[int]):
+    take = panning(1, [0.25] * 60)
+    pictures = [*grained(take[:40], 1), *grained(take[40:], 2), *panning(3, [1] * 100)]
+    scan_video(str(encode(tmp_path / "film.mp4", pictures)), DEFAULT)
+    assert not tried
