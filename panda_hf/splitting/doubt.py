@@ -67,7 +67,7 @@ LONG_SECONDS = 4.0
 
 AGITATED, AGITATED_FAR = 0.3, 0.4
 """The last frames before a key frame are so big, held against it, that movement may have called for it, not a cut: the
-one between pictures alike, the other where nothing tells of anything between pictures that are far apart."""
+one between pictures alike, the other between such as are far apart."""
 TAIL_FRAMES = 4
 
 NEARLY_DUE = 0.8
@@ -154,7 +154,7 @@ class GroupDoubt:
 
     def is_agitated(self, is_far: bool = False) -> bool:
         """Whether movement may have called for the next key frame; ``is_far``: to which it would have to go far."""
-        return self.agitation >= (AGITATED_FAR if is_far and not self.inside else AGITATED)
+        return self.agitation >= (AGITATED_FAR if is_far else AGITATED)
 
 
 class _Frames(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from itertools import chain, islice, pairwise
 
@@ -117,16 +117,15 @@ class _GroupScan:
             doubt = self._spikes.settle(doubt, self._open, following, self._goes_on)
         length = group.last - group.first
         count = self._need.frames(doubt, length, self._key, next_key)
-        is_doubted = self._need.may_be_movement(doubt, self._key, following)
-        count = min(length - 1, max(count, self._goes_on, length * is_doubted))
+        count = min(length - 1, max(count, self._goes_on))
         drops = self._anchors_do and self._goes_on < doubt.drop < count
-        if drops and self._take_from_black(group, doubt, next_key, following):
+        if drops and self._take_from_black(group, count, doubt, next_key, following):
             return
         run, is_whole = self._run(group, count, doubt)
         if not is_whole and self._need.is_unexplained(doubt, self._key, run[-1], next_key):
             run, is_whole = self._run(group, length - 1, doubt)
-        if not is_whole and self._need.may_be_movement(doubt, run[-1], following):
-            is_doubted = True
+        is_doubted = self._need.may_be_movement(doubt, self._key if is_whole else run[-1], following)
+        if is_doubted and not is_whole:
             run, is_whole = self._run(group, length - 1, doubt)
         run = self._with_all_around_cuts(group, run, next_key if is_whole else None)
         self._goes_on = 0
@@ -135,6 +134,10 @@ class _GroupScan:
             changed = self._take_whole(group, run, next_key, after, looks_back=not doubt.irregular)
             self._goes_on = self._onward if (is_doubted or changed) and not self._key_is_cut else 0
             return
+        self._leave(run, doubt, next_key)
+
+    def _leave(self, run: Sequence[Look], doubt: GroupDoubt, next_key: Look | None) -> None:
+        """Hand on what was seen of a group whose last frames are left out."""
         self._hand_on(run, self._without_flash(run, self._judge.cuts(run)))
         next_is_cut = next_key is not None and doubt.irregular and apart(run[-1], next_key) >= DIFFERS
         if next_is_cut or next_key is None:
@@ -144,42 +147,51 @@ class _GroupScan:
             self._key, self._key_is_cut = next_key, next_is_cut
 
     def _take_from_black(
-        self, group: Group, doubt: GroupDoubt, next_key: Look | None, following: OpenGroup | None
+        self, group: Group, count: int, doubt: GroupDoubt, next_key: Look | None, following: OpenGroup | None
     ) -> bool:
-        """Take a group that turns black where its bytes drop: as much as leaves doubt before, and all from there on.
+        """Take a group that turns black where its bytes drop: as much as leaves doubt before that, and after it.
 
         Returns:
             whether it turns black there.
         """
         at, before = group.first + doubt.drop, max(doubt.before, self._goes_on)
-        black = self._black_from(group, at)
-        if not black:
+        try:
+            black = self._black_from(group, at)
+            if black is None:
+                return False
+            run, is_whole = self._as_far_as(black, group, count, copy(self._black))
+            is_unclear = self._need.is_unexplained(doubt, self._key, run[-1], next_key)
+            if not is_whole and (is_unclear or self._need.may_be_movement(doubt, run[-1], following)):
+                run, is_whole = list(black), True
+        except IndexMismatch:
             return False
-        run = self._run(group, before, doubt)[0]
-        run = self._with_all_around_cuts(group, [look for look in run if look.frame < at])
-        self._hand_on(run, self._without_flash(run, self._judge.cuts(run)))
-        self._look_for_movement(run[-1].frame, at)
-        cuts = self._judge.cuts([*black, *self._beyond(black, next_key, following)])
-        self._previous, self._goes_on, self._key_is_cut = None, 0, True
-        self._hand_on(black, cuts)
+        if self._judge.vague(run):
+            return False
+        earlier = self._run(group, before, doubt)[0]
+        earlier = self._with_all_around_cuts(group, [look for look in earlier if look.frame < at])
+        self._hand_on(earlier, self._without_flash(earlier, self._judge.cuts(earlier)))
+        self._look_for_movement(earlier[-1].frame, at)
+        self._open, self._goes_on, self._key_is_cut = black, 0, True
+        if not is_whole:
+            self._leave(run, doubt, next_key)
+            return True
+        cuts = self._judge.cuts([*run, *self._beyond(run, next_key, following)])
+        self._previous = None
+        self._hand_on(run, cuts)
         if next_key is not None:
-            self._key, self._key_is_cut = next_key, len(black) in cuts
+            self._key, self._key_is_cut = next_key, len(run) in cuts
         return True
 
-    def _black_from(self, group: Group, at: int) -> list[Look]:
+    def _black_from(self, group: Group, at: int) -> OpenGroup | None:
         """What is looked at of a group from the ``at``-th frame of the video on, if that is black and the key frame,
-        for which a decoder may have taken it, is not; else nothing."""
+        for which a decoder may have taken it, is not."""
         if self._settings.black_luma is None or self._is_black(self._key):
-            return []
-        try:
-            looks = map(self._look, self._reader.resume(group, at))
-            first = next(looks, None)
-            if first is None or not self._is_black(first):
-                return []
-            run = [Look(at, first.yuv), *looks]  # B-frames before it say that they are as it is
-        except IndexMismatch:
-            return []
-        return [] if self._judge.vague(run) else run
+            return None
+        looks = map(self._look, self._reader.resume(group, at))
+        first = next(looks, None)
+        if first is None or not self._is_black(first):
+            return None
+        return OpenGroup(group, Look(at, first.yuv), looks)  # B-frames before it say that they are as it is
 
     def seems_in_vain(self, video: VideoLike) -> bool:
         """Whether the first groups, by their key frames alone, would nearly all be decoded."""
@@ -380,16 +392,24 @@ class _GroupScan:
         Returns:
             the frames, and whether they reach to the end of the group.
         """
-        run = [self._key]
         watch = copy(self._black)
         watch.feed(0, self._key.yuv)
         if not count and (doubt.nothing or not watch.is_black):
-            return run, group.last - group.first == 1
-        looks = map(self._look, self._reader.frames(group)) if self._needs_all(group, doubt) else self._open
-        for look in islice(looks, 1, None):
+            return [self._key], group.last - group.first == 1
+        is_all = self._needs_all(group, doubt)
+        looks = map(self._look, self._reader.frames(group)) if is_all else self._open
+        return self._as_far_as(chain([self._key], islice(looks, 1, None)), group, count, copy(self._black))
+
+    def _as_far_as(
+        self, looks: Iterable[Look], group: Group, count: int, black: BlackWatch
+    ) -> tuple[list[Look], bool]:
+        """Of what is looked at of a group the first, up to ``count`` frames after its key frame, or the end of the
+        fade out of black there; and whether that is all."""
+        run: list[Look] = []
+        for look in looks:
+            black.feed(len(run), look.yuv, look.frame - run[-1].frame if run else 1)
             run.append(look)
-            watch.feed(len(run), look.yuv, run[-1].frame - run[-2].frame)
-            if look.frame - group.first >= count and not watch.is_black:
+            if len(run) > 1 and look.frame - group.first >= count and not black.is_black:
                 return run, count >= group.last - group.first - 1
         return run, True
 

@@ -63,6 +63,7 @@ class GroupReader:
         self._all.options = {**self._all.options, "skip_loop_filter": "all"}
         self._referred = _like(self._all)
         self._begun = cycle([_like(self._all) for _ in range(_AT_ONCE)])
+        self._resumed = cycle([_like(self._all) for _ in range(_AT_ONCE)])
         self._prompt = self._prompt_contexts()
         self._shape: tuple[int, int] | None = None
         self._orientation = Orientation()
@@ -172,7 +173,7 @@ class GroupReader:
     def resume(self, group: Group, at: int) -> Iterator[Frame]:
         """Of the frames from the ``at``-th of the video on those that :meth:`begin` gives with ``anchors``, decoded as
         if nothing lay between the key frame and them: for where the first of them refers to none, as one of a single
-        colour does. None where B-frames cannot be left out.
+        colour does. None where B-frames cannot be left out. To be used only until three more groups were resumed.
 
         Raises:
             IndexMismatch: not all of them decode. After a leap from a key frame that is no IDR picture, the first ones
@@ -184,7 +185,7 @@ class GroupReader:
         since = int(self._index.timestamps[at])
         after = [packet for packet in packets[1:] if (packet.pts or 0) >= since]
         wanted = sorted(self._position_of(packet.pts) for packet in after)
-        frames = self._decode([packets[0], *after], self._referred)  # after a leap the key frame may seem the last
+        frames = self._decode([packets[0], *after], next(self._resumed))  # where the key frame may seem the last
         found = (frame for frame in frames if frame.index >= at)
         for position, frame in zip_longest(wanted, found):
             if frame is None or frame.index != position:

@@ -398,6 +398,23 @@ def test_a_cut_before_a_cut_to_black_and_what_comes_after_it_in_one_group_are_fo
     assert scan.decoded < 0.3 * 211
 
 
+def test_after_black_a_group_is_decoded_only_as_far_as_its_bytes_leave_doubt(tmp_path: Path):
+    shots = [grainy(panning(seed, [1] * (frames - 1))) for seed, frames in ((1, 60), (4, 70), (2, 100))]
+    faded = [
+        (picture * min(1, (i + 1) / 25)).astype(np.uint8)
+        for i, picture in enumerate(grainy(panning(3, [0.5] * 203), 6))
+    ]
+    pictures = [*sum(shots, []), *black(40), *faded, *grainy(panning(5, [0.5] * 559)), *panning(6, [1] * 60)]
+    options = {"bframes": 3, "b_adapt": 0, "keyint": 900, "min_keyint": 250, "scenecut": 0}
+    path = without_notes(encode(tmp_path / "film.mp4", pictures, {60, 130, 474, 1034}, **options))
+    index = index_packets(str(path))
+    assert index is not None and index.keys.tolist() == [0, 60, 130, 474, 1034]
+    scan = scan_video(str(path), DEFAULT)
+    assert scan.cuts == scan_all(str(path), DEFAULT).cuts == [60, 130, 230, 474, 1034]
+    assert [start for start, _ in scan.black] == [230]
+    assert scan.decoded < 210
+
+
 @pytest.mark.parametrize("last", [260, 263])
 def test_a_cut_out_of_black_that_the_encoder_did_not_mark_is_found_on_its_frame(tmp_path: Path, last: int):
     shots = [grainy(panning(seed, [1] * (frames - 1))) for seed, frames in ((1, 60), (4, 70), (2, 100))]
