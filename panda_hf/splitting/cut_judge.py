@@ -111,8 +111,15 @@ class CutJudge:
     def needs_more(self, run: Sequence[Look]) -> bool:
         """Whether frames after a run are needed to judge its last frame: somewhat less or more asked of a cut there
         would change the answer."""
+        return self._ends_in_cut(run, UNCLEAR[0]) != self._ends_in_cut(run, UNCLEAR[1])
+
+    def may_end_in_cut(self, run: Sequence[Look]) -> bool:
+        """Whether there may be a cut on the last frame of a run, seen from those before it."""
+        return self._ends_in_cut(run, UNCLEAR[0])
+
+    def _ends_in_cut(self, run: Sequence[Look], ease: float) -> bool:
         last = run[-1 - LAST :]
-        return len({len(last) - 1 in self.cuts(last, ease) for ease in UNCLEAR}) > 1
+        return len(last) - 1 in self.cuts(last, ease)
 
     def may_be_drift(self, before: Look, key: Look) -> bool:
         """Whether the step to a key frame may be one from a picture that drifted back to the true one."""

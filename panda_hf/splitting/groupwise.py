@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from copy import copy
 from itertools import chain, islice, pairwise
 
-from panda_hf.splitting.collect import Clock, Collector, Scan
-from panda_hf.splitting.cut_judge import DIFFERS, UNCLEAR, CutJudge
+from panda_hf.splitting.collect import Scan
+from panda_hf.splitting.cut_judge import DIFFERS, CutJudge
 from panda_hf.splitting.doubt import ByteRules, GroupDoubt
-from panda_hf.splitting.gradual import stride_of
 from panda_hf.splitting.looks import Look, apart
 from panda_hf.splitting.need import Need
 from panda_hf.splitting.open_group import OpenGroup
+from panda_hf.splitting.outlet import Outlet
 from panda_hf.splitting.scores import ADAPTIVE_REACH, is_full_range
 from panda_hf.splitting.settings import SplitSettings
-from panda_hf.splitting.shots import AS_BEFORE, BlackWatch, Boundary, flash_frames, is_black, small_step
+from panda_hf.splitting.shots import AS_BEFORE, BlackWatch, flash_frames, is_black, small_step
 from panda_hf.splitting.spikes import SpikeTrial
-from panda_hf.splitting.stillness import StillWatch
+from panda_hf.splitting.trial import TRIAL_GROUPS, Trial
 from panda_hf.video import Frame, VideoLike
 from panda_hf.video.groups import MOST_BETWEEN, Group, GroupReader, IndexMismatch
 from panda_hf.video.packets import PacketIndex
-
-TRIAL_GROUPS, LITTLE = 6, 0.8
-"""After so many groups of an encoder that does not look for cuts, or by the key frames of so many, no more are skipped
-if that spares less than the rest of this share: key frames need not be decoded twice then."""
 
 BEFORE_VAGUE = 16
 """Where a cut is vague, B-frames are decoded too from so many frames before it on, so that beside it none lacks what
@@ -67,11 +62,6 @@ def scan_groups(
         return scan.finish()
 
 
-def every_of(fps: float, settings: SplitSettings) -> int:
-    """Of so many frames one is looked at for more than cuts and black; a network wants to see all."""
-    return 1 if settings.gradual == "learned" else stride_of(fps)
-
-
 class _GroupScan:
     """The state of a scan between two groups."""
 
@@ -83,24 +73,19 @@ class _GroupScan:
         self._reader, self._index, self._settings = reader, index, settings
         self._step = small_step(info.width, info.height)
         self._full_range = is_full_range(info.pixel_format)
-        self._clock = Clock.of(info)
         self._rules = ByteRules.of(index, fps)
         self._need = Need(self._rules, fps, self._is_black)
         self._doubts = [self._rules.doubt(number) for number in range(len(index.keys))]  # not in turns with decoding
+        self._trial = Trial(index.groups, self._doubts, self._need)
         self._spikes = SpikeTrial(reader, index, self._need, self._look)
-        self._black = BlackWatch(settings, fps, self._full_range)
-        self._every, self._due = every_of(fps, settings), 0  # whether or not anything happens there
         self._anchors_do = self._rules.seeks_cuts and settings.gradual != "learned"
         self._flash = flash_frames(fps)
         self._onward = 0 if settings.gradual == "ignore" else round(ONWARD_SECONDS * fps)
         self._judge = CutJudge(settings, self._flash, self._full_range, self._rules.seeks_cuts, index.intra)
         self._goes_on = 0  # so many frames of the next group are looked at for what began in the last one
-        self._collector = Collector(info, self._clock, settings, lag=0, describe_probes=describe_probes)
+        self._outlet = Outlet(info, fps, index, settings, describe_probes=describe_probes)
         self._open = self._begun(0, first)
         self._key, self._key_is_cut = self._open.key, False
-        self._last_cut, self._last_frame = 0, -1
-        self._shot = StillWatch(settings.still_distance)
-        self._before: Look | None = None  # the last frame handed on
         self._previous: OpenGroup | None = None  # the last group, if not all of its frames were decoded
 
     def take(self, number: int, group: Group, following: Group | None) -> None:
@@ -159,7 +144,7 @@ class _GroupScan:
             black = self._black_from(group, at)
             if black is None:
                 return False
-            run, is_whole = self._as_far_as(black, group, count, copy(self._black))
+            run, is_whole = self._as_far_as(black, group, count, self._outlet.black())
             is_unclear = self._need.is_unexplained(doubt, self._key, run[-1], next_key)
             if not is_whole and (is_unclear or self._need.may_be_movement(doubt, run[-1], following)):
                 run, is_whole = list(black), True
@@ -195,23 +180,16 @@ class _GroupScan:
 
     def seems_in_vain(self, video: VideoLike) -> bool:
         """Whether the first groups, by their key frames alone, would nearly all be decoded."""
-        spans = self._index.groups[:TRIAL_GROUPS]
         if self._rules.seeks_cuts:
             return False
         with GroupReader(video, self._index) as reader:
             frames = map(reader.key_frame, islice(reader.groups(), TRIAL_GROUPS + 1))
             keys = [self._look(frame) for frame in frames]
-        after: list[Look | None] = [*keys[1:], None]
-        wanted = (
-            self._need.frames(self._doubts[number], last - first, key, next_key)
-            for number, ((first, last), key, next_key) in enumerate(zip(spans, keys, after, strict=False))
-        )
-        return sum(wanted) >= LITTLE * spans[-1][1]
+        return self._trial.is_in_vain(keys)
 
     def spares_little(self, number: int) -> bool:
         """Whether it would be as well to decode all of the groups from the ``number``-th on."""
-        before = self._index.groups[number][0]
-        return number >= TRIAL_GROUPS and not self._rules.seeks_cuts and self._reader.decoded >= LITTLE * before
+        return not self._rules.seeks_cuts and self._trial.spares_little(number, self._reader.decoded)
 
     def take_rest(self, number: int, groups: Iterator[Group], watch: Callable[[float], None] | None) -> None:
         """Take all groups from the ``number``-th on, skipping none, and no key frame decoded ahead of its group."""
@@ -295,7 +273,7 @@ class _GroupScan:
         beyond = [] if next_key is None else [next_key]
         if following is None:
             return beyond
-        if len(run) in self._judge.cuts([*run, *beyond], UNCLEAR[0]) and following.moves_fast():
+        if self._judge.may_end_in_cut([*run, *beyond]) and following.moves_fast():
             frames = self._reader.frames(following.group)
             return beyond + [self._look(frame) for frame in islice(frames, 1, 1 + ADAPTIVE_REACH)]
         if self._judge.needs_more([*run, *beyond]):
@@ -304,12 +282,12 @@ class _GroupScan:
 
     def _look_back(self) -> None:
         """Hand on the last frames of the group before, if they were not looked at: a change may have begun there."""
-        if self._previous is None or self._last_frame >= self._previous.group.last - MOST_BETWEEN:
+        if self._previous is None or self._outlet.last_frame >= self._previous.group.last - MOST_BETWEEN:
             return
-        after = max(self._last_frame, self._previous.group.last - 1 - self._onward)
+        after = max(self._outlet.last_frame, self._previous.group.last - 1 - self._onward)
         for look in self._previous:
             if look.frame > after:
-                self._pass(look, cut=False)
+                self._outlet.take_one(look)
 
     def _all_of(self, group: Group, until: int | None = None, since: int = 0) -> list[Look]:
         """All frames of the group from the key frame on, up to the ``until``-th of the video; of those before the
@@ -324,8 +302,7 @@ class _GroupScan:
     def finish(self) -> Scan:
         """All groups were taken."""
         self._judge.forget()
-        index = self._index
-        return self._collector.finish(index.times.tolist(), index.end, None, self._reader.decoded)
+        return self._outlet.finish(self._reader.decoded)
 
     def _without_flash(self, run: Sequence[Look], cuts: list[int]) -> list[int]:
         """The cuts in a run and what follows it; that on its first frame is taken back if a flash began there."""
@@ -336,54 +313,31 @@ class _GroupScan:
 
     def _is_end_of_a_flash(self, run: Sequence[Look], cuts: Sequence[int]) -> bool:
         """Whether the key frame began a flash, after which the picture is as it was before."""
-        if not (self._key_is_cut and cuts and cuts[0] < len(run)) or self._before is None:
+        if not (self._key_is_cut and cuts and cuts[0] < len(run)) or self._outlet.before is None:
             return False
         if run[cuts[0]].frame - run[0].frame >= self._flash:
             return False
-        *_, before = [self._before] if self._previous is None else self._previous
+        *_, before = [self._outlet.before] if self._previous is None else self._previous
         return apart(before, run[cuts[0]]) < AS_BEFORE
 
     def _hand_on(self, run: Sequence[Look], cuts: Sequence[int]) -> None:
-        for position, look in enumerate(run):
-            cut = self._key_is_cut if position == 0 else position in cuts
-            if cut := cut and look.frame - self._last_cut >= self._settings.min_shot_frames:
-                self._last_cut = look.frame
-            self._pass(look, cut)
-        self._before = run[-1]
-        if len(run) > 1:
-            self._shot.note(run[-1])
-
-    def _pass(self, look: Look, cut: bool) -> None:
-        is_due = look.frame >= self._due or look.is_due
-        if not (is_due or cut or self._black.is_near(look.yuv)):
-            return
-        if look.frame >= self._due:
-            self._due = look.frame + self._every
-        tick = self._clock.tick(look.frame, float(self._index.times[look.frame]))
-        step, self._last_frame = look.frame - self._last_frame, look.frame
-        boundaries = self._black.feed(tick, look.yuv, step) + ([Boundary(tick, "cut")] if cut else [])
-        if is_due or boundaries:
-            self._collector.take(tick, look, boundaries)
-        if boundaries or not self._shot.has_begun:
-            self._shot.begin(look)
-        elif look.is_due:
-            self._shot.note(look)
+        self._outlet.take(run, [*([0] if self._key_is_cut else []), *cuts])
 
     def _look_for_movement(self, last: int, until: int | None = None) -> None:
         """Where none was seen in a shot, decode more of its last group, beyond its frame ``last`` and before the
         ``until``-th, until a frame differs from the shot's first."""
         seen = None
-        for look in () if self._shot.moves else self._open:
+        for look in () if self._outlet.moves else self._open:
             if until is not None and look.frame >= until:
                 break
             if look.frame > last:
                 seen = look
-                self._shot.note(seen)
-                if self._shot.moves:
+                self._outlet.note(seen)
+                if self._outlet.moves:
                     break
         if seen is not None:
             seen.is_due = True
-            self._pass(seen, cut=False)
+            self._outlet.take_one(seen)
 
     def _run(self, group: Group, count: int, doubt: GroupDoubt) -> tuple[list[Look], bool]:
         """The key frame and what is looked at of the ``count`` frames after it; where these end in black, also of
@@ -392,13 +346,13 @@ class _GroupScan:
         Returns:
             the frames, and whether they reach to the end of the group.
         """
-        watch = copy(self._black)
-        watch.feed(0, self._key.yuv)
-        if not count and (doubt.nothing or not watch.is_black):
+        black = self._outlet.black()
+        black.feed(0, self._key.yuv)
+        if not count and (doubt.nothing or not black.is_black):
             return [self._key], group.last - group.first == 1
         is_all = self._needs_all(group, doubt)
         looks = map(self._look, self._reader.frames(group)) if is_all else self._open
-        return self._as_far_as(chain([self._key], islice(looks, 1, None)), group, count, copy(self._black))
+        return self._as_far_as(chain([self._key], islice(looks, 1, None)), group, count, self._outlet.black())
 
     def _as_far_as(
         self, looks: Iterable[Look], group: Group, count: int, black: BlackWatch

@@ -76,6 +76,7 @@ def test_the_frames_after_a_step_are_wanted_only_where_they_could_change_the_ans
     assert judge().needs_more(cut)
     assert not judge().needs_more(pan)
     assert not judge().needs_more([*(Look(i, SHOT) for i in range(7)), Look(7, OTHER)])
+    assert [judge().may_end_in_cut(run) for run in (cut, pan, [*cut, Look(8, OTHER)])] == [True, False, False]
 
 
 def wandering(seed: int) -> list[Look]:
