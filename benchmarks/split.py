@@ -6,6 +6,8 @@
     python benchmarks/split.py FILE             a long video of yours, of which no truth is known
 
 FOLDER holds videos and `labels.json`, as `panda-hf score-shots` reads it; where one ends and the next begins is a cut.
+The row "told beforehand" decodes what a method like ours would have to if it knew the truth: key frames and, of a
+group of pictures in which something happens, all but its B-frames up to the end of that. It looks at none of them.
 Each measurement runs in a process of its own; ours and the bare decode with one decoding thread. User and system time
 are added up by the operating system. Run it while nothing else runs: a busy machine inflates CPU seconds too.
 Every false alarm counts against the F1 of hard cuts and against that of gradual transitions.
@@ -30,7 +32,15 @@ from typing import Any, Literal
 FPS, HEIGHT, WIDTH = 25, 360, 640
 SECONDS = {"miniature": 120, "footage": 570}
 BITS_PER_SECOND = 740_000  # the mean of the official sample clips, which are 640x360 too
-WORK = ("bare decode", "ContentDetector", "AdaptiveDetector", "official way", "Split, every frame", "Split")
+WORK = (
+    "bare decode",
+    "told beforehand",
+    "ContentDetector",
+    "AdaptiveDetector",
+    "official way",
+    "Split, every frame",
+    "Split",
+)
 LEARNED = ("Split, every frame, learned", "Split, learned")
 
 
@@ -43,6 +53,28 @@ def bare_decode(path: str) -> list[float]:
         stream.codec_context.thread_count = 1
         for _ in container.decode(stream):
             pass
+    return []
+
+
+def told_beforehand(path: str) -> list[float]:
+    """Decode, group by group, up to the last cut off a key frame or the end of the last gradual transition in it."""
+    from panda_hf.video.groups import GroupReader
+    from panda_hf.video.packets import index_packets
+
+    index = index_packets(path)
+    truth = json.loads(Path(path).with_suffix(".json").read_text())
+    if index is None:
+        raise SystemExit(f"{path}: its packets do not tell what can be left out")
+    spans = [(cut, cut) for cut in truth["cuts"]] + [tuple(span) for span in truth["gradual"]]
+    with GroupReader(path, index) as reader:
+        for group in reader.groups():
+            start = index.times[group.first]
+            end = index.times[group.last - 1]
+            _, frames = reader.begin(group, anchors=True)
+            until = max((last for first, last in spans if first <= end and last > start + 0.5 / FPS), default=None)
+            for frame in frames if until is not None else ():
+                if frame.time >= min(until, end):
+                    break
     return []
 
 
@@ -169,7 +201,7 @@ def run(work: str, path: str) -> dict[str, Any]:
     from panda_hf.splitting import Split
 
     del av, cv2, scenedetect, Split  # imported before the clock starts
-    theirs = (bare_decode, content_detector, adaptive_detector, official_way)
+    theirs = (bare_decode, told_beforehand, content_detector, adaptive_detector, official_way)
     functions = (*theirs, split_every_frame, split, split_every_frame_learned, split_learned)
     function = dict(zip(WORK + LEARNED, functions, strict=True))[work]
     if work in LEARNED:
@@ -327,6 +359,8 @@ def main() -> None:
     is_file = Path(arguments.video).is_file()
     path = Path(arguments.video) if is_file else long_film(arguments.video, arguments.takes)
     works = ("bare decode", *WORK[-2:], *LEARNED) if arguments.learned else WORK
+    if not path.with_suffix(".json").exists():
+        works = tuple(work for work in works if work != "told beforehand")
     rounds = [{work: measure(work, str(path)) for work in works} for _ in range(arguments.repeats)]
     duration = probe(str(path)).duration or 0.0
     print(f"{path}, {duration:.0f} s, median of {arguments.repeats} runs")
