@@ -156,12 +156,11 @@ class _GroupScan:
         earlier = self._with_all_around_cuts(group, [look for look in earlier if look.frame < at])
         self._hand_on(earlier, self._without_flash(earlier, self._judge.cuts(earlier)))
         self._look_for_movement(earlier[-1].frame, at)
-        self._open, self._goes_on, self._key_is_cut = black, 0, True
+        self._previous, self._open, self._goes_on, self._key_is_cut = None, black, 0, True
         if not is_whole:
             self._leave(run, doubt, next_key)
             return True
         cuts = self._judge.cuts([*run, *self._beyond(run, next_key, following)])
-        self._previous = None
         self._hand_on(run, cuts)
         if next_key is not None:
             self._key, self._key_is_cut = next_key, len(run) in cuts

@@ -74,9 +74,7 @@ class Need:
             return False
         return all(self.is_far(next_key.frame - look.frame, look, next_key) for look in (key, last))
 
-    def may_be_movement(
-        self, doubt: GroupDoubt, last: Look, following: OpenGroup | None, is_seen: bool = False
-    ) -> bool:
+    def may_be_movement(self, doubt: GroupDoubt, last: Look, following: OpenGroup | None) -> bool:
         """Whether movement, or the end of a dissolve, may have called for the key frame of the next group, where that
         seems to begin a shot, held against the last frame seen before it."""
         if following is None or not doubt.irregular:

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from panda_hf.splitting.doubt import ByteRules
 from panda_hf.splitting.looks import Look
 from panda_hf.splitting.scan import scan_all, scan_video
 from panda_hf.splitting.settings import DEFAULT
 from panda_hf.splitting.spikes import RESEMBLES, begins_a_shot
 from panda_hf.video.groups import GroupReader
+from panda_hf.video.packets import index_packets
 
 from .films import Picture, textured
 from .test_groupwise import encode, panning
@@ -36,7 +38,7 @@ def partly(share: float, new: Picture, old: Picture) -> Picture:
     return np.hstack([new[:, :edge], old[:, edge:]])
 
 
-@pytest.mark.parametrize(("share", "begins"), [(0.0, False), (0.05, False), (0.15, True), (1.0, True)])
+@pytest.mark.parametrize(("share", "begins"), [(0.0, False), (0.06, False), (0.11, True), (1.0, True)])
 def test_what_is_the_same_upon_two_pictures_was_coded_without_them(share: float, begins: bool):
     frames = look(partly(share, NEW, ONE)), look(partly(share, NEW, TWO))
     assert begins_a_shot((look(ONE), look(TWO)), frames) is begins
@@ -101,8 +103,42 @@ def test_a_cut_long_after_a_key_frame_is_found(
     assert len(tried) == times
 
 
+def test_no_spike_is_passed_over_that_was_not_tried(tmp_path: Path):
+    """Up to the group's end there is less than a second after both, so that all of it hangs on either."""
+    one, two = panning(1, [0.25] * 239), panning(2, [0.25] * 239)
+    pictures = [*grained(one[:220], 1), *grained(one[220:231], 2)]
+    pictures += grained([partly(0.7, b, a) for a, b in zip(one[231:], two[231:], strict=True)], 3)
+    pictures += [*panning(3, [1] * 100), *panning(7, [1] * 60)]
+    path = str(encode(tmp_path / "film.mp4", pictures, keys={240, 341}, scenecut=1, bframes=0))
+    assert spikes_of(path)[0] == (220, 231)
+    assert scan_video(path, DEFAULT).cuts == scan_all(path, DEFAULT).cuts == [231, 240, 341]
+
+
+def spikes_of(path: str) -> list[tuple[int, ...]]:
+    """The late spikes of each group of a film of 25 frames a second."""
+    index = index_packets(path)
+    assert index is not None
+    rules = ByteRules.of(index, 25.0)
+    return [rules.doubt(number).spikes for number in range(len(index.keys))]
+
+
+def renewed(path: Path, frames: int, at: int) -> str:
+    """A shot that takes new grain ``at`` a frame, and another."""
+    take = panning(1, [0.25] * (frames - 1))
+    pictures = [*grained(take[:at], 1), *grained(take[at:], 2), *panning(3, [1] * 100)]
+    return str(encode(path, pictures, keys={frames}))
+
+
 def test_it_is_tried_only_where_that_may_spare_much(tmp_path: Path, tried: list[int]):
-    take = panning(1, [0.25] * 60)
-    pictures = [*grained(take[:40], 1), *grained(take[40:], 2), *panning(3, [1] * 100)]
-    scan_video(str(encode(tmp_path / "film.mp4", pictures)), DEFAULT)
-    assert not tried
+    for frames, at, spares in ((100, 44, False), (180, 140, True)):
+        path = renewed(tmp_path / f"{at}.mp4", frames, at)
+        assert spikes_of(path)[0] == (at,)
+        scan_video(path, DEFAULT)
+        assert bool(tried) is spares
+
+
+def test_where_it_cannot_be_tried_the_group_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = renewed(tmp_path / "film.mp4", 180, 140)
+    least = scan_video(path, DEFAULT).decoded
+    monkeypatch.setattr(GroupReader, "upon", lambda *_: None)
+    assert scan_video(path, DEFAULT).decoded > least + 20
