@@ -130,7 +130,8 @@ class GroupDoubt:
     follow at once, so that the picture may be black from there on; 0: none. ``before``: what ``inside`` is if nothing
     counts from that frame on. ``lively``: the first frames are so big beside its own key frame that fast movement may
     have begun with that. ``spikes``: of the frames that may begin a shot because they are big those long after the key
-    frame, counted from it. ``besides``: what ``inside`` is if none of these does.
+    frame, counted from it. ``besides``: what ``inside`` is if none of these does. ``slight``: late ones that are not so
+    big, so that only a look at them tells.
     """
 
     inside: int
@@ -145,6 +146,11 @@ class GroupDoubt:
     lively: bool = False
     spikes: tuple[int, ...] = ()
     besides: int = 0
+    slight: tuple[int, ...] = ()
+
+    def up_to_spike(self, spike: int) -> GroupDoubt:
+        """The same if a frame so long after the key frame may begin a shot."""
+        return dataclasses.replace(self, inside=max(self.inside, spike + AFTER_SPIKE))
 
     def without_spikes(self, count: int) -> GroupDoubt:
         """The same if the last ``count`` of the spikes begin no shot."""
@@ -226,7 +232,7 @@ class ByteRules:
         next_key = self._sizes[last] if last < len(self._sizes) else self._sizes[first]
         key = max(self._least_key, min(self._sizes[first], next_key))
         likely, spikes = self._spikes(frames, key)
-        late = self._late(frames, likely)
+        late = self._late(frames, spikes)
         besides = self._besides_spikes(frames, key)
         inside = max(besides, last_of(likely, AFTER_SPIKE))
         drop, before = self._drop(frames, key) if inside else (0, 0)
@@ -241,8 +247,9 @@ class ByteRules:
             drop,
             before,
             self._is_lively(first, last),
-            tuple((np.flatnonzero(late) + 1).tolist()),
+            tuple((np.flatnonzero(late & likely) + 1).tolist()),
             max(besides, last_of(likely & ~late, AFTER_SPIKE)),
+            tuple((np.flatnonzero(late & ~likely) + 1).tolist()),
         )
 
     def _frames(self, first: int, last: int) -> _Frames:
@@ -258,10 +265,10 @@ class ByteRules:
             self._swells.last(frames.sizes, key, frames.fading, frames.others),
         )
 
-    def _late(self, frames: _Frames, likely: Booleans) -> Booleans:
-        """Those spikes of which a look at them alone may tell that they begin no shot, and spare much: where cuts
-        seldom lack a key frame, those that refer to none but frames before them."""
-        late = likely & frames.others & ~frames.intra
+    def _late(self, frames: _Frames, spikes: Booleans) -> Booleans:
+        """Those spikes of which a look at them alone may tell whether they begin a shot: where cuts seldom lack a key
+        frame, those that refer to none but frames before them."""
+        late = spikes & frames.others & ~frames.intra
         late[: self._head if self.seeks_cuts else len(late)] = False
         return late
 

@@ -98,7 +98,7 @@ class _GroupScan:
     def _decide(self, number: int, group: Group, following: OpenGroup | None) -> None:
         next_key = None if following is None else following.key
         doubt = self._doubts[number]
-        if self._anchors_do and following is not None:
+        if self._anchors_do:
             doubt = self._spikes.settle(doubt, self._open, following, self._goes_on)
         length = group.last - group.first
         count = self._need.frames(doubt, length, self._key, next_key)

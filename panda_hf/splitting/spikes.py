@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -26,6 +27,9 @@ ALIKE, LEAST_ALIKE = 8, 0.08
 """There a frame that begins a shot is nearly the same upon both, no farther apart than this, in so great a share: half
 of what is new, or more, for the rest is told by what is beside it."""
 
+GOES_ON = 0.1
+"""What resembles the picture so much goes on, whatever it is the same upon."""
+
 WORTH = 1.5
 """A trial may spare so many times the bytes that it has decoded."""
 
@@ -46,28 +50,60 @@ class SpikeTrial:
     need: Need
     look: Callable[[Frame], Look]
 
-    def settle(self, doubt: GroupDoubt, this: OpenGroup, following: OpenGroup, needed: int) -> GroupDoubt:
-        """What is left of the doubt about a group if its spikes are looked at alone, the last one first.
+    def settle(self, doubt: GroupDoubt, this: OpenGroup, following: OpenGroup | None, needed: int) -> GroupDoubt:
+        """What is in doubt about a group if its spikes are looked at alone.
 
         Args:
             doubt: what the bytes say.
             this: the group.
-            following: the next one.
+            following: the next one; ``None``: the file ends.
             needed: so many of its frames are decoded anyway.
         """
+        if following is not None:
+            doubt = self._without_old(doubt, this, following, needed)
+        next_key = None if following is None else following.key
+        needed = max(needed, self.need.frames(doubt, len(this), this.key, next_key))
+        return self._with_new(doubt, this, following, [spike for spike in doubt.slight if spike > needed])
+
+    def _without_old(self, doubt: GroupDoubt, this: OpenGroup, following: OpenGroup, needed: int) -> GroupDoubt:
+        """Without the spikes at the end that begin no shot, where trying them may spare much."""
         counts = [
             self.need.frames(doubt.without_spikes(tried), len(this), this.key, following.key)
             for tried in range(1 + len(doubt.spikes))
         ]
         at_stake = sum(count > counts[-1] for count in counts)
-        if not self._is_worth_it(
-            doubt.spikes[len(counts) - 1 - at_stake :], this, following, counts[0], max(needed, counts[-1])
-        ):
+        spikes = doubt.spikes[len(counts) - 1 - at_stake :]
+        if not self._is_worth_it(spikes, this, following, counts[0], max(needed, counts[-1])):
             return doubt
         tried = 0
         while tried < at_stake and not self._may_begin_a_shot(doubt.spikes[-1 - tried], this, following):
             tried += 1
         return doubt.without_spikes(tried)
+
+    def _with_new(
+        self, doubt: GroupDoubt, this: OpenGroup, following: OpenGroup | None, spikes: Sequence[int]
+    ) -> GroupDoubt:
+        """With the last slight spike that seems to begin a shot: so do cuts from a scene to itself, seen from nearer or
+        a little later, on which encoders put no key frame."""
+        frames = [this.group.first + spike for spike in spikes]
+        looks = self._upon(this, this, frames)
+        run = [this.key, *looks]
+        if all(apart(one, two) < GOES_ON for one, two in pairwise(run)):
+            return doubt
+        others = [] if following is None else [following.key, *self._upon(following, this, frames)]
+        if len(others) < len(run):
+            others = []
+        new = 0
+        for place, (one, two) in enumerate(pairwise(run)):
+            upon, becomes = (one, *others[place : place + 1]), (two, *others[place + 1 : place + 2])
+            if apart(one, two) >= GOES_ON and begins_a_shot(upon, becomes):
+                new = two.frame - this.group.first
+        return doubt.up_to_spike(new) if new else doubt
+
+    def _upon(self, key: OpenGroup, group: OpenGroup, frames: Sequence[int]) -> list[Look]:
+        """See :meth:`GroupReader.upon`."""
+        found = self.reader.upon(key.group, group.group, frames) if frames else {}
+        return [self.look(found[frame]) for frame in frames if frame in found]
 
     def _is_worth_it(
         self, spikes: Sequence[int], this: OpenGroup, following: OpenGroup, most: int, least: int
@@ -80,28 +116,29 @@ class SpikeTrial:
         return bool(spikes) and bool(sizes[spared][others[spared]].sum() >= WORTH * cost)
 
     def _may_begin_a_shot(self, at: int, this: OpenGroup, following: OpenGroup) -> bool:
-        frames = []
-        for group in (this.group, following.group):
-            frame = self.reader.upon(group, this.group, this.group.first + at)
-            if frame is None:
-                return True
-            frames.append(self.look(frame))
-            if not frames[1:] and apart(this.key, frames[0]) >= RESEMBLES:
-                return True
-        return begins_a_shot((this.key, following.key), (frames[0], frames[1]))
+        upon, frames = (this.key,), self._upon(this, this, [this.group.first + at])
+        if not frames or begins_a_shot(upon, frames, is_sure=True):
+            return True
+        frames += self._upon(following, this, [this.group.first + at])
+        return begins_a_shot((this.key, following.key), frames)
 
 
-def begins_a_shot(upon: tuple[Look, Look], frames: tuple[Look, Look]) -> bool:
+def begins_a_shot(upon: Sequence[Look], frames: Sequence[Look], *, is_sure: bool = False) -> bool:
     """Whether a frame may begin a shot: ``True`` too where that cannot be told.
 
     Args:
-        upon: two pictures, the key frame before and the one after.
-        frames: what it becomes if it is decoded upon either. Blocks that are coded from other frames take over what
+        upon: two pictures, the key frame before and the one after; or the former alone.
+        frames: what it becomes if it is decoded upon each. Blocks that are coded from other frames take over what
             lies there; such as are coded without, as nearly all of a new picture are, come out the same.
+        is_sure: ``False`` where that cannot be told.
     """
+    if apart(upon[0], frames[0]) >= RESEMBLES:
+        return True
+    if min(len(upon), len(frames)) < 2:
+        return not is_sure
     differs = _farthest(upon[0].yuv, upon[1].yuv) >= UNLIKE
     if differs.mean() < LEAST_UNLIKE:
-        return True
+        return not is_sure
     return bool((_farthest(frames[0].yuv, frames[1].yuv)[differs] <= ALIKE).mean() >= LEAST_ALIKE)
 
 

@@ -192,16 +192,18 @@ class GroupReader:
                 raise IndexMismatch(f"{self._decoder.source.name}: frame {position} does not decode after a leap")
             yield frame
 
-    def upon(self, key: Group, group: Group, at: int) -> Frame | None:
-        """The ``at``-th frame of the video, of ``group``, decoded as if it came right after the key frame of another
-        group or its own: where it refers to others, this one shows through. ``None`` where that cannot be done."""
+    def upon(self, key: Group, group: Group, frames: Sequence[int]) -> dict[int, Frame]:
+        """Frames of ``group``, by their numbers in the video, decoded as if they came one after another right after the
+        key frame of another group or its own: where they refer to others, what was before shows through. Those that
+        cannot be decoded so are left out."""
         if self._all.codec.canonical_name != "h264":
-            return None
-        packets = [key.packets[0], *(packet for packet in group.packets if packet.pts == self._index.timestamps[at])]
+            return {}
+        wanted = {int(self._index.timestamps[frame]) for frame in frames}
+        packets = [key.packets[0], *(packet for packet in group.packets if packet.pts in wanted)]
         try:
-            return next((frame for frame in self._decode(packets, self._referred) if frame.index == at), None)
+            return {frame.index: frame for frame in self._decode(packets, self._referred) if frame.index in frames}
         except IndexMismatch:
-            return None
+            return {}
 
     def _prompt_contexts(self) -> Iterator[VideoCodecContext] | None:
         """Decoders that show each frame at once, as those do that are coded without B-frames, of which there must be
