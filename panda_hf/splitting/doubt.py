@@ -130,8 +130,8 @@ class GroupDoubt:
     follow at once, so that the picture may be black from there on; 0: none. ``before``: what ``inside`` is if nothing
     counts from that frame on. ``lively``: the first frames are so big beside its own key frame that fast movement may
     have begun with that. ``spikes``: of the frames that may begin a shot because they are big those long after the key
-    frame, counted from it. ``besides``: what ``inside`` is if none of these does. ``slight``: late ones that are not so
-    big, so that only a look at them tells.
+    frame, counted from it. ``besides``: what ``inside`` is if none of these does. ``slight``: late ones less
+    big, of which only a look at them tells.
     """
 
     inside: int

@@ -27,7 +27,7 @@ ALIKE, LEAST_ALIKE = 8, 0.08
 """There a frame that begins a shot is nearly the same upon both, no farther apart than this, in so great a share: half
 of what is new, or more, for the rest is told by what is beside it."""
 
-GOES_ON = 0.1
+GOES_ON = 0.13
 """What resembles the picture so much goes on, whatever it is the same upon."""
 
 WORTH = 1.5
@@ -83,21 +83,22 @@ class SpikeTrial:
     def _with_new(
         self, doubt: GroupDoubt, this: OpenGroup, following: OpenGroup | None, spikes: Sequence[int]
     ) -> GroupDoubt:
-        """With the last slight spike that seems to begin a shot: so do cuts from a scene to itself, seen from nearer or
-        a little later, on which encoders put no key frame."""
+        """With the last slight spike that seems to begin a shot: so do cuts from a scene to itself, seen from nearer
+        or a little later, on which encoders put no key frame."""
         frames = [this.group.first + spike for spike in spikes]
         looks = self._upon(this, this, frames)
         run = [this.key, *looks]
         if all(apart(one, two) < GOES_ON for one, two in pairwise(run)):
             return doubt
-        others = [] if following is None else [following.key, *self._upon(following, this, frames)]
-        if len(others) < len(run):
-            others = []
+        below = None if following is None else following.key
+        others = {} if following is None else {look.frame: look for look in self._upon(following, this, frames)}
         new = 0
-        for place, (one, two) in enumerate(pairwise(run)):
-            upon, becomes = (one, *others[place : place + 1]), (two, *others[place + 1 : place + 2])
+        for one, two in pairwise(run):
+            other = others.get(two.frame)
+            upon, becomes = ((one,), (two,)) if below is None or other is None else ((one, below), (two, other))
             if apart(one, two) >= GOES_ON and begins_a_shot(upon, becomes):
                 new = two.frame - this.group.first
+            below = other
         return doubt.up_to_spike(new) if new else doubt
 
     def _upon(self, key: OpenGroup, group: OpenGroup, frames: Sequence[int]) -> list[Look]:
@@ -109,11 +110,13 @@ class SpikeTrial:
         self, spikes: Sequence[int], this: OpenGroup, following: OpenGroup, most: int, least: int
     ) -> bool:
         """Whether to try so many spikes, so that perhaps ``least`` frames rather than ``most`` are decoded."""
+        if not spikes:
+            return False
         first, last = this.group.first, this.group.last
         sizes, others = self.index.sizes, ~self.index.bidirectional
         cost = len(spikes) * (sizes[first] + sizes[last]) + 2 * sizes[[first + spike for spike in spikes]].sum()
         spared = slice(first + 1 + least, first + 1 + most)
-        return bool(spikes) and bool(sizes[spared][others[spared]].sum() >= WORTH * cost)
+        return bool(sizes[spared][others[spared]].sum() >= WORTH * cost)
 
     def _may_begin_a_shot(self, at: int, this: OpenGroup, following: OpenGroup) -> bool:
         upon, frames = (this.key,), self._upon(this, this, [this.group.first + at])

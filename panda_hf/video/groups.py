@@ -193,9 +193,9 @@ class GroupReader:
             yield frame
 
     def upon(self, key: Group, group: Group, frames: Sequence[int]) -> dict[int, Frame]:
-        """Frames of ``group``, by their numbers in the video, decoded as if they came one after another right after the
-        key frame of another group or its own: where they refer to others, what was before shows through. Those that
-        cannot be decoded so are left out."""
+        """Frames of ``group``, by their numbers in the video, decoded as if they came one after another right after
+        the key frame of another group or its own: where they refer to others, what was before shows through. Those
+        that cannot be decoded so are left out."""
         if self._all.codec.canonical_name != "h264":
             return {}
         wanted = {int(self._index.timestamps[frame]) for frame in frames}

@@ -105,7 +105,7 @@ def test_a_later_frame_counts_only_if_it_is_three_times_as_big_as_those_around_i
 def test_late_big_frames_are_told_apart_from_what_else_is_in_doubt():
     lengths = [100, 250, 60, 250]
     doubt = rules(lengths, {10: 6000, 50: 8000, 70: 7000}).doubt(0)
-    assert (doubt.inside, doubt.spikes, doubt.besides) == (73, (50, 70), 13)
+    assert (doubt.inside, doubt.spikes, doubt.besides, doubt.slight) == (73, (50, 70), 13, ())
     assert [doubt.without_spikes(count).inside for count in range(3)] == [73, 53, 13]
     assert [doubt.without_spikes(count).spikes for count in range(3)] == [(50, 70), (50,), ()]
     assert rules([100] * 4, {70: 7000}).doubt(0).spikes == ()  # key frames tell of no cut
@@ -113,6 +113,9 @@ def test_late_big_frames_are_told_apart_from_what_else_is_in_doubt():
     doubt = rules(lengths, {50: 8000, 70: 7000}, others=others).doubt(0)
     assert (doubt.inside, doubt.spikes, doubt.besides) == (73, (50,), 73)  # a B-frame refers to frames after it too
     assert doubt.without_spikes(1).inside == 73
+    doubt = rules(lengths, {40: 2400, 60: 2600, 80: 5900}).doubt(0)  # a quarter of a key frame, and 0.6
+    assert (doubt.inside, doubt.spikes, doubt.slight) == (0, (), (60, 80))
+    assert (doubt.up_to_spike(60).inside, doubt.up_to_spike(60).up_to_spike(20).inside) == (63, 63)
 
 
 def test_a_group_is_lively_if_one_of_the_first_frames_after_its_key_frame_is_big_beside_it():
