@@ -21,15 +21,14 @@ Span = dict[str, Any]
 
 
 def videos(names: list[str]) -> Iterator[Path]:
-    """The videos that are meant: files, those of folders, and the film of the miniature."""
+    """The videos that are meant: files, all below folders, and the film of the miniature."""
     import split
 
-    from panda_hf.running.files import VIDEO_SUFFIXES
+    from panda_hf.running.files import find_videos
 
     for name in names:
         path = split.long_film(name) if name == "miniature" else Path(name)
-        inside = sorted(path.iterdir()) if path.is_dir() else [path]
-        yield from (file for file in inside if not path.is_dir() or file.suffix.lower() in VIDEO_SUFFIXES)
+        yield from map(Path, find_videos(path)) if path.is_dir() else [path]
 
 
 def split_by(effort: str, path: Path) -> dict[str, Any]:

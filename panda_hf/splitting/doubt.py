@@ -247,9 +247,9 @@ class ByteRules:
             drop,
             before,
             self._is_lively(first, last),
-            tuple((np.flatnonzero(late & likely) + 1).tolist()),
+            _places(late & likely),
             max(besides, last_of(likely & ~late, AFTER_SPIKE)),
-            tuple((np.flatnonzero(late & ~likely) + 1).tolist()),
+            _places(late & ~likely),
         )
 
     def _frames(self, first: int, last: int) -> _Frames:
@@ -356,6 +356,11 @@ def _asked_for(keys: list[int], distance: int) -> frozenset[int]:
             return frozenset()
         found.append(following)
     return frozenset(found) if len(found) > 2 else frozenset()
+
+
+def _places(where: Booleans) -> tuple[int, ...]:
+    """The frames marked, counted from the key frame."""
+    return tuple((np.flatnonzero(where) + 1).tolist())
 
 
 def _is_stirred(sizes: npt.NDArray[np.float64], next_key: float) -> bool:

@@ -59,6 +59,8 @@ class SpikeTrial:
             following: the next one; ``None``: the file ends.
             needed: so many of its frames are decoded anyway.
         """
+        if not (doubt.spikes or doubt.slight):
+            return doubt
         if following is not None:
             doubt = self._without_old(doubt, this, following, needed)
         next_key = None if following is None else following.key
@@ -113,35 +115,34 @@ class SpikeTrial:
         if not spikes:
             return False
         first, last = this.group.first, this.group.last
-        sizes, others = self.index.sizes, ~self.index.bidirectional
+        sizes = self.index.sizes
         cost = len(spikes) * (sizes[first] + sizes[last]) + 2 * sizes[[first + spike for spike in spikes]].sum()
         spared = slice(first + 1 + least, first + 1 + most)
-        return bool(sizes[spared][others[spared]].sum() >= WORTH * cost)
+        return bool(sizes[spared][~self.index.bidirectional[spared]].sum() >= WORTH * cost)
 
     def _may_begin_a_shot(self, at: int, this: OpenGroup, following: OpenGroup) -> bool:
-        upon, frames = (this.key,), self._upon(this, this, [this.group.first + at])
-        if not frames or begins_a_shot(upon, frames, is_sure=True):
+        frames = self._upon(this, this, [this.group.first + at])
+        if not frames or apart(this.key, frames[0]) >= RESEMBLES:
             return True
         frames += self._upon(following, this, [this.group.first + at])
         return begins_a_shot((this.key, following.key), frames)
 
 
-def begins_a_shot(upon: Sequence[Look], frames: Sequence[Look], *, is_sure: bool = False) -> bool:
+def begins_a_shot(upon: Sequence[Look], frames: Sequence[Look]) -> bool:
     """Whether a frame may begin a shot: ``True`` too where that cannot be told.
 
     Args:
         upon: two pictures, the key frame before and the one after; or the former alone.
         frames: what it becomes if it is decoded upon each. Blocks that are coded from other frames take over what
             lies there; such as are coded without, as nearly all of a new picture are, come out the same.
-        is_sure: ``False`` where that cannot be told.
     """
     if apart(upon[0], frames[0]) >= RESEMBLES:
         return True
     if min(len(upon), len(frames)) < 2:
-        return not is_sure
+        return True
     differs = _farthest(upon[0].yuv, upon[1].yuv) >= UNLIKE
     if differs.mean() < LEAST_UNLIKE:
-        return not is_sure
+        return True
     return bool((_farthest(frames[0].yuv, frames[1].yuv)[differs] <= ALIKE).mean() >= LEAST_ALIKE)
 
 

@@ -196,24 +196,25 @@ def test_a_frame_decoded_upon_another_key_frame_shows_that_where_it_refers_to_ot
         assert difference.mean() > 0.5 * np.abs(keys[0] - keys[1]).mean() > 0
 
 
-@pytest.mark.parametrize("codec", ["libx265", "libsvtav1"])
-def test_of_other_codecs_no_frame_is_decoded_upon_what_it_was_not_coded_from(film, codec: str):
+def of_other_codec(film, codec: str) -> GroupReader:
+    """Of a film of three groups."""
     options = {"libx265": {"preset": "ultrafast", "x265-params": "log-level=none:keyint=30"}}
     path = film("film.mp4", count=70, codec=codec, options=options.get(codec, {"preset": "12", "g": "30"}))
     index = index_packets(path)
     assert index is not None
-    with GroupReader(path, index) as reader:
+    return GroupReader(path, index)
+
+
+@pytest.mark.parametrize("codec", ["libx265", "libsvtav1"])
+def test_of_other_codecs_no_frame_is_decoded_upon_what_it_was_not_coded_from(film, codec: str):
+    with of_other_codec(film, codec) as reader:
         group = next(reader.groups())
         assert reader.upon(group, group, range(group.first + 1, group.last)) == {}
 
 
 @pytest.mark.parametrize("codec", ["libx265", "libsvtav1"])
 def test_of_other_codecs_the_anchors_are_the_reference_frames(film, codec: str):
-    options = {"libx265": {"preset": "ultrafast", "x265-params": "log-level=none:keyint=30"}}
-    path = film("film.mp4", count=70, codec=codec, options=options.get(codec, {"preset": "12", "g": "30"}))
-    index = index_packets(path)
-    assert index is not None
-    with GroupReader(path, index) as reader:
+    with of_other_codec(film, codec) as reader:
         for group in reader.groups():
             assert [f.index for f in begun(reader, group)] == [f.index for f in reader.references(group)]
 
