@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -19,12 +20,15 @@ from panda_hf.mini.render import render_film
 
 SAMPLE_RATE = 48_000
 BEEP_SECONDS = 0.4
+REPEATABLE = "threads=1" + (":asm=SSE4.2" if platform.machine() in ("x86_64", "AMD64") else "")
+"""Parameters of x264 with which the same pictures give the same bytes: in several threads they depend on how busy the
+machine is, with AVX-512 on what x264's memory held before."""
 
 
 def encode_film(film: Film, path: Path) -> None:
     """Encode ``film`` at ``path``: H.264 (VP9 in webm), with a quiet beep at each scene where it has sound.
 
-    The file appears under its name only when it is complete.
+    The file appears under its name only when it is complete. The same film gives the same bytes.
     """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -35,7 +39,8 @@ def encode_film(film: Film, path: Path) -> None:
 
 
 def _encode(film: Film, path: Path) -> None:
-    with av.open(str(path), "w", format=_format(film.encoding)) as container:
+    # Nothing drawn by lot or told by the clock goes into the file.
+    with av.open(str(path), "w", format=_format(film.encoding), options={"fflags": "+bitexact"}) as container:
         video = _add_video(container, film)
         audio = _add_audio(container, film.encoding) if film.encoding.audio else None
         sounds = _sounds(film, audio.codec_context.frame_size or 960) if audio else iter(())
@@ -58,7 +63,8 @@ def _add_video(container: OutputContainer, film: Film) -> VideoStream:
         speed = {"deadline": "realtime", "cpu-used": "8", "crf": str(encoding.quality + 8), "b": "0"}
         stream = container.add_stream("libvpx-vp9", rate, options=speed)
     else:
-        options = {"preset": "veryfast", "crf": str(encoding.quality), "bf": str(encoding.b_frames)}
+        quality = {"preset": "veryfast", "crf": str(encoding.quality), "bf": str(encoding.b_frames)}
+        options = {**quality, "x264-params": REPEATABLE}
         stream = container.add_stream("libx264", rate, options=options)
     stream.height, stream.width = film.size
     stream.pix_fmt = "yuv420p"

@@ -116,6 +116,12 @@ def test_workers_write_the_same_films(tmp_path: Path) -> None:
         assert np.array_equal(first_frame(one), first_frame(other))
 
 
+def test_a_film_of_each_container_is_the_same_bytes_each_time(tmp_path: Path) -> None:
+    once, again = (write_films(tmp_path / name, "test", 3) for name in "ab")
+    assert {path.suffix for path in once} == {".mp4", ".mkv", ".webm"}
+    assert [path.read_bytes() for path in once] == [path.read_bytes() for path in again]
+
+
 def test_the_command_writes_films_and_refuses_an_unknown_split(tmp_path: Path) -> None:
     import typer
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from panda_hf.mini.encode import REPEATABLE
+
 Picture = np.ndarray
 Join = Callable[[list[Picture], list[Picture]], list[Picture]]
 
@@ -58,7 +60,7 @@ def joined(join: Join, *shots: list[Picture], frames: int) -> list[Picture]:
 def write(path: Path, shots: Sequence[Iterator[Picture]], fps: int = 10, times: Sequence[int] | None = None) -> Path:
     """Encode shots one after the other; ``times``: when each frame is shown, in milliseconds, for a varying rate."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=fps, options={"crf": "12"})
+        stream = container.add_stream("libx264", rate=fps, options={"crf": "12", "x264-params": REPEATABLE})
         stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
         if times is not None:
             stream.codec_context.time_base = Fraction(1, 1000)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from av.video.frame import PictureType
 
+from panda_hf.mini.encode import REPEATABLE
 from panda_hf.splitting.collect import Scan
 from panda_hf.splitting.looks import Look
 from panda_hf.splitting.scan import scan_all, scan_video
@@ -26,10 +27,9 @@ from .films import Picture, black, blended, joined, moving, still
 
 
 def encode(path: Path, pictures: list[Picture], keys: Container[int] = (), **x264: int) -> Path:
-    """A film of 25 frames a second; x264's own choice of key frames unless told, and those asked for. In one thread:
-    with several its bytes depend on how busy the machine is."""
+    """A film of 25 frames a second; x264's own choice of key frames unless told, and those asked for."""
     with av.open(str(path), "w") as container:
-        params = ":".join(f"{name.replace('_', '-')}={value}" for name, value in {"threads": 1, **x264}.items())
+        params = ":".join([REPEATABLE, *(f"{name.replace('_', '-')}={value}" for name, value in x264.items())])
         options = {"crf": "18", "forced-idr": "1", "x264-params": params}
         stream = container.add_stream("libx264", rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
