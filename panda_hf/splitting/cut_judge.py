@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from panda_hf.splitting.jumps import FARTHER, SMALLER, is_jump
 from panda_hf.splitting.looks import Look, apart, gaps_of
 from panda_hf.splitting.movement import without_movement
 from panda_hf.splitting.scores import ADAPTIVE_REACH, OF_FLOOR, OF_THRESHOLD, standing_out, step, steps_of, to_hsv
@@ -32,6 +33,10 @@ UNCLEAR, LAST = (0.6, 1.5), 6
 """Where a cut on a key frame depends on whether its thresholds are multiplied by the one or the other, seen from the
 last frames before it, those after it are looked at too."""
 
+FARTHER_BETWEEN = 2.8
+"""So much rather than ``FARTHER`` where frames were left out: of 116 steps between 1.4 and 2.2 times as far as other
+cuts, in 140 films, one was a jump cut."""
+
 STEPS_KEPT, SCORES_KEPT = 256, 32
 """Runs are judged more than once, by other thresholds or with frames after them: so many steps are kept, of Y, U and
 V, and of hue, saturation and value, with the small frames that they join."""
@@ -47,6 +52,7 @@ class CutJudge:
         seeks_cuts: whether the encoder put key frames where shots begin.
         alone: [n], whether each frame of the video is coded without others: where key frames would come too soon, it
             puts such ones on cuts.
+        due: the key frames that had to come.
     """
 
     def __init__(
@@ -56,9 +62,10 @@ class CutJudge:
         full_range: bool,
         seeks_cuts: bool,
         alone: npt.NDArray[np.bool_],
+        due: Container[int],
     ) -> None:
         self._settings, self._flash = settings, flash
-        self._seeks_cuts, self._alone = seeks_cuts, alone
+        self._seeks_cuts, self._alone, self._due = seeks_cuts, alone, due
         self._step = lru_cache(STEPS_KEPT)(lambda one, two: step(one.yuv, two.yuv))
         self._score = lru_cache(SCORES_KEPT)(lambda one, two: step(self._hsv(one), self._hsv(two)))
         self._hsv = lru_cache(2 * ADAPTIVE_REACH)(lambda look: to_hsv(look.yuv, full_range))
@@ -78,25 +85,45 @@ class CutJudge:
         if self._settings.detector == "content":
             cuts = np.flatnonzero(steps_of(run, self._score) >= ease * self._settings.detector_threshold).tolist()
         else:
-            cuts = without_movement([look.yuv for look in run], self._standing_out(run, ease))
+            big, far = self._standing_out(run, ease)
+            steps = without_movement([look.yuv for look in run], big)
+            cuts = sorted({*steps, *(i for i in far if self._is_jump(run, i))})
         for one, two in pairwise(list(cuts)):
             is_short = run[two].frame - run[one].frame < self._flash
             if is_short and apart(run[one - 1], run[two]) < AS_BEFORE:
                 cuts = [cut for cut in cuts if cut not in (one, two)]
         return cuts
 
-    def _standing_out(self, run: Sequence[Look], ease: float) -> list[int]:
-        """Scores are computed only around those steps of Y, U and V that stand out."""
+    def _standing_out(self, run: Sequence[Look], ease: float) -> tuple[list[int], list[int]]:
+        """Positions of steps that stand out; and of those, maybe smaller, that do as far as jump cuts. Scores are
+        computed only around such as stand out by Y, U and V."""
         floor, threshold = ease * self._settings.detector_floor, ease * self._settings.detector_threshold
         gaps = gaps_of(run)
         steps = steps_of(run, self._step)
-        found = []
-        for i in np.flatnonzero(standing_out(steps, gaps, OF_FLOOR * floor, OF_THRESHOLD * threshold)).tolist():
+        big, far = [], []
+        may = standing_out(steps, gaps, OF_FLOOR * SMALLER * floor, OF_THRESHOLD * threshold)
+        for i in np.flatnonzero(may).tolist():
             first = max(0, i - 1 - ADAPTIVE_REACH)
             near = slice(first, i + 1 + ADAPTIVE_REACH)
-            if standing_out(steps_of(run[near], self._score), gaps[near], floor, threshold)[i - first]:
-                found.append(i)
-        return found
+            scores = steps_of(run[near], self._score)
+            if standing_out(scores, gaps[near], floor, threshold)[i - first]:
+                big.append(i)
+            farther = FARTHER if gaps[i] == 1 else FARTHER_BETWEEN
+            if standing_out(scores, gaps[near], SMALLER * floor, farther * threshold)[i - first]:
+                far.append(i)
+        return big, far
+
+    def _is_jump(self, run: Sequence[Look], at: int) -> bool:
+        """Whether a step in a run is a jump cut; frames before it must be known, and after it if some between were
+        left out. A step to a key frame that had to come is one from a picture that drifted, if any were."""
+        last, here, behind = run[max(0, at - 2) : at], run[at], run[at + 1 : at + 2]
+        if len(last) < 2 or (not behind and here.frame - last[1].frame > 1):
+            return False
+        if here.frame in self._due and here.frame - run[0].frame > at:
+            return False
+        pairs = [last, [here, *behind]] if behind else [last]
+        moved = max(apart(one, two) / (two.frame - one.frame) for one, two in pairs)
+        return is_jump(last[1].yuv, here.yuv, moved)
 
     def vague(self, run: Sequence[Look]) -> list[int]:
         """Positions in a run at which a cut may lie that can only be told, or not on its frame, by all frames up to

@@ -81,7 +81,8 @@ class _GroupScan:
         self._anchors_do = self._rules.seeks_cuts and settings.gradual != "learned"
         self._flash = flash_frames(fps)
         self._onward = 0 if settings.gradual == "ignore" else round(ONWARD_SECONDS * fps)
-        self._judge = CutJudge(settings, self._flash, self._full_range, self._rules.seeks_cuts, index.intra)
+        due = {last for (_, last), doubt in zip(index.groups, self._doubts, strict=True) if not doubt.irregular}
+        self._judge = CutJudge(settings, self._flash, self._full_range, self._rules.seeks_cuts, index.intra, due)
         self._goes_on = 0  # so many frames of the next group are looked at for what began in the last one
         self._outlet = Outlet(info, fps, index, settings, describe_probes=describe_probes)
         self._open = self._begun(0, first)
@@ -110,7 +111,7 @@ class _GroupScan:
         if not is_whole and self._need.is_unexplained(doubt, self._key, run[-1], next_key):
             run, is_whole = self._run(group, length - 1, doubt)
         is_doubted = self._need.may_be_movement(doubt, self._key if is_whole else run[-1], following)
-        if is_doubted and not is_whole:
+        if not is_whole and (is_doubted or self._need.may_be_jump(doubt, run[-1], next_key)):
             run, is_whole = self._run(group, length - 1, doubt)
         run = self._with_all_around_cuts(group, run, next_key if is_whole else None)
         self._goes_on = 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from panda_hf.splitting.cut_judge import DIFFERS
 from panda_hf.splitting.doubt import ByteRules, GroupDoubt
+from panda_hf.splitting.jumps import OTHER_VIEW
 from panda_hf.splitting.looks import Look, apart
 from panda_hf.splitting.open_group import OpenGroup
 
@@ -83,3 +84,8 @@ class Need:
         if distance < DIFFERS:
             return False
         return doubt.stirred or doubt.is_agitated(distance >= MOVED_LONG) or following.moves_fast()
+
+    def may_be_jump(self, doubt: GroupDoubt, last: Look, next_key: Look | None) -> bool:
+        """Whether a key frame that did not have to come, and shows nearly what the last frame seen does, may be called
+        for by a jump cut."""
+        return next_key is not None and doubt.irregular and OTHER_VIEW <= apart(last, next_key) < DIFFERS

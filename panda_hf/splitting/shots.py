@@ -14,6 +14,7 @@ from scenedetect import FrameTimecode
 from scenedetect.detector import FlashFilter
 
 from panda_hf.splitting.descriptor import describe
+from panda_hf.splitting.jumps import FARTHER, SMALLER, is_jump
 from panda_hf.splitting.movement import is_movement
 from panda_hf.splitting.scores import ADAPTIVE_REACH, OF_FLOOR, OF_THRESHOLD, content_scores, step, to_hsv
 from panda_hf.splitting.settings import SplitSettings
@@ -184,10 +185,9 @@ class AdaptiveRule:
         target = frame - ADAPTIVE_REACH
         certain = [cut for cut, _ in self._held if target - cut >= self._flash]
         self._held = self._held[len(certain) :]
-        if self._stands_out():
-            earlier, before, after, _, later = list(self._images)[-WINDOW:]
-            if not is_movement(earlier, before, after, later):
-                self._hold(target, before, after)
+        if self._is_cut():
+            before, after = list(self._images)[-ADAPTIVE_REACH - 2 : -ADAPTIVE_REACH]
+            self._hold(target, before, after)
         return certain
 
     def finish(self) -> list[int]:
@@ -195,12 +195,20 @@ class AdaptiveRule:
         held, self._held = self._held, []
         return [cut for cut, _ in held]
 
-    def _stands_out(self) -> bool:
-        """Whether the score in the middle does; it is computed where the change of Y, U and V does too."""
+    def _is_cut(self) -> bool:
+        """Whether the step in the middle is one; scores are computed where the change of Y, U and V stands out."""
         floor, threshold = self._settings.detector_floor, self._settings.detector_threshold
-        if len(self._steps) < WINDOW or not _is_peak(self._steps, OF_FLOOR * floor, OF_THRESHOLD * threshold):
+        if len(self._steps) < WINDOW or not _is_peak(
+            self._steps, OF_FLOOR * SMALLER * floor, OF_THRESHOLD * threshold
+        ):
             return False
-        return _is_peak(content_scores(self._images, self._full_range)[-WINDOW:].tolist(), floor, threshold)
+        scores = content_scores(self._images, self._full_range)[-WINDOW:].tolist()
+        earlier, before, after, next_one, later = list(self._images)[-WINDOW:]
+        if _is_peak(scores, floor, threshold) and not is_movement(earlier, before, after, later):
+            return True
+        if not _is_peak(scores, SMALLER * floor, FARTHER * threshold):
+            return False
+        return is_jump(before, after, max(_apart(earlier, before), _apart(after, next_one)))
 
     def _hold(self, target: int, before: Image, after: Image) -> None:
         """A cut was found; with the last one it may be a flash, or be too close to it."""

@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 from panda_hf.errors import VideoError
 from panda_hf.video.decoder import Decoded, Decoder
 from panda_hf.video.frames import Frame
-from panda_hf.video.h264 import ParameterSets
+from panda_hf.video.h264 import MOST_LATE, ParameterSets
 from panda_hf.video.orientation import Orientation
 from panda_hf.video.packets import PacketIndex
 from panda_hf.video.probe import VideoInfo, describe
@@ -65,6 +65,7 @@ class GroupReader:
         self._begun = cycle([_like(self._all) for _ in range(_AT_ONCE)])
         self._resumed = cycle([_like(self._all) for _ in range(_AT_ONCE)])
         self._prompt = self._prompt_contexts()
+        self._patient = _like(self._all, self._box(MOST_LATE))  # after a leap a frame may seem to be shown too late
         self._shape: tuple[int, int] | None = None
         self._orientation = Orientation()
         self._position = -1  # of the last frame
@@ -201,20 +202,24 @@ class GroupReader:
         wanted = {int(self._index.timestamps[frame]) for frame in frames}
         packets = [key.packets[0], *(packet for packet in group.packets if packet.pts in wanted)]
         try:
-            return {frame.index: frame for frame in self._decode(packets, self._referred) if frame.index in frames}
+            return {frame.index: frame for frame in self._decode(packets, self._patient) if frame.index in frames}
         except IndexMismatch:
             return {}
 
     def _prompt_contexts(self) -> Iterator[VideoCodecContext] | None:
         """Decoders that show each frame at once, as those do that are coded without B-frames, of which there must be
         none among the packets: else H.264 is shown some frames late."""
+        box = self._box(0)
+        return None if box is None else cycle([_like(self._all, box) for _ in range(_AT_ONCE)])
+
+    def _box(self, reordering: int) -> bytes | None:
+        """The parameter sets of H.264 of which pictures are shown so late; ``None``: there are no such."""
         if self._all.codec.canonical_name != "h264" or not (self._all.pix_fmt or "").startswith("yuv"):
             return None  # that a stream holds red, green and blue is one of the remarks that are left out
         try:
-            box = ParameterSets.parse(self._all.extradata).without_reordering().box()
+            return ParameterSets.parse(self._all.extradata).with_reordering(reordering).box()
         except ValueError:
             return None
-        return cycle([_like(self._all, box) for _ in range(_AT_ONCE)])
 
     def _some(self, group: Group, packets: Sequence[Packet], context: VideoCodecContext) -> Iterator[Frame]:
         frames = self._decode(packets, context)

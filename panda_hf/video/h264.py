@@ -13,10 +13,8 @@ _SLICES = range(1, 6)
 _WITH_CHROMA = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})  # 7.3.2.1.1 of the standard
 _LIKE_A_START_CODE = re.compile(rb"\x00\x00(?=[\x00-\x03])")
 
-_SIXTEEN = "000010001"  # Exp-Golomb
-_NONE_LATE = "".join(["1", 8 * "0", "1", "111", _SIXTEEN, _SIXTEEN, "1", _SIXTEEN, "1"])
-"""Remarks on the pictures of a sequence (E.1.1 of the standard), as bits, and the end of its set: of nine kinds only
-the last, limits. Vectors are as long as they may be, no picture is shown later than it is decoded, 16 are held."""
+MOST_LATE = 16
+"""By so many pictures at most one is shown later than it is decoded."""
 
 _START_CODE = re.compile(rb"\x00\x00\x00?\x01")
 
@@ -57,13 +55,14 @@ class ParameterSets:
         parts += [struct.pack(">H", len(unit)) + unit for unit in self.picture]
         return b"".join([*parts, self.tail])
 
-    def without_reordering(self) -> ParameterSets:
-        """The sets of a stream all of whose pictures are shown in the order in which they are stored.
+    def with_reordering(self, pictures: int) -> ParameterSets:
+        """The sets of a stream whose pictures are shown up to so many later than they are decoded, at most
+        ``MOST_LATE``; 0: in the order in which they are stored.
 
         Raises:
             ValueError: a set is damaged.
         """
-        return dataclasses.replace(self, sequence=tuple(map(_without_reordering, self.sequence)))
+        return dataclasses.replace(self, sequence=tuple(_with_reordering(unit, pictures) for unit in self.sequence))
 
     @property
     def free_id(self) -> int:
@@ -139,18 +138,30 @@ def _facts(bits: Bits) -> SequenceFacts:
     return SequenceFacts(number, profile, level, is_plain, is_progressive, chroma, frame_number_bits, *order)
 
 
-def _without_reordering(unit: bytes) -> bytes:
+def _with_reordering(unit: bytes, pictures: int) -> bytes:
     """A sequence parameter set with other remarks on its pictures (annex E of the standard), at its end: nothing but
-    that none is shown later than it is decoded."""
+    by how many one is shown later than it is decoded."""
     bits = Bits(unit)
     if not _facts(bits).is_progressive:
         bits.read(1)
     bits.read(1)
     for _ in range(4 if bits.read(1) else 0):  # what is cut off at the edges
         bits.count()
-    data = bits.before() + _NONE_LATE
+    data = bits.before() + _remarks(pictures)
     data += "0" * (-len(data) % 8)
     return _LIKE_A_START_CODE.sub(b"\0\0\3", int(data, 2).to_bytes(len(data) // 8, "big"))
+
+
+def _remarks(late: int) -> str:
+    """Remarks on the pictures of a sequence (E.1.1 of the standard), as bits, and the end of its set: of nine kinds
+    only the last, limits. Vectors are as long as they may be, 16 pictures are held."""
+    limits = ["111", *map(_exp_golomb, (16, 16, late, 16))]
+    return "".join(["1", 8 * "0", "1", *limits, "1"])
+
+
+def _exp_golomb(number: int) -> str:
+    bits = f"{number + 1:b}"
+    return "0" * (len(bits) - 1) + bits
 
 
 def picture_id(unit: bytes) -> int:

@@ -196,6 +196,19 @@ def test_a_frame_decoded_upon_another_key_frame_shows_that_where_it_refers_to_ot
         assert difference.mean() > 0.5 * np.abs(keys[0] - keys[1]).mean() > 0
 
 
+def test_frames_far_apart_are_decoded_though_one_seems_to_be_older_than_the_last(film):
+    """Their order is told by a number that soon starts over."""
+    path = film("film.mp4", count=240, options=LONG_GOP)
+    index = index_packets(path)
+    assert index is not None and index.keys.tolist() == [0]
+    wanted = [66, 117, 210]
+    assert not index.bidirectional[wanted].any()
+    with GroupReader(path, index) as reader:
+        group = next(reader.groups())
+        found = reader.upon(group, group, wanted)
+        assert sorted(found) == wanted and reader.decoded == 1 + len(wanted)
+
+
 def of_other_codec(film, codec: str) -> GroupReader:
     """Of a film of three groups."""
     options = {"libx265": {"preset": "ultrafast", "x265-params": "log-level=none:keyint=30"}}

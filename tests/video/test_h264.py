@@ -75,15 +75,15 @@ def frames_by_packet(path, box: bytes) -> list[int]:
 def test_without_reordering_every_frame_comes_with_its_packet(film, options: dict[str, str], pixel_format: str):
     path = film("film.mp4", count=40, options=options, pixel_format=pixel_format, size=(92, 150))
     sets = h264.ParameterSets.parse(extradata(path))
-    late, prompt = (frames_by_packet(path, each.box()) for each in (sets, sets.without_reordering()))
+    late, prompt = (frames_by_packet(path, each.box()) for each in (sets, sets.with_reordering(0)))
     assert 0 in late and set(prompt) == {1}
-    assert h264.sequence_facts(sets.without_reordering().sequence[0]) == h264.sequence_facts(sets.sequence[0])
+    assert h264.sequence_facts(sets.with_reordering(0).sequence[0]) == h264.sequence_facts(sets.sequence[0])
 
 
-def test_nothing_in_a_set_without_reordering_looks_like_a_start_code():
+def test_nothing_in_a_set_with_other_remarks_looks_like_a_start_code():
     fields = FIELDS.replace("000010100", 30 * "0" + "1" + 30 * "0")  # it is very wide
     zeros = bytes([0x67, 66, 0xC0, 30, *int(fields.ljust(96, "0"), 2).to_bytes(12, "big")])
-    (unit,) = dataclasses.replace(SETS, sequence=(zeros,)).without_reordering().sequence
+    (unit,) = dataclasses.replace(SETS, sequence=(zeros,)).with_reordering(0).sequence
     assert b"\0\0\0" in zeros and b"\0\0\3" in unit
     assert b"\0\0\0" not in unit and b"\0\0\1" not in unit and b"\0\0\2" not in unit
     assert h264.sequence_facts(unit) == h264.sequence_facts(zeros)
