@@ -325,15 +325,19 @@ def miniature():
 
 def accuracy(found: list[float], path: Path) -> str:
     """F1 on hard cuts and on gradual transitions, how many of these were found, and the false alarms."""
-    from panda_hf.splitting.scoring import Truth, score_boundaries
-
-    known = path.with_suffix(".json")
-    if not known.exists() or not found:
+    if not path.with_suffix(".json").exists() or not found:
         return ""
-    truth = json.loads(known.read_text())
-    a = score_boundaries(found, Truth(**{kind: tuple(map(tuple_or_float, truth[kind])) for kind in truth}))
+    a = score(found, path)
     hard, gradual = (f"{value:8.3f}" if value is not None else "       -" for value in (a.f1_cuts, a.f1_gradual))
     return f"{hard}  {gradual}  {a.cuts_found}/{a.cuts} {a.gradual_found}/{a.gradual} {a.false_alarms}"
+
+
+def score(found: list[float], path: Path):
+    """What was found held against the truth beside a film."""
+    from panda_hf.splitting.scoring import Truth, score_boundaries
+
+    truth = json.loads(path.with_suffix(".json").read_text())
+    return score_boundaries(found, Truth(**{kind: tuple(map(tuple_or_float, truth[kind])) for kind in truth}))
 
 
 def tuple_or_float(value):

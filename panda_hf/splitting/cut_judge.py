@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from panda_hf.splitting.jumps import FARTHER, SMALLER, is_jump
+from panda_hf.splitting.jumps import FARTHER, SMALLER, is_calm_beside, is_other_view
 from panda_hf.splitting.looks import Look, apart, gaps_of
 from panda_hf.splitting.movement import without_movement
 from panda_hf.splitting.scores import ADAPTIVE_REACH, OF_FLOOR, OF_THRESHOLD, standing_out, step, steps_of, to_hsv
@@ -106,6 +106,8 @@ class CutJudge:
             first = max(0, i - 1 - ADAPTIVE_REACH)
             near = slice(first, i + 1 + ADAPTIVE_REACH)
             scores = steps_of(run[near], self._score)
+            if not standing_out(scores, gaps[near], SMALLER * floor, threshold)[i - first]:
+                continue
             if standing_out(scores, gaps[near], floor, threshold)[i - first]:
                 big.append(i)
             farther = FARTHER if gaps[i] == 1 else FARTHER_BETWEEN
@@ -121,9 +123,11 @@ class CutJudge:
             return False
         if here.frame in self._due and here.frame - run[0].frame > at:
             return False
+        if not is_other_view(last[1].yuv, here.yuv):
+            return False
         pairs = [last, [here, *behind]] if behind else [last]
         moved = max(apart(one, two) / (two.frame - one.frame) for one, two in pairs)
-        return is_jump(last[1].yuv, here.yuv, moved)
+        return is_calm_beside(apart(last[1], here), moved)
 
     def vague(self, run: Sequence[Look]) -> list[int]:
         """Positions in a run at which a cut may lie that can only be told, or not on its frame, by all frames up to

@@ -49,6 +49,10 @@ LATE_SPIKE, LATE_SPIKE_OF_KEY = 3.0, 0.6
 are three to five times as big as those around them, and few of these lie on cuts: one of 92 in 456 films, but also the
 cut in one of the clips of Panda-70M that are at hand."""
 
+SLIGHT, SLIGHT_OF_KEY = 1.8, 0.15
+"""A frame so many times as big as its neighbours, and as this share of a key frame, may be a jump cut, late in a group
+where an encoder looks for cuts: it is looked at alone."""
+
 AFTER_SPIKE = 3
 """To judge a frame that may begin a shot, so many after it are looked at."""
 
@@ -231,8 +235,8 @@ class ByteRules:
             return GroupDoubt(0, irregular, 0.0, False, True, True)
         next_key = self._sizes[last] if last < len(self._sizes) else self._sizes[first]
         key = max(self._least_key, min(self._sizes[first], next_key))
-        likely, spikes = self._spikes(frames, key)
-        late = self._late(frames, spikes)
+        likely, spikes, slight = self._spikes(frames, key)
+        late = self._late(frames)
         besides = self._besides_spikes(frames, key)
         inside = max(besides, last_of(likely, AFTER_SPIKE))
         drop, before = self._drop(frames, key) if inside else (0, 0)
@@ -249,7 +253,7 @@ class ByteRules:
             self._is_lively(first, last),
             _places(late & likely),
             max(besides, last_of(likely & ~late, AFTER_SPIKE)),
-            _places(late & ~likely),
+            _places(late & slight & ~likely),
         )
 
     def _frames(self, first: int, last: int) -> _Frames:
@@ -265,10 +269,10 @@ class ByteRules:
             self._swells.last(frames.sizes, key, frames.fading, frames.others),
         )
 
-    def _late(self, frames: _Frames, spikes: Booleans) -> Booleans:
-        """Those spikes of which a look at them alone may tell whether they begin a shot: where cuts seldom lack a key
+    def _late(self, frames: _Frames) -> Booleans:
+        """Those frames of which a look at them alone may tell whether they begin a shot: where cuts seldom lack a key
         frame, those that refer to none but frames before them."""
-        late = spikes & frames.others & ~frames.intra
+        late = frames.others & ~frames.intra
         late[: self._head if self.seeks_cuts else len(late)] = False
         return late
 
@@ -332,8 +336,9 @@ class ByteRules:
         longest = self._regular_length if self._told is None else self._told.longest
         return longest is not None and length >= NEARLY_DUE * longest
 
-    def _spikes(self, frames: _Frames, key: float) -> tuple[Booleans, Booleans]:
-        """Those that may be the first of a shot; and those with the ones where an encoder would seldom miss one."""
+    def _spikes(self, frames: _Frames, key: float) -> tuple[Booleans, Booleans, Booleans]:
+        """Those that may be the first of a shot; those with the ones where an encoder would seldom miss one; and such
+        as are looked at alone."""
         sizes, others = frames.sizes, frames.others
         usual = _usual(sizes, NEIGHBOURS, BIG_AMONG_NEIGHBOURS)
         if OTHERS < np.count_nonzero(others) < len(sizes):
@@ -343,7 +348,7 @@ class ByteRules:
         if self.seeks_cuts:
             late = (sizes >= LATE_SPIKE * usual) & (sizes >= LATE_SPIKE_OF_KEY * key)
             likely[self._head :] &= late[self._head :]
-        return likely, spikes
+        return likely, spikes, (sizes >= SLIGHT * usual) & (sizes >= SLIGHT_OF_KEY * key)
 
 
 def _asked_for(keys: list[int], distance: int) -> frozenset[int]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from panda_hf.splitting.cut_judge import DIFFERS
 from panda_hf.splitting.doubt import ByteRules, GroupDoubt
-from panda_hf.splitting.jumps import OTHER_VIEW
 from panda_hf.splitting.looks import Look, apart
 from panda_hf.splitting.open_group import OpenGroup
 
@@ -20,6 +19,10 @@ SAME = 0.05
 MOVED, MOVED_LONG = 0.45, 0.6
 """Movement seldom takes key frames farther apart, in short groups and in long ones: one that
 ended because it was long enough may end with a shot, or in a dissolve."""
+
+MAY_JUMP = 0.14
+"""Key frames that did not have to come and are so far from the last frame seen may be called for by a jump cut. Such
+cuts are found nearer, too, but nearer ones are seldom such cuts."""
 
 REST_SECONDS = 1.0
 """If no more of a group would be left out and the next key frame did not have to come, nothing is."""
@@ -88,4 +91,4 @@ class Need:
     def may_be_jump(self, doubt: GroupDoubt, last: Look, next_key: Look | None) -> bool:
         """Whether a key frame that did not have to come, and shows nearly what the last frame seen does, may be called
         for by a jump cut."""
-        return next_key is not None and doubt.irregular and OTHER_VIEW <= apart(last, next_key) < DIFFERS
+        return next_key is not None and doubt.irregular and MAY_JUMP <= apart(last, next_key) < DIFFERS

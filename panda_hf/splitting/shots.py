@@ -14,7 +14,7 @@ from scenedetect import FrameTimecode
 from scenedetect.detector import FlashFilter
 
 from panda_hf.splitting.descriptor import describe
-from panda_hf.splitting.jumps import FARTHER, SMALLER, is_jump
+from panda_hf.splitting.jumps import FARTHER, SMALLER, is_calm_beside, is_other_view
 from panda_hf.splitting.movement import is_movement
 from panda_hf.splitting.scores import ADAPTIVE_REACH, OF_FLOOR, OF_THRESHOLD, content_scores, step, to_hsv
 from panda_hf.splitting.settings import SplitSettings
@@ -206,9 +206,9 @@ class AdaptiveRule:
         earlier, before, after, next_one, later = list(self._images)[-WINDOW:]
         if _is_peak(scores, floor, threshold) and not is_movement(earlier, before, after, later):
             return True
-        if not _is_peak(scores, SMALLER * floor, FARTHER * threshold):
+        if not _is_peak(scores, SMALLER * floor, FARTHER * threshold) or not is_other_view(before, after):
             return False
-        return is_jump(before, after, max(_apart(earlier, before), _apart(after, next_one)))
+        return is_calm_beside(_apart(before, after), max(_apart(earlier, before), _apart(after, next_one)))
 
     def _hold(self, target: int, before: Image, after: Image) -> None:
         """A cut was found; with the last one it may be a flash, or be too close to it."""

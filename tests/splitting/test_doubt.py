@@ -102,6 +102,12 @@ def test_a_later_frame_counts_only_if_it_is_three_times_as_big_as_those_around_i
     assert rules([100, 250, 60, 250], {70: 6100}).doubt(0).inside == 73
 
 
+def test_a_late_frame_is_looked_at_alone_if_it_is_somewhat_bigger_than_those_around_it():
+    busy = dict.fromkeys(range(40, 100), 2400)
+    found = [rules([100, 250, 60, 250], {**busy, 70: size}).doubt(0) for size in (4250, 4400)]
+    assert [doubt.slight for doubt in found] == [(), (70,)] and {doubt.inside for doubt in found} == {0}
+
+
 def test_late_big_frames_are_told_apart_from_what_else_is_in_doubt():
     lengths = [100, 250, 60, 250]
     doubt = rules(lengths, {10: 6000, 50: 8000, 70: 7000}).doubt(0)
@@ -113,7 +119,7 @@ def test_late_big_frames_are_told_apart_from_what_else_is_in_doubt():
     doubt = rules(lengths, {50: 8000, 70: 7000}, others=others).doubt(0)
     assert (doubt.inside, doubt.spikes, doubt.besides) == (73, (50,), 73)  # a B-frame refers to frames after it too
     assert doubt.without_spikes(1).inside == 73
-    doubt = rules(lengths, {40: 2400, 60: 2600, 80: 5900}).doubt(0)  # a quarter of a key frame, and 0.6
+    doubt = rules(lengths, {40: 1400, 60: 1600, 80: 5900}).doubt(0)  # 0.15 of a key frame, and 0.6
     assert (doubt.inside, doubt.spikes, doubt.slight) == (0, (), (60, 80))
     assert (doubt.up_to_spike(60).inside, doubt.up_to_spike(60).up_to_spike(20).inside) == (63, 63)
 

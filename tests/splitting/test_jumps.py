@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from panda_hf.splitting.cut_judge import CutJudge
-from panda_hf.splitting.jumps import CALM, FARTHER, MOST_RESTS, OTHER_VIEW, is_jump
+from panda_hf.splitting.jumps import CALMER, FARTHER, MOST_RESTS, OTHER_VIEW, is_calm_beside, is_other_view
 from panda_hf.splitting.looks import Look, apart
 from panda_hf.splitting.movement import is_movement, resting
 from panda_hf.splitting.scan import scan_all, scan_video
@@ -56,13 +56,17 @@ def test_what_the_tests_hold_against_each_other():
     assert is_movement(WIDE, WIDE, NEAR, NEAR)
 
 
-def test_a_step_between_calm_views_of_a_scene_is_a_jump_cut():
-    assert is_jump(WIDE, NEAR, 0.0) and is_jump(WIDE, NEAR, CALM)
-    assert not is_jump(WIDE, NEAR, 1.01 * CALM)
+def test_two_views_of_a_scene_are_told_from_one_with_a_title():
+    assert is_other_view(WIDE, NEAR) and not is_other_view(WIDE, WIDE)
     titled = WIDE.copy()
     titled[:, :20] = 255 - titled[:, :20]
-    assert resting(WIDE, titled) > MOST_RESTS and apart(Look(0, WIDE), Look(1, titled)) >= OTHER_VIEW
-    assert not is_jump(WIDE, titled, 0.0)
+    assert resting(WIDE, titled) > MOST_RESTS and np.corrcoef(WIDE[..., 0].ravel(), titled[..., 0].ravel())[0, 1] < 0.9
+    assert not is_other_view(WIDE, titled)
+
+
+def test_views_must_lie_farther_apart_than_what_moves_around_the_step():
+    assert is_calm_beside(OTHER_VIEW, 0.0) and not is_calm_beside(0.99 * OTHER_VIEW, 0.0)
+    assert is_calm_beside(0.3, 0.3 * CALMER) and not is_calm_beside(0.3, 0.31 * CALMER)
 
 
 @pytest.mark.parametrize("gain", [0.75, 1.2])
@@ -71,12 +75,12 @@ def test_the_same_view_in_another_light_is_none(gain: float):
     lit[..., 0] = np.clip(gain * WIDE[..., 0], 0, 255)
     assert apart(Look(0, WIDE), Look(1, lit)) >= OTHER_VIEW and resting(WIDE, lit) < MOST_RESTS
     assert content_scores([WIDE, lit])[1] >= 0.6 * DEFAULT.detector_floor
-    assert not is_jump(WIDE, lit, 0.0)
+    assert not is_other_view(WIDE, lit)
 
 
 def test_a_picture_of_one_colour_is_held_against_others():
     plain = np.full_like(WIDE, 128)
-    assert is_jump(WIDE, plain, 0.0) and is_jump(plain, WIDE, 0.0)
+    assert is_other_view(WIDE, plain) and is_other_view(plain, WIDE)
 
 
 def cuts_of_all_frames(pictures: list[Picture]) -> list[int]:
@@ -127,14 +131,14 @@ def test_a_step_must_stand_out_farther_than_other_cuts():
 
 @pytest.mark.parametrize("moves", ["before", "after"])
 def test_what_moves_on_one_side_of_a_step_may_move_there_too(moves: str):
-    one, two = wavering(WIDE, np.roll(WIDE, 1, axis=1)), [NEAR] * 20
-    assert apart(Look(0, one[0]), Look(1, one[1])) > CALM
+    one, two = wavering(WIDE, np.roll(WIDE, 2, axis=1)), [NEAR] * 20
+    assert apart(Look(0, one[0]), Look(1, one[1])) > CALMER * apart(Look(0, WIDE), Look(1, NEAR))
     pictures = [*one, *two] if moves == "before" else [*two, *one]
     assert cuts_of_all_frames(pictures) == judge().cuts(run_of(pictures)) == []
 
 
 def test_movement_between_frames_left_out_is_shared_among_them():
-    pictures = [*wavering(WIDE, np.roll(WIDE, 1, axis=1), 21), *[NEAR] * 20]
+    pictures = [*wavering(WIDE, np.roll(WIDE, 2, axis=1), 21), *[NEAR] * 20]
     every_third, every_second = [*range(0, 21, 3), *range(21, 40, 3)], [*range(1, 21, 2), *range(21, 40, 2)]
     assert judge().cuts(run_of(pictures, every_third)) == [7]
     views = [WIDE] * 21 + [NEAR] * 20

@@ -10,9 +10,8 @@ import pytest
 
 from panda_hf.splitting.cut_judge import DIFFERS
 from panda_hf.splitting.doubt import ByteRules, GroupDoubt
-from panda_hf.splitting.jumps import OTHER_VIEW
 from panda_hf.splitting.looks import Look, apart
-from panda_hf.splitting.need import Need
+from panda_hf.splitting.need import MAY_JUMP, Need
 from panda_hf.splitting.open_group import OpenGroup
 from panda_hf.video.encoder_options import EncoderOptions
 from panda_hf.video.groups import Group
@@ -181,9 +180,9 @@ def test_fast_movement_right_after_a_key_frame_that_came_early_may_have_called_f
 
 
 def test_only_a_key_frame_that_did_not_have_to_come_may_be_called_for_by_a_jump_cut():
-    between = OTHER_VIEW + 0.01
+    between = MAY_JUMP + 0.01
     assert need().may_be_jump(EARLY, *ends(between))
     assert not need().may_be_jump(CALM, *ends(between))
-    assert not need().may_be_jump(EARLY, *ends(OTHER_VIEW - 0.01))
+    assert not need().may_be_jump(EARLY, *ends(MAY_JUMP - 0.01))
     assert not need().may_be_jump(EARLY, *ends(DIFFERS))  # a cut anyway
     assert not need().may_be_jump(EARLY, ends(between)[0], None)

@@ -1,7 +1,7 @@
 """How well cuts and gradual transitions are found, and for how much decoding, in one film encoded in many ways.
 
-    python benchmarks/encodings.py FOLDER             # 227 s of the labelled videos, in a row, by eleven encoders
-    python benchmarks/encodings.py FOLDER --joined 4  # four films joined of their shots: dissolves, wipes, fades
+    python benchmarks/encoders.py FOLDER             # 227 s of the labelled videos, in a row, by eleven encoders
+    python benchmarks/encoders.py FOLDER --joined 4  # four films joined of their shots: dissolves, wipes, fades
 
 FOLDER holds videos and `labels.json`, as `panda-hf score-shots` reads it. Films are kept in the folder for temporary
 files. For each film: F1 on hard cuts and on gradual transitions of PySceneDetect's two detectors and of ours, with
