@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from panda_hf.splitting.jumps import FARTHER, SMALLER, is_calm_beside, is_other_view
+from panda_hf.splitting.jumps import ALONE, FARTHER, SMALLER, is_calm_beside, is_other_view
 from panda_hf.splitting.looks import Look, apart, gaps_of
 from panda_hf.splitting.movement import without_movement
 from panda_hf.splitting.scores import ADAPTIVE_REACH, OF_FLOOR, OF_THRESHOLD, standing_out, step, steps_of, to_hsv
@@ -101,8 +101,7 @@ class CutJudge:
         gaps = gaps_of(run)
         steps = steps_of(run, self._step)
         big, far = [], []
-        may = standing_out(steps, gaps, OF_FLOOR * SMALLER * floor, OF_THRESHOLD * threshold)
-        for i in np.flatnonzero(may).tolist():
+        for i in np.flatnonzero(standing_out(steps, gaps, OF_FLOOR * floor, OF_THRESHOLD * threshold)).tolist():
             first = max(0, i - 1 - ADAPTIVE_REACH)
             near = slice(first, i + 1 + ADAPTIVE_REACH)
             scores = steps_of(run[near], self._score)
@@ -127,7 +126,13 @@ class CutJudge:
             return False
         pairs = [last, [here, *behind]] if behind else [last]
         moved = max(apart(one, two) / (two.frame - one.frame) for one, two in pairs)
-        return is_calm_beside(apart(last[1], here), moved)
+        return is_calm_beside(apart(last[1], here), moved) and self._is_alone(run, at)
+
+    def _is_alone(self, run: Sequence[Look], at: int) -> bool:
+        """Whether no step nearly as big, by the frame, is within a flash of one."""
+        limit = ALONE * self._step(run[at - 1], run[at])
+        near = [i for i in range(1, len(run)) if i != at and abs(run[i].frame - run[at].frame) <= self._flash]
+        return all(self._step(run[i - 1], run[i]) < limit * (run[i].frame - run[i - 1].frame) for i in near)
 
     def vague(self, run: Sequence[Look]) -> list[int]:
         """Positions in a run at which a cut may lie that can only be told, or not on its frame, by all frames up to

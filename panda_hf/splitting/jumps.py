@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -18,12 +19,16 @@ OTHER_VIEW = 0.08
 CALMER = 0.5
 """Those before it, and those after it, are at most so many times as far."""
 
-SAME_VIEW = 0.9
-"""Where luma before and after it correlates so well, another light falls on what is seen from where it was, or it was
-coded anew."""
+SAME_VIEW, DETAIL = 0.5, 5
+"""Where what differs from the mean of so many pixels around it correlates so well before and after it, another light
+falls on what is seen from where it was, or it was coded anew."""
 
 MOST_RESTS = 0.66
-"""Where more of the picture stays as it was, a title came up before it, or a part of it was replaced."""
+"""Where more of the picture stays as it was, a title came up before it, or part of it was replaced."""
+
+ALONE = 0.7
+"""No step of Y, U and V within a flash of it is so big a share of it: else each picture is held for some frames, as in
+drawn films, and all steps stand out."""
 
 
 def is_other_view(before: Image, after: Image) -> bool:
@@ -33,7 +38,7 @@ def is_other_view(before: Image, after: Image) -> bool:
         before: the last frame before a step, small, uint8 [h, w, 3] of Y, U, V.
         after: the first after it.
     """
-    return resting(before, after) <= MOST_RESTS and _correlation(before, after) < SAME_VIEW
+    return resting(before, after) <= MOST_RESTS and _alike_in_detail(before, after) < SAME_VIEW
 
 
 def is_calm_beside(distance: float, moved: float) -> bool:
@@ -46,7 +51,12 @@ def is_calm_beside(distance: float, moved: float) -> bool:
     return distance >= max(OTHER_VIEW, moved / CALMER)
 
 
-def _correlation(one: Image, two: Image) -> float:
-    """That of the luma of two frames; 0 where one is of a single one."""
-    first, second = (np.ravel(image[..., 0]) - image[..., 0].mean() for image in (one, two))
-    return float(first @ second / max(1e-6, np.linalg.norm(first) * np.linalg.norm(second)))
+def _alike_in_detail(one: Image, two: Image) -> float:
+    """The correlation of the luma of two frames without what is wide and soft; 0 where one is plain."""
+    first, second = (_detail(image).ravel() for image in (one, two))
+    return float(first @ second) / max(1e-6, float(np.linalg.norm(first) * np.linalg.norm(second)))
+
+
+def _detail(image: Image) -> npt.NDArray[np.float32]:
+    luma = np.asarray(image[..., 0], np.float32)
+    return np.asarray(luma - cv2.blur(luma, (DETAIL, DETAIL)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import deque
 from collections.abc import Sequence
 from typing import Literal, Protocol
@@ -14,7 +15,7 @@ from scenedetect import FrameTimecode
 from scenedetect.detector import FlashFilter
 
 from panda_hf.splitting.descriptor import describe
-from panda_hf.splitting.jumps import FARTHER, SMALLER, is_calm_beside, is_other_view
+from panda_hf.splitting.jumps import ALONE, FARTHER, SMALLER, is_calm_beside, is_other_view
 from panda_hf.splitting.movement import is_movement
 from panda_hf.splitting.scores import ADAPTIVE_REACH, OF_FLOOR, OF_THRESHOLD, content_scores, step, to_hsv
 from panda_hf.splitting.settings import SplitSettings
@@ -168,10 +169,10 @@ class AdaptiveRule:
 
     def __init__(self, settings: SplitSettings, fps: float, full_range: bool) -> None:
         self._settings, self._flash, self._full_range = settings, flash_frames(fps), full_range
-        self._steps: deque[float] = deque(maxlen=WINDOW)
+        self._steps: deque[float] = deque(maxlen=max(WINDOW, self._flash + ADAPTIVE_REACH + 1))
         self._images: deque[Image] = deque(maxlen=WINDOW + 1)
         self._last_cut = 0
-        self._held: list[tuple[int, Image]] = []
+        self._held: list[_Held] = []
 
     @property
     def lag(self) -> int:
@@ -183,41 +184,57 @@ class AdaptiveRule:
         self._steps.append(step(self._images[-1], yuv) if self._images else 0.0)
         self._images.append(yuv)
         target = frame - ADAPTIVE_REACH
-        certain = [cut for cut, _ in self._held if target - cut >= self._flash]
-        self._held = self._held[len(certain) :]
-        if self._is_cut():
+        certain = [held.cut for held in self._held if target - held.cut >= self._flash]
+        self._held = [held for held in self._held[len(certain) :] if self._steps[-1] < held.limit]
+        limit = self._limit() if len(self._images) >= WINDOW else None
+        if limit is not None:
             before, after = list(self._images)[-ADAPTIVE_REACH - 2 : -ADAPTIVE_REACH]
-            self._hold(target, before, after)
+            self._hold(_Held(target, before, limit), after)
         return certain
 
     def finish(self) -> list[int]:
         """See :class:`Rule`."""
         held, self._held = self._held, []
-        return [cut for cut, _ in held]
+        return [each.cut for each in held]
 
-    def _is_cut(self) -> bool:
-        """Whether the step in the middle is one; scores are computed where the change of Y, U and V stands out."""
+    def _limit(self) -> float | None:
+        """If the step in the middle is a cut, how big those of Y, U and V after it may be, lest it is none. Scores are
+        computed where it stands out by these."""
         floor, threshold = self._settings.detector_floor, self._settings.detector_threshold
-        if len(self._steps) < WINDOW or not _is_peak(
-            self._steps, OF_FLOOR * SMALLER * floor, OF_THRESHOLD * threshold
-        ):
-            return False
+        steps = list(self._steps)
+        if not _is_peak(steps[-WINDOW:], OF_FLOOR * floor, OF_THRESHOLD * threshold):
+            return None
         scores = content_scores(self._images, self._full_range)[-WINDOW:].tolist()
-        earlier, before, after, next_one, later = list(self._images)[-WINDOW:]
+        earlier, before, after, _, later = list(self._images)[-WINDOW:]
         if _is_peak(scores, floor, threshold) and not is_movement(earlier, before, after, later):
-            return True
-        if not _is_peak(scores, SMALLER * floor, FARTHER * threshold) or not is_other_view(before, after):
-            return False
-        return is_calm_beside(_apart(before, after), max(_apart(earlier, before), _apart(after, next_one)))
+            return math.inf
+        limit = ALONE * steps.pop(-1 - ADAPTIVE_REACH)
+        is_far = max(steps) < limit and _is_peak(scores, SMALLER * floor, FARTHER * threshold)
+        return limit if is_far and self._is_jump() else None
 
-    def _hold(self, target: int, before: Image, after: Image) -> None:
+    def _is_jump(self) -> bool:
+        earlier, before, after, later, _ = list(self._images)[-WINDOW:]
+        if not is_other_view(before, after):
+            return False
+        return is_calm_beside(_apart(before, after), max(_apart(earlier, before), _apart(after, later)))
+
+    def _hold(self, held: _Held, after: Image) -> None:
         """A cut was found; with the last one it may be a flash, or be too close to it."""
-        if self._held and _apart(self._held[-1][1], after) < AS_BEFORE:
+        if self._held and _apart(self._held[-1].before, after) < AS_BEFORE:
             self._held.pop()
             return
-        if target - self._last_cut >= self._settings.min_shot_frames:
-            self._last_cut = target
-            self._held.append((target, before))
+        if held.cut - self._last_cut >= self._settings.min_shot_frames:
+            self._last_cut = held.cut
+            self._held.append(held)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Held:
+    """A cut that what follows may take back, the small frame before it, and how big no step after it may be."""
+
+    cut: int
+    before: Image
+    limit: float
 
 
 def _is_peak(steps: Sequence[float], least: float, factor: float) -> bool:

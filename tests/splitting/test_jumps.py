@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from panda_hf.splitting import groupwise
 from panda_hf.splitting.cut_judge import CutJudge
-from panda_hf.splitting.jumps import CALMER, FARTHER, MOST_RESTS, OTHER_VIEW, is_calm_beside, is_other_view
+from panda_hf.splitting.jumps import CALMER, FARTHER, MOST_RESTS, OTHER_VIEW, SMALLER, is_calm_beside, is_other_view
 from panda_hf.splitting.looks import Look, apart
 from panda_hf.splitting.movement import is_movement, resting
 from panda_hf.splitting.scan import scan_all, scan_video
-from panda_hf.splitting.scores import content_scores
-from panda_hf.splitting.settings import DEFAULT
+from panda_hf.splitting.scores import content_scores, step
+from panda_hf.splitting.settings import DEFAULT, SplitSettings
 from panda_hf.splitting.shots import ShotDetector
 from panda_hf.video.packets import index_packets
 
@@ -83,8 +85,8 @@ def test_a_picture_of_one_colour_is_held_against_others():
     assert is_other_view(WIDE, plain) and is_other_view(plain, WIDE)
 
 
-def cuts_of_all_frames(pictures: list[Picture]) -> list[int]:
-    detector = ShotDetector(DEFAULT, 25)
+def cuts_of_all_frames(pictures: list[Picture], settings: SplitSettings = DEFAULT) -> list[int]:
+    detector = ShotDetector(settings, 25)
     found = [boundary for i, picture in enumerate(pictures) for boundary in detector.feed(i, picture)]
     return [boundary.tick for boundary in [*found, *detector.finish()] if boundary.kind == "cut"]
 
@@ -173,8 +175,56 @@ def test_the_default_finds_one_in_a_film(tmp_path: Path, keys: set[int]):
     assert scan.cuts == scan_all(str(path), DEFAULT).cuts == [75]
 
 
-def test_by_the_floor_of_other_cuts_alone_none_is_found():
-    """The two thresholds of the settings hold for jump cuts too."""
+@pytest.mark.parametrize("every", [2, 3, 5, 9])
+def test_steps_of_a_film_that_holds_each_picture_are_none(every: int):
+    """All stand out from frames that repeat each other, and each is as big as the one that is a jump cut elsewhere."""
+    views = [WIDE, NEAR, small(nearer(wall(), 1.32)), small(nearer(wall(), 1.52))]
+    pictures = [views[0]] * 12 + [view for view in views for _ in range(every)] + [views[-1]] * 12
+    assert cuts_of_all_frames(pictures) == judge().cuts(run_of(pictures)) == []
+
+
+def test_a_cut_may_follow_upon_frames_that_hold_each_picture():
+    pictures = [WIDE if i // 3 % 2 else np.roll(WIDE, 2, axis=1) for i in range(30)] + [NEAR] * 20
+    assert cuts_of_all_frames(pictures) == judge().cuts(run_of(pictures)) == [30]
+
+
+def test_a_light_from_one_side_is_none():
+    lit = WIDE.copy()
+    lit[..., 0] = np.clip(WIDE[..., 0] * np.linspace(1.0, 1.4, 80)[None], 0, 255)
+    pictures = [WIDE] * 20 + [lit] * 20
+    luma = [picture[..., 0].ravel() for picture in (WIDE, lit)]
+    assert content_scores([WIDE, lit])[1] >= SMALLER * DEFAULT.detector_floor and np.corrcoef(*luma)[0, 1] < 0.9
+    assert not is_other_view(WIDE, lit) and cuts_of_all_frames(pictures) == []
+
+
+def test_hue_that_wavers_in_the_dark_is_no_cut():
+    one, two = (np.full((48, 80, 3), (26, 128, 128), np.uint8) for _ in range(2))
+    one[..., 1:], two[..., 1:] = (127, 129), (129, 127)
+    two[..., 0] = 27
+    assert content_scores([one, two])[1] > DEFAULT.detector_floor and step(one, two) < 1.9
+    pictures = [one] * 20 + [two] * 20
+    assert cuts_of_all_frames(pictures) == judge().cuts(run_of(pictures)) == []
+
+
+def test_which_key_frames_had_to_come_is_told_by_the_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    told: list[set[int]] = []
+
+    def noted(*arguments: Any) -> CutJudge:
+        told.append(arguments[-1])
+        return CutJudge(*arguments)
+
+    monkeypatch.setattr(groupwise, "CutJudge", noted)
+    path = encode(tmp_path / "film.mp4", grainy([wall()] * 240, 3), {75}, keyint=100, min_keyint=10)
+    index = index_packets(str(path))
+    assert index is not None and index.keys.tolist() == [0, 75, 175]
+    scan_video(str(path), DEFAULT)
+    assert told[-1] & {0, 75, 175} == {175}
+
+
+def test_the_floor_of_the_settings_holds_for_jump_cuts_too():
     pictures = [WIDE] * 20 + [NEAR] * 20
-    strict = replace(DEFAULT, detector_floor=2 * DEFAULT.detector_floor)
-    assert CutJudge(strict, 10, False, True, np.zeros(80, bool), ()).cuts(run_of(pictures)) == []
+    score = content_scores([WIDE, NEAR])[1]
+    for floor, expected in ((0.99 * score / SMALLER, [20]), (1.01 * score / SMALLER, [])):
+        settings = replace(DEFAULT, detector_floor=floor)
+        assert CutJudge(settings, 10, False, True, np.zeros(80, bool), ()).cuts(run_of(pictures)) == expected
+        assert cuts_of_all_frames(pictures, settings) == expected
