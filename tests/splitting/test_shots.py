@@ -168,3 +168,8 @@ def test_while_black_goes_on_every_frame_may_end_it():
     assert watch.is_near(bright)
     assert watch.feed(2, bright) == [Boundary(1, "content")]
     assert not watch.is_near(bright)
+
+
+@pytest.mark.parametrize("fps", [1.0, 2.0, 60.0])
+def test_a_cut_is_found_at_any_frame_rate(fps: float):
+    assert [cut.tick for cut in boundaries([*shot(1, 40), *shot(2, 40)], DEFAULT, fps)] == [40]
