@@ -16,6 +16,7 @@ from panda_hf.errors import VideoError
 from panda_hf.video.declared import declared_length
 from panda_hf.video.probe import probe
 from panda_hf.video.source import Source, open_video
+from panda_hf.video.streams import read_packets
 
 Track = tuple[int, Any]
 """The number of a file and a stream of it."""
@@ -160,7 +161,7 @@ def _lengths(path: Path, picture: bool) -> tuple[float | None, float]:
             declared = float(stream.duration * stream.time_base)
         watched = container.streams.get() if length is not None and length.of_all_streams else (stream,)
         found = 0.0
-        for packet in container.demux(*watched):
+        for packet in read_packets(container, *watched):
             if packet.pts is not None and packet.size and not packet.is_corrupt:
                 found = max(found, float((packet.pts + (packet.duration or 0)) * packet.time_base) - origin)
     return declared, found
@@ -177,7 +178,7 @@ def _interleaved(containers: Sequence[Any], tracks: Sequence[Track]) -> Iterator
 
 def _packets(container: Any, tracks: Sequence[Track]) -> Iterator[tuple[Track, Any]]:
     by_index = {track[1].index: track for track in tracks}
-    for packet in container.demux(*(stream for _, stream in tracks)):
+    for packet in read_packets(container, *(stream for _, stream in tracks)):
         if packet.dts is not None and packet.pts is not None and packet.size:
             yield by_index[packet.stream.index], packet
 

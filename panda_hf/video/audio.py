@@ -11,6 +11,7 @@ from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
 from panda_hf.video.source import Source, open_video
+from panda_hf.video.streams import read_packets
 
 CHUNK = 1024  # samples of one AAC frame
 _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
@@ -111,7 +112,7 @@ class Sound:
     def _frames(self) -> Iterator[AudioFrame]:
         failed = 0
         try:
-            for packet in self._open.container.demux(self._stream):
+            for packet in read_packets(self._open.container, self._stream):
                 try:
                     yield from self._stream.decode(packet)
                 except EOFError:

@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from panda_hf.errors import VideoError
 from panda_hf.video.declared import declared_length
 from panda_hf.video.source import MAX_PIXELS, OpenVideo, Source, VideoLike, open_video
-from panda_hf.video.streams import best_video_stream, steady_key_timestamps
+from panda_hf.video.streams import best_video_stream, read_packets, steady_key_timestamps
 from panda_hf.video.timeline import Timeline
 
 # Containers that store every frame's presentation timestamp in one steady count: only there does a frame found by
@@ -195,7 +195,7 @@ class Decoder:
     def packets(self) -> Iterator[Packet]:
         """Packets of the video stream, then one empty packet that flushes the decoder."""
         wanted = () if self.watches_all else (self.stream,)
-        demux: Iterator[Packet] = self.container.demux(*wanted)
+        demux = read_packets(self.container, *wanted)
         while True:
             packet: Packet | None
             try:

@@ -1,11 +1,13 @@
-"""Which of a file's streams is the video, and whether its timestamps allow seeking."""
+"""A file's streams: which is the video, reading their packets, and whether their timestamps allow seeking."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
@@ -46,6 +48,20 @@ def _contents(container: InputContainer) -> str:
     return f"it holds {', '.join(kinds)}" if kinds else "it holds no streams"
 
 
+def read_packets(container: InputContainer, *streams: Stream) -> Iterator[Packet]:
+    """Packets of these streams, as they are stored; of all that the file declares if none is named.
+
+    A stream that begins midway, as in recordings of broadcasts, is left out: PyAV stops at its packets with an
+    ``IndexError``, and goes on after them if asked again.
+    """
+    while True:
+        try:
+            yield from container.demux(*streams)
+        except IndexError:
+            continue
+        return
+
+
 def steady_key_timestamps(source: Source, stream_index: int) -> frozenset[int] | None:
     """The timestamps of a stream's key packets, from a pass without decoding.
 
@@ -55,7 +71,7 @@ def steady_key_timestamps(source: Source, stream_index: int) -> frozenset[int] |
     last: int | None = None
     with closing(open_video(source)) as video:
         try:
-            for packet in video.container.demux(video.container.streams[stream_index]):
+            for packet in read_packets(video.container, video.container.streams[stream_index]):
                 if not packet.size:
                     continue
                 if packet.pts is None or packet.dts is None or packet.is_corrupt:

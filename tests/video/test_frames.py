@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 
+from panda_hf import Split
 from panda_hf.video import FrameReader, probe
 from tests.video.films import B_FRAMES, HEIGHT, WIDTH, number_of, picture, set_matrix, write_film
 
@@ -51,6 +52,24 @@ def test_a_video_starting_late_in_its_container_starts_late(tmp_path):
     path = write_film(tmp_path / "late.mp4", times=[Fraction(1) + Fraction(i, 25) for i in range(20)], tone=2.0)
     with FrameReader(path) as reader:
         assert next(reader).time == pytest.approx(1.0, abs=0.03)  # the sound starts at 0
+
+
+def test_sound_that_begins_midway_stops_no_reading(tmp_path):
+    """As in recordings of broadcasts: the 5 MB and the last 250 kB that are read to find streams tell of none."""
+    size, fine, times = (480, 640), {"preset": "ultrafast", "qp": "1"}, [Fraction(i, 25) for i in range(36)]
+    pictures = np.random.default_rng(0).integers(0, 256, (36, *size, 3), np.uint8)
+    pictures[:, : size[0] // 2] = [picture(i, *size)[: size[0] // 2] for i in range(36)]
+    silent = write_film(tmp_path / "1.ts", size=size, options=fine, pictures=pictures[:24], times=times[:24])
+    heard = write_film(tmp_path / "2.ts", size=size, options=fine, pictures=pictures[24:], times=times[24:], tone=0.48)
+    path = tmp_path / "late_sound.ts"
+    path.write_bytes(silent.read_bytes() + heard.read_bytes())
+    with av.open(str(path)) as container:
+        assert len(container.streams) == 1
+        with pytest.raises(IndexError):  # else PyAV needs no help
+            list(container.demux())
+    with FrameReader(path, threads=1) as reader:
+        assert [number_of(frame.rgb()) for frame in reader] == list(range(36))
+    assert Split()({"video": [str(path)]})["error"] == [None]
 
 
 def test_variable_frame_rate_keeps_its_times_and_is_reported(film):
