@@ -41,8 +41,9 @@ def film(folder: Path, number: int) -> Path:
 
 @cache
 def material(folder: Path) -> list[list[np.ndarray]]:
-    """The shots films are made of."""
-    return [shot for shot in encoders.shots(folder) if len(shot) >= LEAST]
+    """The shots films are made of, without fades in and out of black, in which ways differ where a shot ends."""
+    lit = (shot[encoders.faded(shot) : len(shot) - encoders.faded(shot[::-1])] for shot in encoders.shots(folder))
+    return [shot for shot in lit if len(shot) >= LEAST]
 
 
 def views(folder: Path, rng: random.Random) -> Iterator[tuple[list[np.ndarray], dict[str, list]]]:
