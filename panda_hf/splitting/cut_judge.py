@@ -55,6 +55,7 @@ class CutJudge:
         alone: [n], whether each frame of the video is coded without others: where key frames would come too soon, it
             puts such ones on cuts.
         due: the key frames that had to come.
+        leapt: frames that seemed jump cuts when they were tried; more may come.
     """
 
     def __init__(
@@ -65,9 +66,10 @@ class CutJudge:
         seeks_cuts: bool,
         alone: npt.NDArray[np.bool_],
         due: Container[int],
+        leapt: Container[int] = (),
     ) -> None:
         self._settings, self._flash = settings, flash
-        self._seeks_cuts, self._alone, self._due = seeks_cuts, alone, due
+        self._seeks_cuts, self._alone, self._due, self._leapt = seeks_cuts, alone, due, leapt
         self._step = lru_cache(STEPS_KEPT)(lambda one, two: step(one.yuv, two.yuv))
         self._score = lru_cache(SCORES_KEPT)(lambda one, two: step(self._hsv(one), self._hsv(two)))
         self._hsv = lru_cache(2 * ADAPTIVE_REACH)(lambda look: to_hsv(look.yuv, full_range))
@@ -123,7 +125,7 @@ class CutJudge:
                 continue
             if standing_out(scores, gaps[near], floor, threshold)[i - first]:
                 big.append(i)
-            farther = FARTHER if gaps[i] == 1 else FARTHER_BETWEEN
+            farther = FARTHER if gaps[i] == 1 or run[i].frame in self._leapt else FARTHER_BETWEEN
             if standing_out(scores, gaps[near], SMALLER * floor, farther * threshold)[i - first]:
                 far.append(i)
         return big, far

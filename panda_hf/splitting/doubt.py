@@ -134,8 +134,8 @@ class GroupDoubt:
     follow at once, so that the picture may be black from there on; 0: none. ``before``: what ``inside`` is if nothing
     counts from that frame on. ``lively``: the first frames are so big beside its own key frame that fast movement may
     have begun with that. ``spikes``: of the frames that may begin a shot because they are big those long after the key
-    frame, counted from it. ``besides``: what ``inside`` is if none of these does. ``slight``: late ones less
-    big, of which only a look at them tells.
+    frame, counted from it. ``besides``: what ``inside`` is if none of these does. ``slight``: they and
+    late ones less big, of which only a look at them tells.
     """
 
     inside: int
@@ -253,7 +253,7 @@ class ByteRules:
             self._is_lively(first, last),
             _places(late & likely),
             max(besides, last_of(likely & ~late, AFTER_SPIKE)),
-            _places(late & slight & ~likely),
+            _places(late & slight),
         )
 
     def _frames(self, first: int, last: int) -> _Frames:

@@ -82,7 +82,9 @@ class _GroupScan:
         self._flash = flash_frames(fps)
         self._onward = 0 if settings.gradual == "ignore" else round(ONWARD_SECONDS * fps)
         due = {last for (_, last), doubt in zip(index.groups, self._doubts, strict=True) if not doubt.irregular}
-        self._judge = CutJudge(settings, self._flash, self._full_range, self._rules.seeks_cuts, index.intra, due)
+        self._judge = CutJudge(
+            settings, self._flash, self._full_range, self._rules.seeks_cuts, index.intra, due, self._spikes.leapt
+        )
         self._goes_on = 0  # so many frames of the next group are looked at for what began in the last one
         self._outlet = Outlet(info, fps, index, settings, describe_probes=describe_probes)
         self._open = self._begun(0, first)

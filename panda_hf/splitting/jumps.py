@@ -38,7 +38,17 @@ def is_other_view(before: Image, after: Image) -> bool:
         before: the last frame before a step, small, uint8 [h, w, 3] of Y, U, V.
         after: the first after it.
     """
-    return resting(before, after) <= MOST_RESTS and _alike_in_detail(before, after) < SAME_VIEW
+    return resting(before, after) <= MOST_RESTS and not is_same_view(before, after)
+
+
+def is_same_view(one: Image, two: Image) -> bool:
+    """Whether two frames show one scene from one place, in whatever light.
+
+    Args:
+        one: a frame, small, uint8 [h, w, 3] of Y, U, V.
+        two: another.
+    """
+    return _alike_in_detail(one, two) >= SAME_VIEW
 
 
 def is_calm_beside(distance: float, moved: float) -> bool:

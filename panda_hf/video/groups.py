@@ -193,14 +193,14 @@ class GroupReader:
                 raise IndexMismatch(f"{self._decoder.source.name}: frame {position} does not decode after a leap")
             yield frame
 
-    def upon(self, key: Group, group: Group, frames: Sequence[int]) -> dict[int, Frame]:
-        """Frames of ``group``, by their numbers in the video, decoded as if they came one after another right after
-        the key frame of another group or its own: where they refer to others, what was before shows through. Those
-        that cannot be decoded so are left out."""
+    def upon(self, group: Group, frames: Sequence[int]) -> dict[int, Frame]:
+        """Frames of the group, by their numbers in the video, decoded as if they came one after another right after
+        the key frame: where they refer to others, what was before shows through. Those that cannot be decoded so are
+        left out."""
         if self._all.codec.canonical_name != "h264":
             return {}
         wanted = {int(self._index.timestamps[frame]) for frame in frames}
-        packets = [key.packets[0], *(packet for packet in group.packets if packet.pts in wanted)]
+        packets = [group.packets[0], *(packet for packet in group.packets if packet.pts in wanted)]
         try:
             return {frame.index: frame for frame in self._decode(packets, self._patient) if frame.index in frames}
         except IndexMismatch:

@@ -111,10 +111,10 @@ def test_a_late_frame_is_looked_at_alone_if_it_is_somewhat_bigger_than_those_aro
 def test_late_big_frames_are_told_apart_from_what_else_is_in_doubt():
     lengths = [100, 250, 60, 250]
     doubt = rules(lengths, {10: 6000, 50: 8000, 70: 7000}).doubt(0)
-    assert (doubt.inside, doubt.spikes, doubt.besides, doubt.slight) == (73, (50, 70), 13, ())
+    assert (doubt.inside, doubt.spikes, doubt.besides, doubt.slight) == (73, (50, 70), 13, (50, 70))
     assert [doubt.without_spikes(count).inside for count in range(3)] == [73, 53, 13]
     assert [doubt.without_spikes(count).spikes for count in range(3)] == [(50, 70), (50,), ()]
-    assert rules([100] * 4, {70: 7000}).doubt(0).spikes == ()  # key frames tell of no cut
+    assert rules([100] * 4, {70: 7000}).doubt(0).slight == ()  # key frames tell of no cut
     others = [place for place in range(660) if place != 70]
     doubt = rules(lengths, {50: 8000, 70: 7000}, others=others).doubt(0)
     assert (doubt.inside, doubt.spikes, doubt.besides) == (73, (50,), 73)  # a B-frame refers to frames after it too

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,8 +92,8 @@ def cuts_of_all_frames(pictures: list[Picture], settings: SplitSettings = DEFAUL
     return [boundary.tick for boundary in [*found, *detector.finish()] if boundary.kind == "cut"]
 
 
-def judge(due: set[int] | None = None) -> CutJudge:
-    return CutJudge(DEFAULT, 10, False, True, np.zeros(80, bool), due or set())
+def judge(due: Container[int] = (), leapt: Container[int] = ()) -> CutJudge:
+    return CutJudge(DEFAULT, 10, False, True, np.zeros(80, bool), due, leapt)
 
 
 def run_of(pictures: list[Picture], frames: list[int] | None = None) -> list[Look]:
@@ -145,7 +146,9 @@ def test_movement_between_frames_left_out_is_shared_among_them():
     assert judge().cuts(run_of(pictures, every_third)) == [7]
     views = [WIDE] * 21 + [NEAR] * 20
     trembling = [view if i % 4 < 2 else np.roll(view, 1, axis=1) for i, view in enumerate(views)]
-    assert judge().cuts(run_of(trembling, every_second)) == []  # it does not stand out far enough
+    run = run_of(trembling, every_second)
+    assert judge().cuts(run) == judge(leapt={19, 23}).cuts(run) == []  # it does not stand out far enough
+    assert judge(leapt={21}).cuts(run) == judge(leapt=range(80)).cuts(run) == [10]
 
 
 def test_what_lies_between_frames_left_out_must_stand_out_more_and_be_known_on_both_sides():
@@ -210,7 +213,7 @@ def test_which_key_frames_had_to_come_is_told_by_the_groups(tmp_path: Path, monk
     told: list[set[int]] = []
 
     def noted(*arguments: Any) -> CutJudge:
-        told.append(arguments[-1])
+        told.append(arguments[5])
         return CutJudge(*arguments)
 
     monkeypatch.setattr(groupwise, "CutJudge", noted)
