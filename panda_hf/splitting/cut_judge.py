@@ -138,11 +138,11 @@ class CutJudge:
             return False
         if here.frame in self._due and here.frame - run[0].frame > at:
             return False
-        if not is_other_view(last[1].yuv, here.yuv):
+        if not is_other_view(last[1].yuv, here.yuv) or not self._is_alone(run, at):
             return False
         pairs = [last, [here, *behind]] if behind else [last]
         moved = max(apart(one, two) / (two.frame - one.frame) for one, two in pairs)
-        return is_calm_beside(apart(last[1], here), moved) and self._is_alone(run, at)
+        return is_calm_beside(apart(last[1], here), moved)
 
     def _is_alone(self, run: Sequence[Look], at: int) -> bool:
         """Whether no step nearly as big, by the frame, is within a flash of one."""

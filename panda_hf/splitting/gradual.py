@@ -222,7 +222,7 @@ class GradualWatch:
     def _joins_two_shots(self, hit: Hit) -> bool:
         """Whether the pictures before and after a window are not one in another light, nor much alike."""
         ends = [i for i, sample in enumerate(self._samples) if sample.frame in (hit.first, hit.last)]
-        if new_structure(*(self._held[i].astype(np.float32) for i in ends)) < self._strictness.structure:
+        if not is_new_structure(*(self._held[i].astype(np.float32) for i in ends), self._strictness.structure):
             return False
         return apart(*(self._samples[i].look for i in ends)) >= self._strictness.differs
 
@@ -274,13 +274,11 @@ def ends_of(share: Array, gaps: npt.NDArray[np.int64]) -> tuple[int, int]:
     return half - before, half + after
 
 
-def new_structure(one: Array, two: Array) -> float:
-    """How much of the luma of one picture, of 255, is no multiple of the other's, in most places; of both, the more.
-
-    A thing that leaves a plain picture is no new picture.
-    """
+def is_new_structure(one: Array, two: Array, least: float) -> bool:
+    """Whether in most places so much of the luma of one picture, of 255, is no multiple of the other's, or of the
+    other's no multiple of its own: a thing that leaves a plain picture is no new picture."""
     luma = one[::3] - one[::3].mean(), two[::3] - two[::3].mean()
-    return max(_unlike(*luma), _unlike(*luma[::-1]))
+    return _unlike(*luma) >= least or _unlike(*luma[::-1]) >= least
 
 
 def _unlike(a: Array, b: Array) -> float:
