@@ -4,7 +4,7 @@ An encoder that looks for cuts puts a key frame on each, unless one was there le
 inside a group then lies near its beginning, and a frame of many bytes betrays it. An encoder that puts key frames at
 fixed distances leaves cuts anywhere. A dissolve or fade takes many bytes for a while.
 
-The thresholds were chosen on the files of ``docs/splitting.md`` that are named there as tuned on.
+The thresholds were chosen on the files of ``docs/splitting-measured.md`` that are named there as tuned on.
 """
 
 from __future__ import annotations
