@@ -222,7 +222,8 @@ class GradualWatch:
     def _joins_two_shots(self, hit: Hit) -> bool:
         """Whether the pictures before and after a window are not one in another light, nor much alike."""
         ends = [i for i, sample in enumerate(self._samples) if sample.frame in (hit.first, hit.last)]
-        if not is_new_structure(*(self._held[i].astype(np.float32) for i in ends), self._strictness.structure):
+        before, after = (self._held[i].astype(np.float32) for i in ends)
+        if not is_new_structure(before, after, self._strictness.structure):
             return False
         return apart(*(self._samples[i].look for i in ends)) >= self._strictness.differs
 
