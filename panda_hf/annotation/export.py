@@ -6,9 +6,7 @@ import hashlib
 import itertools
 import os
 import shutil
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +15,10 @@ import pyarrow.parquet as pq
 from datasets import Features, Value, Video
 
 from panda_hf import schema
-from panda_hf.annotation.agreement import Agreement, overall, pairwise
+from panda_hf.annotation.agreement import overall, pairwise
 from panda_hf.annotation.answers import Answer
 from panda_hf.annotation.export_card import card
+from panda_hf.annotation.export_summary import ExportSummary
 from panda_hf.annotation.media import Media
 from panda_hf.annotation.store import AnswerStore
 from panda_hf.annotation.tasks import Task, Tasks
@@ -39,29 +38,6 @@ FEATURES = Features(
 DATA = "data"
 _ROWS, _BYTES = 32, 400_000_000  # of a row group, and of a file
 _DICTIONARY = 1 << 28  # so that bytes of a clip with several answers stand in a row group once
-
-
-@dataclass
-class ExportSummary:
-    """What was written, and what was not.
-
-    Attributes:
-        folder: the dataset folder.
-        clips: with an answer.
-        answers: that were written.
-        all_bad: answers among them that found no caption good.
-        annotators: how many gave them.
-        left_out: answers that were not written, by reason.
-        agreement: over all pairs of annotators; ``None`` when no clip has two answers.
-    """
-
-    folder: Path
-    clips: int = 0
-    answers: int = 0
-    all_bad: int = 0
-    annotators: int = 0
-    left_out: Counter[str] = field(default_factory=Counter)
-    agreement: Agreement | None = None
 
 
 def export_answers(tasks: Tasks, store: AnswerStore, media: Media, folder: str | Path) -> ExportSummary:

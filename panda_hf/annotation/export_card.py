@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from panda_hf.annotation.agreement import Agreement
-
-if TYPE_CHECKING:
-    from panda_hf.annotation.export import ExportSummary
+from panda_hf.annotation.export_summary import ExportSummary
 
 
 def card(summary: ExportSummary, pairs: Mapping[tuple[str, str], Agreement], dataset: str, digest: str) -> str:

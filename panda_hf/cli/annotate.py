@@ -13,7 +13,7 @@ from panda_hf.cli.space_module import space_module
 
 if TYPE_CHECKING:
     from panda_hf.annotation.desk import Desk
-    from panda_hf.annotation.export import ExportSummary
+    from panda_hf.annotation.export_summary import ExportSummary
 
 DATASET = "dataset"
 """Folder inside the output that `--export` writes."""

@@ -11,12 +11,10 @@ import typer
 from panda_hf.cli import curate_options as options
 from panda_hf.cli.curate_parts import is_address, part_of, run_shared
 from panda_hf.cli.curate_teachers import teachers_of
+from panda_hf.cli.errors import NOTHING_KEPT
 
 if TYPE_CHECKING:
     from panda_hf.running import RunSummary
-
-NOTHING_KEPT = 3
-"""Exit code of a run that went through and kept no clip."""
 
 
 def curate(

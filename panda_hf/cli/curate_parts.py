@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from panda_hf.cli.errors import NOTHING_KEPT
+
 if TYPE_CHECKING:
     from panda_hf.running.part import Part
 
@@ -28,7 +30,6 @@ def part_of(shard: str | None) -> Part | None:
 
 def run_shared(videos: str, out: str, **options: Any) -> None:
     """Curate a part, or all of it into a store; a part of which nothing was kept is no failure."""
-    from panda_hf.cli.curate import NOTHING_KEPT
     from panda_hf.running import curate
 
     summary = curate(videos, out if is_address(out) else Path(out), **options)

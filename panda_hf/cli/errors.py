@@ -13,6 +13,8 @@ from panda_hf.errors import NO_ROOM, PandaError
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 and the number of the signal."""
 
+NOTHING_KEPT = 3
+"""Exit code of a curation that went through and kept no clip."""
 
 NO_ACCESS = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 

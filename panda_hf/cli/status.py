@@ -45,7 +45,7 @@ def merge(
 
     Interrupted at any moment, the same command goes on.
     """
-    from panda_hf.cli.curate import NOTHING_KEPT
+    from panda_hf.cli.errors import NOTHING_KEPT
     from panda_hf.publishing import write_report
     from panda_hf.running import merge as merge_parts
     from panda_hf.running.folder import named_in_errors

@@ -11,7 +11,7 @@ from datasets import load_dataset
 from transformers import TrainingArguments
 
 from panda_hf.annotation import AnnotatedClips, Desk, Tasks, export_answers
-from panda_hf.annotation.export import ExportSummary
+from panda_hf.annotation.export_summary import ExportSummary
 from panda_hf.errors import OutputError, SourceError
 from panda_hf.training.selector import train_on_candidates
 from tests.annotation.curated import TEACHERS, captions, clip_row, curated, write_rows
