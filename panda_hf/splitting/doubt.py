@@ -50,8 +50,8 @@ are three to five times as big as those around them, and few of these lie on cut
 cut in one of the clips of Panda-70M that are at hand."""
 
 SLIGHT, SLIGHT_OF_KEY = 1.8, 0.15
-"""A frame so many times as big as its neighbours, and as this share of a key frame, may be a jump cut, late in a group
-where an encoder looks for cuts: it is looked at alone."""
+"""A frame so many times as big as its neighbours, and as this share of the key frame before it, may be a jump cut,
+late in a group where an encoder looks for cuts: it is looked at alone."""
 
 AFTER_SPIKE = 3
 """To judge a frame that may begin a shot, so many after it are looked at."""
@@ -235,7 +235,7 @@ class ByteRules:
             return GroupDoubt(0, irregular, 0.0, False, True, True)
         next_key = self._sizes[last] if last < len(self._sizes) else self._sizes[first]
         key = max(self._least_key, min(self._sizes[first], next_key))
-        likely, spikes, slight = self._spikes(frames, key)
+        likely, spikes, slight = self._spikes(frames, key, max(self._least_key, self._sizes[first]))
         late = self._late(frames)
         besides = self._besides_spikes(frames, key)
         inside = max(besides, last_of(likely, AFTER_SPIKE))
@@ -288,7 +288,7 @@ class ByteRules:
         earlier = frames.first(max(0, drop - 1))
         if not drop or (earlier.fading is not None and earlier.fading[-BEFORE_DROP:].any()):
             return 0, 0
-        before = max(self._besides_spikes(earlier, key), last_of(self._spikes(earlier, key)[0], AFTER_SPIKE))
+        before = max(self._besides_spikes(earlier, key), last_of(self._spikes(earlier, key, key)[0], AFTER_SPIKE))
         return (drop, before) if not before or before < drop - BEFORE_DROP else (0, 0)
 
     def is_long(self, length: int) -> bool:
@@ -336,9 +336,9 @@ class ByteRules:
         longest = self._regular_length if self._told is None else self._told.longest
         return longest is not None and length >= NEARLY_DUE * longest
 
-    def _spikes(self, frames: _Frames, key: float) -> tuple[Booleans, Booleans, Booleans]:
+    def _spikes(self, frames: _Frames, key: float, own: float) -> tuple[Booleans, Booleans, Booleans]:
         """Those that may be the first of a shot; those with the ones where an encoder would seldom miss one; and such
-        as are looked at alone."""
+        as are looked at alone, held against the key frame of their ``own`` group."""
         sizes, others = frames.sizes, frames.others
         usual = _usual(sizes, NEIGHBOURS, BIG_AMONG_NEIGHBOURS)
         if OTHERS < np.count_nonzero(others) < len(sizes):
@@ -348,7 +348,7 @@ class ByteRules:
         if self.seeks_cuts:
             late = (sizes >= LATE_SPIKE * usual) & (sizes >= LATE_SPIKE_OF_KEY * key)
             likely[self._head :] &= late[self._head :]
-        return likely, spikes, (sizes >= SLIGHT * usual) & (sizes >= SLIGHT_OF_KEY * key)
+        return likely, spikes, (sizes >= SLIGHT * usual) & (sizes >= SLIGHT_OF_KEY * own)
 
 
 def _asked_for(keys: list[int], distance: int) -> frozenset[int]:

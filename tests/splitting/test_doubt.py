@@ -108,6 +108,12 @@ def test_a_late_frame_is_looked_at_alone_if_it_is_somewhat_bigger_than_those_aro
     assert [doubt.slight for doubt in found] == [(), (70,)] and {doubt.inside for doubt in found} == {0}
 
 
+def test_it_is_held_against_the_key_frame_before_it_not_the_next_one():
+    for key, least in ((0, 4500), (100, 1500)):
+        found = [rules([100, 250, 60, 250], {key: 30_000, 70: least + more}).doubt(0).slight for more in (-100, 100)]
+        assert found == [(), (70,)]
+
+
 def test_late_big_frames_are_told_apart_from_what_else_is_in_doubt():
     lengths = [100, 250, 60, 250]
     doubt = rules(lengths, {10: 6000, 50: 8000, 70: 7000}).doubt(0)
