@@ -183,7 +183,8 @@ class CutJudge:
         if not self._seeks_cuts:
             return bool(gaps[cut] > 1)
         if not is_likely:
-            return bool(gaps[cut] > 1) and apart(run[cut - 1], run[cut]) >= CLEAR
+            may_be = run[cut].frame in self._leapt or apart(run[cut - 1], run[cut]) >= CLEAR
+            return bool(gaps[cut] > 1) and may_be
         if gaps[cut - 1 : cut + 2].max() == 1:
             return False
         return not self._alone[run[cut].frame] or apart(run[cut - 1], run[cut]) < CLEAR

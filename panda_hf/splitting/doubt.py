@@ -135,7 +135,8 @@ class GroupDoubt:
     counts from that frame on. ``lively``: the first frames are so big beside its own key frame that fast movement may
     have begun with that. ``spikes``: of the frames that may begin a shot because they are big those long after the key
     frame, counted from it. ``besides``: what ``inside`` is if none of these does. ``slight``: they and
-    late ones less big, of which only a look at them tells.
+    late ones less big, of which only a look at them tells. ``even``: the next key frame may have been asked for, or
+    shots may be of one length; only the pictures tell.
     """
 
     inside: int
@@ -151,6 +152,7 @@ class GroupDoubt:
     spikes: tuple[int, ...] = ()
     besides: int = 0
     slight: tuple[int, ...] = ()
+    even: bool = False
 
     def up_to_spike(self, spike: int) -> GroupDoubt:
         """The same if a frame so long after the key frame may begin a shot."""
@@ -214,6 +216,7 @@ class ByteRules:
         varies = bool(np.mean(lengths < self._regular_length) >= IRREGULAR_SHARE)
         self.seeks_cuts = varies if told is None else told.seeks_cuts
         """Whether the encoder put key frames where shots begin."""
+        self._is_even = self._are_even(int(lengths.max()))
         self._fading = fading if self.seeks_cuts else None
         self._swells = Swells(fps, self.seeks_cuts)
         self._least_key = LEAST_KEY * float(np.median(sizes[[first for first, _ in groups]]))
@@ -254,7 +257,18 @@ class ByteRules:
             _places(late & likely),
             max(besides, last_of(likely & ~late, AFTER_SPIKE)),
             _places(late & slight),
+            self._is_even and last in self._asked_for,
         )
+
+    def _are_even(self, distance: int) -> bool:
+        """Whether key frames lie at one ``distance``, less than the encoder had to keep, and none lies elsewhere, or
+        one between most of them: they were asked for, or shots are of one length."""
+        longest = None if self._told is None else self._told.longest
+        if longest is not None and distance >= REGULAR_SHARE * longest:
+            return False
+        whole = sum(first in self._asked_for and last in self._asked_for for first, last in self._groups)
+        asked_for = len(self._asked_for)
+        return asked_for > 0 and (asked_for == len(self._groups) or 2 * whole < asked_for)
 
     def _frames(self, first: int, last: int) -> _Frames:
         here = slice(first + 1, last)

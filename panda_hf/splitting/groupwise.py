@@ -81,7 +81,8 @@ class _GroupScan:
         self._anchors_do = self._rules.seeks_cuts and settings.gradual != "learned"
         self._flash = flash_frames(fps)
         self._onward = 0 if settings.gradual == "ignore" else round(ONWARD_SECONDS * fps)
-        due = {last for (_, last), doubt in zip(index.groups, self._doubts, strict=True) if not doubt.irregular}
+        ends = zip(index.groups, self._doubts, strict=True)
+        due = {last for (_, last), doubt in ends if not (doubt.irregular or doubt.even)}
         self._judge = CutJudge(
             settings, self._flash, self._full_range, self._rules.seeks_cuts, index.intra, due, self._spikes.leapt
         )

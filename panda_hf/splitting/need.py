@@ -59,6 +59,8 @@ class Need:
         distance = apart(key, next_key)
         if doubt.irregular and distance < SAME and not doubt.thrifty:
             return rest
+        if doubt.even and distance >= MAY_JUMP:
+            return rest
         if doubt.irregular or distance < (DIFFERS if seeks_cuts else ALIKE):
             return doubt.inside
         is_far = self.is_far(length, key, next_key)

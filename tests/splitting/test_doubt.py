@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import pytest
 
 from panda_hf.splitting.doubt import ByteRules
 from panda_hf.video.encoder_options import EncoderOptions
@@ -69,6 +70,24 @@ def test_the_only_longest_group_ended_early_if_the_encoder_says_that_it_need_not
 def test_key_frames_that_were_asked_for_at_fixed_distances_end_no_group_early():
     found = rules([50, 50, 12, 38, 50, 49, 20], told=EncoderOptions(True, 250))
     assert [found.doubt(i).irregular for i in range(6)] == [False, False, True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "longest", "even"),
+    [
+        ([100, 100, 100, 100], 250, [True, True, True, False]),
+        ([100, 101, 100, 100], None, [True, True, True, False]),
+        ([100, 100, 100, 100], 100, [False] * 4),  # as the encoder had to
+        ([100, 40, 60, 100, 100], 250, [False] * 5),  # most were asked for
+        ([100, 40, 60, 30, 70, 10, 90, 50], 250, [True, False, True, False, True, False, True, False]),
+        ([100, 100, 90, 100], 250, [False] * 4),
+    ],
+)
+def test_key_frames_at_one_distance_may_be_asked_for_or_shots_of_one_length(
+    lengths: list[int], longest: int | None, even: list[bool]
+):
+    found = rules(lengths, told=EncoderOptions(True, longest))
+    assert [found.doubt(number).even for number in range(len(lengths))] == even
 
 
 def test_groups_that_happen_to_be_as_long_as_another_ended_early_if_the_encoder_says_that_they_need_not_end():

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from panda_hf.splitting.gradual import GradualWatch, ends_of
+from panda_hf.splitting.gradual import GradualWatch, ends_of, is_new_structure
 from panda_hf.splitting.looks import Look
 from panda_hf.splitting.scan import scan_all, scan_video
 from panda_hf.splitting.settings import DEFAULT, PANDA70M
@@ -152,3 +152,13 @@ def test_a_fade_into_black_belongs_to_the_black(tmp_path: Path):
     path = write(tmp_path / "film.mp4", [iter(fade), black(15), iter(shot(2, 90))], fps=25)
     ((start, end),) = scan_all(str(path), DEFAULT).black
     assert abs(start - 90) <= 4 and end == 125
+
+
+def test_a_structure_is_new_if_either_picture_is_no_other_light_on_the_other():
+    rng = np.random.default_rng(1)
+    one, two = (rng.uniform(40, 200, 720).astype(np.float32) for _ in range(2))
+    plain = np.full(720, 90, np.float32)
+    for before, after in ((one, two), (plain, one), (one, plain)):
+        assert is_new_structure(before, after, 10.0)
+    for before, after in ((one, one), (one, 0.3 * one + 50), (plain, plain + 60)):
+        assert not is_new_structure(before, after, 10.0)

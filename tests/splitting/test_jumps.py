@@ -16,6 +16,7 @@ from panda_hf.splitting.cut_judge import CutJudge
 from panda_hf.splitting.jumps import CALMER, FARTHER, MOST_RESTS, OTHER_VIEW, SMALLER, is_calm_beside, is_other_view
 from panda_hf.splitting.looks import Look, apart
 from panda_hf.splitting.movement import is_movement, resting
+from panda_hf.splitting.need import MAY_JUMP, MOVED
 from panda_hf.splitting.scan import scan_all, scan_video
 from panda_hf.splitting.scores import content_scores, step
 from panda_hf.splitting.settings import DEFAULT, SplitSettings
@@ -23,7 +24,7 @@ from panda_hf.splitting.shots import ShotDetector
 from panda_hf.video.packets import index_packets
 
 from .films import Picture
-from .test_groupwise import encode, grainy
+from .test_groupwise import encode, grainy, panning
 
 
 def wall() -> Picture:
@@ -176,6 +177,35 @@ def test_the_default_finds_one_in_a_film(tmp_path: Path, keys: set[int]):
     assert index is not None and set(index.keys.tolist()) == {0, *keys}
     scan = scan_video(str(path), DEFAULT)
     assert scan.cuts == scan_all(str(path), DEFAULT).cuts == [75]
+
+
+@pytest.mark.parametrize(("seed", "bframes", "times"), [(1, 3, 1.15), (3, 8, 1.3)])
+def test_of_a_frame_that_seemed_to_be_one_less_is_asked(tmp_path: Path, seed: int, bframes: int, times: float):
+    """While the camera moves: what was left out before it might have been movement."""
+    take = panning(seed, [1.0] * 150)
+    pictures = grainy([*take[:75], *(nearer(picture, times) for picture in take[75:])], 2)
+    path = str(encode(tmp_path / "film.mp4", pictures, keyint=250, scenecut=1, bframes=bframes))
+    scan = scan_video(path, DEFAULT)
+    assert scan.cuts == scan_all(path, DEFAULT).cuts == [75] and scan.decoded < 150
+
+
+@pytest.mark.parametrize("times", [1.15, 1.5])
+def test_shots_of_one_length_are_told_apart(tmp_path: Path, times: float):
+    """Their key frames may have been asked for, and the views are no farther apart than movement takes them."""
+    near = nearer(wall(), times)
+    assert MAY_JUMP < apart(Look(0, WIDE), Look(1, small(near))) < MOVED
+    pictures = grainy([view for view in (wall(), near, wall(), near) for _ in range(80)], 3)
+    path = encode(tmp_path / "film.mp4", pictures, {80, 160, 240})
+    index = index_packets(str(path))
+    assert index is not None and index.keys.tolist() == [0, 80, 160, 240]
+    assert scan_video(str(path), DEFAULT).cuts == scan_all(str(path), DEFAULT).cuts == [80, 160, 240]
+
+
+def test_key_frames_that_were_asked_for_in_a_moving_take_are_no_cuts(tmp_path: Path):
+    path = encode(tmp_path / "film.mp4", panning(1, [1.0] * 399), {80, 160, 240, 320})
+    index = index_packets(str(path))
+    assert index is not None and index.keys.tolist() == [0, 80, 160, 240, 320]
+    assert scan_video(str(path), DEFAULT).cuts == scan_all(str(path), DEFAULT).cuts == []
 
 
 @pytest.mark.parametrize("every", [2, 3, 5, 9])

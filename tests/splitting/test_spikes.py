@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from panda_hf.splitting import groupwise
 from panda_hf.splitting.doubt import ByteRules, GroupDoubt
 from panda_hf.splitting.looks import Look
 from panda_hf.splitting.open_group import OpenGroup
@@ -50,10 +52,10 @@ def lit(picture: Picture, much: int) -> Picture:
     [
         (NEW, True),
         (np.roll(ONE, 8, axis=1), True),
-        (partly(0.6, NEW, ONE), True),  # the other half of a split screen goes on
+        (partly(0.4, NEW, ONE), True),  # the other half of a split screen goes on
         (ONE, False),
         (lit(ONE, 12), False),
-        (partly(0.05, NEW, ONE), False),
+        (partly(0.2, NEW, ONE), False),
         (255 - ONE, True),
         (lit(ONE // 4, 180), True),  # the same details, but far
     ],
@@ -92,6 +94,19 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
+@pytest.fixture
+def trials(monkeypatch: pytest.MonkeyPatch) -> list[SpikeTrial]:
+    """Those of the videos that are looked at."""
+    made: list[SpikeTrial] = []
+
+    def noted(*arguments: Any) -> SpikeTrial:
+        made.append(SpikeTrial(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr(groupwise, "SpikeTrial", noted)
+    return made
+
+
 def test_up_to_a_frame_that_renews_a_picture_but_begins_no_shot_a_group_is_not_decoded(
     tmp_path: Path, tried: list[int]
 ):
@@ -106,14 +121,16 @@ def test_up_to_a_frame_that_renews_a_picture_but_begins_no_shot_a_group_is_not_d
 
 @pytest.mark.parametrize("share", [1.0, 0.4])
 @pytest.mark.parametrize("bframes", [0, 3])
-def test_a_cut_long_after_a_key_frame_is_found(tmp_path: Path, tried: list[int], share: float, bframes: int):
+def test_a_cut_long_after_a_key_frame_is_found(
+    tmp_path: Path, tried: list[int], trials: list[SpikeTrial], share: float, bframes: int
+):
     one, two = panning(1, [0.25] * 220), panning(2, [0.25] * 220)
     new = [partly(share, b, a) for a, b in zip(one[181:], two[181:], strict=True)]
     pictures = [*grained(one[:181], 1), *grained(new, 2), *panning(3, [1] * 100)]
     path = str(encode(tmp_path / "film.mp4", pictures, keys={len(one)}, scenecut=1, bframes=bframes))
     scan = scan_video(path, DEFAULT)
     assert scan.shots == scan_all(path, DEFAULT).shots == [(0, 181), (181, len(one)), (len(one), len(pictures))]
-    assert len(tried) == 2
+    assert len(tried) == 2 and [trial.leapt for trial in trials] == [{tried[-1]}]
 
 
 def test_no_spike_is_passed_over_that_was_not_tried(tmp_path: Path):

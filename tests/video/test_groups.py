@@ -212,6 +212,23 @@ def test_frames_far_apart_are_decoded_though_one_seems_to_be_older_than_the_last
             assert reader.decoded == before + 1 + len(wanted)
 
 
+def test_what_cannot_be_decoded_upon_the_key_frame_is_left_out(film, monkeypatch: pytest.MonkeyPatch):
+    path = film("film.mp4", count=70, options=B_FRAMES)
+    index = index_packets(path)
+    assert index is not None
+    with GroupReader(path, index) as reader:
+        group = next(reader.groups())
+        damaged = [packet for packet in group.packets[1:] if not index.bidirectional[reader._position_of(packet.pts)]]
+        wanted = [reader._position_of(packet.pts) for packet in damaged[:2]]
+        assert sorted(reader.upon(group, wanted)) == wanted
+        monkeypatch.setattr(reader, "_frame", refuse)
+        assert reader.upon(group, wanted) == {}
+
+
+def refuse(*_: object) -> None:
+    raise IndexMismatch("damaged")
+
+
 def of_other_codec(film, codec: str) -> GroupReader:
     """Of a film of three groups."""
     options = {"libx265": {"preset": "ultrafast", "x265-params": "log-level=none:keyint=30"}}
