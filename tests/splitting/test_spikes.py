@@ -219,3 +219,21 @@ def test_a_slight_spike_that_shows_what_was_there_or_cannot_be_decoded_does_not_
 def test_right_after_the_key_frame_that_is_the_one_before():
     reader = Upon({502: NEW})
     assert settled(reader, (2,)) == (5, {502}) and reader.asked == [502]
+
+
+@pytest.mark.parametrize(("key", "needed", "is_tried"), [(4000, 0, True), (6000, 0, False), (4000, 60, False)])
+def test_what_trying_may_spare_is_weighed_without_b_frames_and_without_what_is_decoded_anyway(
+    key: int, needed: int, is_tried: bool
+):
+    sizes = np.full(300, 200)
+    sizes[0], sizes[80] = key, 1400
+    doubt = GroupDoubt(83, True, 0.0, False, False, False, spikes=(80,))
+    this, following = (
+        OpenGroup(Group(*span, (), ()), Look(span[0], ONE), iter(())) for span in ((0, 200), (200, 300))
+    )
+    need = SimpleNamespace(frames=lambda doubt, *_: doubt.inside)
+    index = SimpleNamespace(bidirectional=np.arange(300) % 2 == 1, sizes=sizes)
+    reader = Upon({78: ONE, 80: ONE})
+    trial = SpikeTrial(reader, index, need, lambda frame: frame)  # type: ignore[arg-type]
+    assert trial.settle(doubt, this, following, needed).inside == (0 if is_tried else 83)
+    assert bool(reader.asked) is is_tried
