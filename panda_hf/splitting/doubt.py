@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from panda_hf.splitting.drops import BEFORE_FRAMES as BEFORE_DROP
 from panda_hf.splitting.drops import NOTHING_BYTES, drop_of
-from panda_hf.splitting.swells import Booleans, Swells, last_of
+from panda_hf.splitting.sequences import Booleans, last_of, windows
+from panda_hf.splitting.swells import Swells
 
 if TYPE_CHECKING:
     from panda_hf.video.encoder_options import EncoderOptions
@@ -379,7 +380,7 @@ def _asked_for(keys: list[int], distance: int) -> frozenset[int]:
 
 def _places(where: Booleans) -> tuple[int, ...]:
     """The frames marked, counted from the key frame."""
-    return tuple((np.flatnonzero(where) + 1).tolist())
+    return tuple((where.nonzero()[0] + 1).tolist())
 
 
 def _is_stirred(sizes: npt.NDArray[np.float64], next_key: float) -> bool:
@@ -394,7 +395,7 @@ def _hushes(sizes: npt.NDArray[np.float64]) -> Booleans:
     """Where next to no bytes begin to follow."""
     if len(sizes) < HUSH_FRAMES:
         return np.zeros(0, bool)
-    most = np.lib.stride_tricks.sliding_window_view(sizes, HUSH_FRAMES).max(axis=1)
+    most = windows(sizes, HUSH_FRAMES).max(axis=1)
     busy = np.quantile(most, HUSH_BUSIER)
     hushed = most <= max(HUSH * busy, min(HUSH_BYTES, busy / HUSH_BETWEEN))
     return np.asarray(hushed & ~np.concatenate([[False], hushed[:-1]]), np.bool_)
@@ -403,5 +404,6 @@ def _hushes(sizes: npt.NDArray[np.float64]) -> Booleans:
 def _usual(sizes: npt.NDArray[np.float64], neighbours: int, quantile: float) -> npt.NDArray[np.float64]:
     """For each frame the size of the bigger ones around it."""
     reach = min(neighbours, len(sizes) - 1)
-    around = np.lib.stride_tricks.sliding_window_view(np.pad(sizes, reach, mode="reflect"), 2 * reach + 1)
+    reflected = np.concatenate([sizes[reach:0:-1], sizes, sizes[-2 : -2 - reach : -1]])
+    around = windows(reflected, 2 * reach + 1)
     return np.sort(around, axis=1)[:, int(around.shape[1] * quantile)] + 1

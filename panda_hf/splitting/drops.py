@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Numbers = npt.NDArray[np.float64]
-Booleans = npt.NDArray[np.bool_]
+from panda_hf.splitting.sequences import Booleans, Numbers, windows
 
 NOTHING_BYTES = 150
 """What a frame takes that repeats the one before, or is of one colour: headers, and a code for all its blocks."""
@@ -39,9 +37,9 @@ def drop_of(sizes: Numbers, others: Booleans) -> int:
     """
     if len(sizes) <= DROP_FRAMES:
         return 0
-    most = np.lib.stride_tricks.sliding_window_view(sizes, DROP_FRAMES).max(axis=1)
+    most = windows(sizes, DROP_FRAMES).max(axis=1)
     falls = (most[1:] <= NOTHING_BYTES) & (sizes[1 : len(most)] < sizes[: len(most) - 1])
-    return next((at + 1 for at in (np.flatnonzero(falls) + 1).tolist() if _is_drop(sizes, others, at)), 0)
+    return next((at + 1 for at in (falls.nonzero()[0] + 1).tolist() if _is_drop(sizes, others, at)), 0)
 
 
 def _is_drop(sizes: Numbers, others: Booleans, at: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
@@ -13,6 +14,7 @@ from panda_hf.splitting.stitching import Stretch
 from panda_hf.video.groups import MOST_BETWEEN
 
 Array = npt.NDArray[np.float32]
+Image = npt.NDArray[np.uint8]
 
 SAMPLES_PER_SECOND = 15
 """So many frames a second are held against each other; a transition takes at least a quarter of a second."""
@@ -75,16 +77,37 @@ class Strictness(NamedTuple):
 STRICT = Strictness()
 
 
-class Sample(NamedTuple):
-    """A frame that is held against others, and when it is shown."""
+@dataclass(slots=True, eq=False)
+class Sample:
+    """A frame that is held against others, when it is shown, and its thumbnail; one that was left out is taken to be
+    so far on the way from one to another."""
 
     tick: int
-    look: Look
+    frame: int
+    thumb: Image
+    seen: Look | None
+    between: tuple[Look, Look, float] | None = None
+
+    @classmethod
+    def of(cls, tick: int, look: Look) -> Sample:
+        """A frame that was looked at."""
+        thumb = np.asarray(cv2.resize(look.yuv, THUMBNAIL, interpolation=cv2.INTER_AREA), np.uint8)
+        return cls(tick, look.frame, thumb, look)
+
+    def before(self, other: Sample, share: float) -> Sample:
+        """One so far on the way from this one to another, both looked at."""
+        tick = round(self.tick + share * (other.tick - self.tick))
+        frame = round(self.frame + share * (other.frame - self.frame))
+        return Sample(tick, frame, _mixed(self.thumb, other.thumb, share), None, (self.look, other.look, share))
 
     @property
-    def frame(self) -> int:
-        """Its number."""
-        return self.look.frame
+    def look(self) -> Look:
+        """The frame."""
+        if self.seen is None and self.between is not None:
+            one, two, share = self.between
+            self.seen = Look(self.frame, _mixed(one.yuv, two.yuv, share))
+        assert self.seen is not None
+        return self.seen
 
 
 class Hit(NamedTuple):
@@ -134,7 +157,7 @@ class GradualWatch:
         if self._samples and look.frame - self._samples[-1].frame < self._stride:
             return []
         found = self.finish() if self.is_gap(look.frame) else []
-        samples = self._with_those_between(Sample(tick, look))
+        samples = self._with_those_between(Sample.of(tick, look))
         for sample in samples:
             self._take(sample, len(samples))
             hit = self._look()
@@ -153,7 +176,7 @@ class GradualWatch:
         last = self._samples[-1]
         count = -(-(sample.frame - last.frame) // self._stride)
         shares = np.arange(1, count) / count
-        return [*(_blend(last, sample, share) for share in shares.tolist()), sample]
+        return [*(last.before(sample, share) for share in shares.tolist()), sample]
 
     def finish(self) -> list[Stretch]:
         """No frame follows these; the transition that was waiting to be told."""
@@ -165,9 +188,8 @@ class GradualWatch:
         """Hold a sample, one of so many steps in a leap over frames that were left out: all of it may be in one."""
         if len(self._samples) == len(self._held):
             self._keep(LONGEST)
-        thumb = cv2.resize(sample.look.yuv, THUMBNAIL, interpolation=cv2.INTER_AREA)
         count = len(self._samples)
-        self._held[count] = thumb.reshape(-1)
+        self._held[count] = sample.thumb.reshape(-1)
         self._steps.append(leap * self._between(count - 1, count) if count else 0.0)
         self._path.append(self._steps[-1] + (self._path[-1] if count else 0.0))
         self._unrest.append(self._between(count - AROUND, count) if count >= AROUND else 0.0)
@@ -244,11 +266,9 @@ class GradualWatch:
         return [found]
 
 
-def _blend(one: Sample, two: Sample, share: float) -> Sample:
-    """A sample so far on the way from one to another."""
-    tick, frame = (round(a + share * (b - a)) for a, b in ((one.tick, two.tick), (one.frame, two.frame)))
-    image = np.asarray(cv2.addWeighted(one.look.yuv, 1 - share, two.look.yuv, share, 0), np.uint8)
-    return Sample(tick, Look(frame, image))
+def _mixed(one: Image, two: Image, share: float) -> Image:
+    """A picture so far on the way from one to another."""
+    return np.asarray(cv2.addWeighted(one, 1 - share, two, share, 0), np.uint8)
 
 
 def stride_of(fps: float) -> int:
@@ -258,8 +278,12 @@ def stride_of(fps: float) -> int:
 
 def shares(one: Array, two: Array, inside: Array) -> Array:
     """How far each of some pictures is on the way from one to another: 0 to 1 for a blend of the two."""
-    way = two - one
-    return np.asarray((inside - one) @ way / max(1e-6, float(way @ way)), np.float32)
+    return _shares(inside - one, two - one)
+
+
+def _shares(moved: Array, change: Array) -> Array:
+    """How far on the way of a ``change`` each of some pictures is that ``moved`` from where it begins."""
+    return np.asarray(moved @ change / max(1e-6, float(change @ change)), np.float32)
 
 
 def ends_of(share: Array, gaps: npt.NDArray[np.int64]) -> tuple[int, int]:
@@ -303,8 +327,8 @@ def explain(one: Array, two: Array, inside: Array) -> float:
         two: the first of the other.
         inside: those between, [n, d].
     """
-    way = np.abs(two - one).sum()
-    blends = one + shares(one, two, inside)[:, None] * (two - one)
-    blend = np.abs(inside - blends).sum(axis=1).mean() / way
-    wipe = np.minimum(np.abs(inside - one), np.abs(inside - two)).sum(axis=1).mean() / way
-    return float(min(blend / BLEND, wipe / WIPE))
+    change, moved = two - one, inside - one
+    blend = cv2.norm(moved, np.outer(_shares(moved, change), change), cv2.NORM_L1)
+    wipe = np.minimum(np.abs(moved), np.abs(moved - change)).sum()
+    way = len(inside) * cv2.norm(change, cv2.NORM_L1)
+    return float(min(blend / BLEND, wipe / WIPE) / way)

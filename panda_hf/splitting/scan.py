@@ -21,6 +21,9 @@ FRAMES_AT_ONCE = 32
 """Small frames that are decoded before they are looked at: in turns with the decoder, looking costs half as much again
 because neither finds its code and data in the processor's cache."""
 
+HELD_BYTES = 2**26
+"""A video whose packets take no more is read once, and held meanwhile."""
+
 Watch = Callable[[float], None]
 
 
@@ -34,8 +37,8 @@ def scan_video(
 ) -> Scan:
     """Go over a video once and find its shots, pieces and probe frames.
 
-    Memory holds the small frames of one piece and the packets of two groups of pictures, whatever the length of the
-    video, beside a few bytes for each frame.
+    Memory holds the small frames of one piece and the packets of two groups of pictures, or of all if they are few,
+    whatever the length of the video, beside a few bytes for each frame.
 
     Args:
         video: what to look at.
@@ -48,7 +51,7 @@ def scan_video(
         VideoError: when it cannot be read.
     """
     if settings.effort == "doubtful":
-        index = index_packets(video)
+        index = index_packets(video, hold=HELD_BYTES)
         if index is not None and is_worth_it(index):
             try:
                 return scan_groups(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from itertools import pairwise, starmap
 from typing import Any
 
@@ -19,6 +20,8 @@ ADAPTIVE_REACH = 2
 OF_FLOOR, OF_THRESHOLD = 0.12, 0.5
 """So small a share of the rules' floor and threshold, asked of the change of Y, U and V, rules out most steps before
 hue and saturation are computed, which cost ten times as much, and waver in the dark."""
+
+_KERNEL = np.concatenate([np.ones(ADAPTIVE_REACH), [0], np.ones(ADAPTIVE_REACH)])
 
 # from Y, U, V to B, G, R by BT.601; the last column is what the offsets of Y, U and V come to
 _LIMITED = np.array([[1.1644, 2.0172, 0, -276.83], [1.1644, -0.3918, -0.813, 135.58], [1.1644, 0, 1.596, -222.92]])
@@ -57,10 +60,20 @@ def content_scores(images: Iterable[Image], full_range: bool = False) -> Numbers
 
 def standing_out(steps: Numbers, gaps: npt.NDArray[np.int64], least: float, factor: float) -> npt.NDArray[np.bool_]:
     """Which steps are as big as ``least`` and ``factor`` times the mean of those around them; the first is none."""
-    kernel = np.ones(2 * ADAPTIVE_REACH + 1)
-    kernel[ADAPTIVE_REACH] = 0
-    counts = np.ones(len(steps))
-    counts[0] = 0
-    here = slice(ADAPTIVE_REACH, ADAPTIVE_REACH + len(steps))
-    around = np.convolve(counts * steps / gaps, kernel)[here] / np.maximum(1, np.convolve(counts, kernel)[here])
-    return np.asarray((counts > 0) & (steps - (gaps - 1) * around >= np.maximum(least, factor * around)), np.bool_)
+    speeds = steps / gaps
+    speeds[0] = 0
+    around = _around(speeds) / _counts_around(len(steps))
+    stand_out = steps - (gaps - 1) * around >= np.maximum(least, factor * around)
+    stand_out[0] = False
+    return np.asarray(stand_out, np.bool_)
+
+
+def _around(values: Numbers) -> Numbers:
+    """The sums of those on either side of each."""
+    return np.convolve(values, _KERNEL)[ADAPTIVE_REACH : ADAPTIVE_REACH + len(values)]
+
+
+@lru_cache(maxsize=512)
+def _counts_around(length: int) -> Numbers:
+    """How many of so many steps lie on either side of each, the first, which is none, left out; at least 1."""
+    return np.maximum(1, _around(np.concatenate([[0.0], np.ones(length - 1)])))

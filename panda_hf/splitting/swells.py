@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Numbers = npt.NDArray[np.float64]
-Booleans = npt.NDArray[np.bool_]
+from panda_hf.splitting.sequences import Booleans, Numbers, last_of
 
 SWELL_SECONDS = 0.32
 SWELL, SWELL_OF_KEY = 6.0, 1.5
@@ -60,7 +59,7 @@ class Swells:
         found = [last_of(self._swells(sizes, key, width), 2 * width)]
         for seconds in RISE_SECONDS:
             rises = self._rises(sizes, key, fading, self._frames(seconds))
-            found.append(last_of(rises, round(2 * seconds * self._fps)))
+            found.append(last_of(rises, round(1.5 * seconds * self._fps)))
         if fading is not None:
             found.append(last_of(self._many(fading, others), self.around))
         return max(found)
@@ -122,9 +121,3 @@ def _mean_elsewhere(sizes: npt.NDArray[np.float64], window: int) -> npt.NDArray[
     first = np.arange(len(sizes) - window + 1)
     low, high = np.maximum(0, first - window // 2), np.minimum(len(sizes), first + window + window // 2)
     return np.asarray((total[-1] - total[high] + total[low]) / np.maximum(1, len(sizes) - high + low) + 1)
-
-
-def last_of(where: Booleans, after: int) -> int:
-    """The position in the group of the last frame marked, and ``after`` more; at most the group's last frame."""
-    marked = np.flatnonzero(where)
-    return min(len(where), int(marked[-1]) + 1 + after) if len(marked) else 0

@@ -242,8 +242,8 @@ class Bits:
 
     def __init__(self, unit: bytes) -> None:
         data = unit.replace(b"\0\0\3", b"\0\0")
-        self._bits, self._length = int.from_bytes(data, "big"), 8 * len(data)
-        self._left = self._length
+        self._all = self._rest = int.from_bytes(data, "big")
+        self._length = self._left = 8 * len(data)
 
     def read(self, width: int) -> int:
         """The next ``width`` bits as a number.
@@ -251,20 +251,21 @@ class Bits:
         Raises:
             ValueError: there are fewer.
         """
-        if width > self._left:
+        left = self._left - width
+        if left < 0:
             raise ValueError("a parameter set is cut short")
-        self._left -= width
-        return self._bits >> self._left & (1 << width) - 1
+        number = self._rest >> left
+        self._left, self._rest = left, self._rest - (number << left)
+        return number
 
     def before(self) -> str:
         """The bits that were read, each as a character."""
         read = self._length - self._left
-        return f"{self._bits >> self._left:0{read}b}" if read else ""
+        return f"{self._all >> self._left:0{read}b}" if read else ""
 
     def count(self) -> int:
         """Exp-Golomb, unsigned."""
-        zeros = self._left - (self._bits & (1 << self._left) - 1).bit_length()
-        return self.read(2 * zeros + 1) - 1
+        return self.read(2 * (self._left - self._rest.bit_length()) + 1) - 1
 
     def signed(self) -> int:
         """Exp-Golomb, signed."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -48,6 +49,8 @@ class PacketIndex:
     fading: NDArray[np.bool_] | None = None
     """[n], frames coded from others made brighter or darker, as in fades and most dissolves (H.264); ``None``: it is
     not known that the encoder looked for that, or it cannot be read."""
+    packets: tuple[Packet, ...] | None = field(default=None, repr=False, compare=False)
+    """[n], in decoding order, with what they hold; ``None``: they were not to be held, or are too big."""
 
     @property
     def groups(self) -> list[tuple[int, int]]:
@@ -55,12 +58,16 @@ class PacketIndex:
         return list(zip(self.keys.tolist(), [*self.keys[1:].tolist(), len(self.times)], strict=True))
 
 
-def index_packets(video: VideoLike | Source) -> PacketIndex | None:
+def index_packets(video: VideoLike | Source, *, hold: int = 0) -> PacketIndex | None:
     """Read all packets of the best video stream; ``None`` where they do not tell the whole truth about its frames.
 
     That is so for files over a network (they would be fetched twice), containers or codecs whose packets are not
     frames, missing, repeated or unsteady timestamps, edit lists that hide frames, damage, and files that are cut
     short: all these must be decoded to be known.
+
+    Args:
+        video: what to read.
+        hold: the packets are held, so that they need not be read again, if they take no more bytes.
 
     Raises:
         VideoError: the file cannot be opened or has no video stream.
@@ -73,17 +80,49 @@ def index_packets(video: VideoLike | Source) -> PacketIndex | None:
         if codec not in ONE_FRAME_EACH or not decoder.may_seek or decoder.timeline.origin is None:
             return None
         try:
-            rows = _rows(decoder)
+            read = _read(decoder, hold)
         except (av.FFmpegError, VideoError):
             return None
-        return None if rows is None or decoder.stopped else _index(decoder, *rows)
+        return None if read is None or decoder.stopped else _index(decoder, read)
 
 
-def _rows(decoder: Decoder) -> tuple[NDArray[np.int64], set[EncoderOptions], bool] | None:
-    """[n, 7] in decoding order: timestamp, bytes, whether it is a key packet, duration, whether it is coded alone,
-    whether from two others, whether from another in other light; what the encoder says that it looked for; and
-    whether all of the last could be read."""
+class _Hold:
+    """Holds packets as long as they take no more than so many bytes."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self._packets: list[Packet] = []
+
+    def take(self, packet: Packet) -> None:
+        """One more."""
+        self._left -= packet.size
+        if self._left >= 0:
+            self._packets.append(packet)
+        else:
+            self._packets.clear()
+
+    def all(self) -> tuple[Packet, ...] | None:
+        """All that were taken; ``None``: they are too big."""
+        return tuple(self._packets) if self._left >= 0 else None
+
+
+class _Read(NamedTuple):
+    """What was read of all packets.
+
+    ``rows``: [n, 7] in decoding order: timestamp, bytes, whether it is a key packet, duration, whether it is coded
+    alone, whether from two others, whether from another in other light. ``told``: what the encoder says that it looked
+    for. ``are_weights_read``: whether all of the last could be read. ``held``: the packets, if they are held.
+    """
+
+    rows: NDArray[np.int64]
+    told: set[EncoderOptions]
+    are_weights_read: bool
+    held: tuple[Packet, ...] | None
+
+
+def _read(decoder: Decoder, hold: int) -> _Read | None:
     rows: list[tuple[int, ...]] = []
+    held = _Hold(hold)
     context = decoder.stream.codec_context
     told = {encoder_options(bytes(context.extradata or b""))}
     are_weights_read = True
@@ -108,7 +147,10 @@ def _rows(decoder: Decoder) -> tuple[NDArray[np.int64], set[EncoderOptions], boo
             told.add(encoder_options(bytes(memoryview(packet)[:_OPTIONS_WITHIN])))
         coded = (is_key, False, False) if is_key or slices is None else _coded(slices, packet)
         rows.append((pts, packet.size, is_key, packet.duration or 0, *coded))
-    return (np.array(rows, np.int64), {each for each in told if each}, are_weights_read) if rows else None
+        held.take(packet)
+    if not rows:
+        return None
+    return _Read(np.array(rows, np.int64), {each for each in told if each}, are_weights_read, held.all())
 
 
 def _coded(slices: SliceReader, packet: Packet) -> tuple[bool, bool, bool]:
@@ -118,9 +160,8 @@ def _coded(slices: SliceReader, packet: Packet) -> tuple[bool, bool, bool]:
     return kind == "I", kind == "B", kind == "P" and slices.is_fading(head)
 
 
-def _index(
-    decoder: Decoder, rows: NDArray[np.int64], told: set[EncoderOptions], are_weights_read: bool
-) -> PacketIndex | None:
+def _index(decoder: Decoder, read: _Read) -> PacketIndex | None:
+    rows, told = read.rows, read.told
     shown = rows[np.argsort(rows[:, 0], kind="stable")]
     timestamps = shown[:, 0]
     keys = np.flatnonzero(shown[:, 2])
@@ -133,8 +174,8 @@ def _index(
     alone, from_two, fading = (shown[:, 4:] > 0).T
     encoder = next(iter(told)) if len(told) == 1 else None
     tells_fades = encoder.seeks_fades if encoder is not None else not told and bool(fading.any())
-    fades = fading if tells_fades and are_weights_read else None
-    return PacketIndex(timestamps, times, shown[:, 1], keys, alone, from_two, end, encoder, fades)
+    fades = fading if tells_fades and read.are_weights_read else None
+    return PacketIndex(timestamps, times, shown[:, 1], keys, alone, from_two, end, encoder, fades, read.held)
 
 
 def _is_cut_short(decoder: Decoder, end: float) -> bool:

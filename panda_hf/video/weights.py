@@ -17,7 +17,7 @@ from panda_hf.video.h264 import (
     units_between_start_codes,
 )
 
-HEAD_BYTES = 64
+HEAD_BYTES = 32
 """So much of a slice holds the fields that are read."""
 
 _P_SLICES = (0, 3)

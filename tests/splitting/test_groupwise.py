@@ -20,6 +20,7 @@ from panda_hf.splitting.looks import Look
 from panda_hf.splitting.scan import scan_all, scan_video
 from panda_hf.splitting.settings import DEFAULT, PANDA70M
 from panda_hf.splitting.split import Split
+from panda_hf.video.decoder import Decoder
 from panda_hf.video.packets import index_packets
 from tests.video.films import without_notes
 
@@ -508,3 +509,16 @@ def test_a_file_that_turns_out_otherwise_than_its_packets_said_is_decoded_in_ful
     data[at : at + 200] = bytes(200)
     path.write_bytes(data)
     assert outline(scan_video(str(path), DEFAULT)) == outline(scan_all(str(path), DEFAULT))
+
+
+def test_packets_are_read_once_unless_they_are_too_big_to_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = str(encode(tmp_path / "film.mp4", film(120, 90, 150)))
+    passes: list[object] = []
+    once = Decoder.packets
+    monkeypatch.setattr(Decoder, "packets", lambda self: passes.append(self) or once(self))
+    held = scan_video(path, DEFAULT)
+    assert len(passes) == 1 and held.cuts == scan_all(path, DEFAULT).cuts == [120, 210]
+    passes.clear()
+    monkeypatch.setattr("panda_hf.splitting.scan.HELD_BYTES", 1000)
+    again = scan_video(path, DEFAULT)
+    assert len(passes) == 2 and again.cuts == held.cuts and again.pieces == held.pieces

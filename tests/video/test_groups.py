@@ -32,6 +32,20 @@ def test_every_frame_of_every_group_shows_its_own_number(film, name: str, option
 
 
 @pytest.mark.parametrize("options", [B_FRAMES, OPEN_GOP])
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.ts"])
+def test_packets_that_the_index_holds_are_not_read_again(
+    film, name: str, options: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    path = film(name, count=70, options=options)
+    index = index_packets(path, hold=2**26)
+    assert index is not None and index.packets is not None
+    monkeypatch.setattr("panda_hf.video.decoder.Decoder.packets", None)
+    with GroupReader(path, index) as reader:
+        shown = [(frame.index, number_of(frame.rgb())) for group in reader.groups() for frame in reader.frames(group)]
+    assert shown == [(i, i) for i in range(70)]
+
+
+@pytest.mark.parametrize("options", [B_FRAMES, OPEN_GOP])
 def test_key_frames_alone_and_the_beginnings_of_groups(film, options: dict[str, str]):
     path = film("film.mp4", count=70, options=options)
     index = index_packets(path)

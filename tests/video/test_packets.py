@@ -37,6 +37,16 @@ def test_groups_begin_on_key_frames_and_hold_every_frame(film):
     assert (index.sizes[index.keys] > np.median(index.sizes)).all()
 
 
+def test_packets_are_held_if_they_take_no_more_than_they_may(film):
+    path = film("film.mp4", count=70, options=B_FRAMES)
+    sizes = index_packets(path).sizes
+    held = index_packets(path, hold=int(sizes.sum())).packets
+    assert held is not None and held[0].is_keyframe
+    assert sorted(packet.size for packet in held) == sorted(sizes.tolist())
+    for hold in (0, int(sizes[0]), int(sizes.sum()) - 1):
+        assert index_packets(path, hold=hold).packets is None
+
+
 def test_a_file_that_is_cut_short_is_not_indexed(film, tmp_path: Path):
     path = film("film.mkv", count=100, options=B_FRAMES)
     cut = tmp_path / "cut.mkv"
