@@ -28,6 +28,10 @@ it refers to; pictures may have drifted, but go on from there alike."""
 ONWARD_SECONDS = 1.2
 """Where a key frame turned out to be no cut, a gradual transition may go on so long after it."""
 
+SEEN_EVERY, SEEN_SECONDS = 4, 0.8
+"""Whether the picture of the next key frame is seen already is asked of every so many frames that are looked at; so
+long after it a gradual transition to it is over, and known."""
+
 
 def scan_groups(
     video: VideoLike,
@@ -80,6 +84,7 @@ class _GroupScan:
         self._spikes = SpikeTrial(reader, index, self._need, self._look)
         self._anchors_do = self._rules.seeks_cuts and settings.gradual != "learned"
         self._flash = flash_frames(fps)
+        self._after_seen = round(SEEN_SECONDS * fps)
         self._onward = 0 if settings.gradual == "ignore" else round(ONWARD_SECONDS * fps)
         ends = zip(index.groups, self._doubts, strict=True)
         due = {last for (_, last), doubt in ends if not (doubt.irregular or doubt.even)}
@@ -110,7 +115,8 @@ class _GroupScan:
         drops = self._anchors_do and self._goes_on < doubt.drop < count
         if drops and self._take_from_black(group, count, doubt, next_key, following):
             return
-        run, is_whole = self._run(group, count, doubt)
+        ends_early = self._need.may_end_early(doubt, length, self._key, next_key)
+        run, is_whole = self._run(group, count, doubt, next_key if ends_early else None)
         if not is_whole and self._need.is_unexplained(doubt, self._key, run[-1], next_key):
             run, is_whole = self._run(group, length - 1, doubt)
         is_doubted = self._need.may_be_movement(doubt, self._key if is_whole else run[-1], following)
@@ -123,11 +129,16 @@ class _GroupScan:
             changed = self._take_whole(group, run, next_key, after, looks_back=not doubt.irregular)
             self._goes_on = self._onward if (is_doubted or changed) and not self._key_is_cut else 0
             return
-        self._leave(run, doubt, next_key)
+        self._leave(run, doubt, next_key, looks_back=ends_early)
 
-    def _leave(self, run: Sequence[Look], doubt: GroupDoubt, next_key: Look | None) -> None:
-        """Hand on what was seen of a group whose last frames are left out."""
-        self._hand_on(run, self._without_flash(run, self._judge.cuts(run)))
+    def _leave(
+        self, run: Sequence[Look], doubt: GroupDoubt, next_key: Look | None, *, looks_back: bool = False
+    ) -> None:
+        """Hand on what was seen of a group whose last frames are left out; see :meth:`_take_whole`."""
+        cuts = self._without_flash(run, self._judge.cuts(run))
+        if looks_back and not cuts:
+            self._look_back()
+        self._hand_on(run, cuts)
         next_is_cut = next_key is not None and doubt.irregular and apart(run[-1], next_key) >= DIFFERS
         if next_is_cut or next_key is None:
             self._look_for_movement(run[-1].frame)
@@ -263,7 +274,7 @@ class _GroupScan:
         cuts = self._without_flash(run, cuts)
         went_far = next_key is not None and self._need.is_far(group.last - group.first, self._key, next_key)
         changed = went_far and not cuts and self._rules.seeks_cuts
-        if changed and looks_back and self._onward and not self._key_is_cut:
+        if changed and looks_back:
             self._look_back()
         self._hand_on(run, cuts)
         self._previous = self._open if is_partial and self._rules.seeks_cuts else None  # else it did not drift
@@ -285,7 +296,9 @@ class _GroupScan:
 
     def _look_back(self) -> None:
         """Hand on the last frames of the group before, if they were not looked at: a change may have begun there."""
-        if self._previous is None or self._outlet.last_frame >= self._previous.group.last - MOST_BETWEEN:
+        if not self._onward or self._key_is_cut or self._previous is None:
+            return
+        if self._outlet.last_frame >= self._previous.group.last - MOST_BETWEEN:
             return
         after = max(self._outlet.last_frame, self._previous.group.last - 1 - self._onward)
         for look in self._previous:
@@ -342,9 +355,15 @@ class _GroupScan:
             seen.is_due = True
             self._outlet.take_one(seen)
 
-    def _run(self, group: Group, count: int, doubt: GroupDoubt) -> tuple[list[Look], bool]:
+    def _run(self, group: Group, count: int, doubt: GroupDoubt, until: Look | None = None) -> tuple[list[Look], bool]:
         """The key frame and what is looked at of the ``count`` frames after it; where these end in black, also of
         those up to the end of the fade out of it.
+
+        Args:
+            group: the group.
+            count: so many frames.
+            doubt: what its bytes say; that is looked at in any case.
+            until: what is in no other doubt need not be looked at long after this picture is seen.
 
         Returns:
             the frames, and whether they reach to the end of the group.
@@ -355,17 +374,30 @@ class _GroupScan:
             return [self._key], group.last - group.first == 1
         is_all = self._needs_all(group, doubt)
         looks = map(self._look, self._reader.frames(group)) if is_all else self._open
-        return self._as_far_as(chain([self._key], islice(looks, 1, None)), group, count, self._outlet.black())
+        least = group.first + max(doubt.inside, self._goes_on)
+
+        def is_seen(look: Look) -> bool:
+            return until is not None and look.frame >= least and apart(look, until) < DIFFERS
+
+        run = chain([self._key], islice(looks, 1, None))
+        return self._as_far_as(run, group, count, self._outlet.black(), None if until is None else is_seen)
 
     def _as_far_as(
-        self, looks: Iterable[Look], group: Group, count: int, black: BlackWatch
+        self,
+        looks: Iterable[Look],
+        group: Group,
+        count: int,
+        black: BlackWatch,
+        is_seen: Callable[[Look], bool] | None = None,
     ) -> tuple[list[Look], bool]:
         """Of what is looked at of a group the first, up to ``count`` frames after its key frame, or the end of the
-        fade out of black there; and whether that is all."""
+        fade out of black there, or a while after something ``is_seen``; and whether that is all."""
         run: list[Look] = []
         for look in looks:
             black.feed(len(run), look.yuv, look.frame - run[-1].frame if run else 1)
             run.append(look)
+            if is_seen is not None and len(run) % SEEN_EVERY == 0 and is_seen(look):
+                count, is_seen = min(count, look.frame - group.first + self._after_seen), None
             if len(run) > 1 and look.frame - group.first >= count and not black.is_black:
                 return run, count >= group.last - group.first - 1
         return run, True

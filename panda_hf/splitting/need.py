@@ -63,12 +63,20 @@ class Need:
             return rest
         if doubt.irregular or distance < (DIFFERS if seeks_cuts else ALIKE):
             return doubt.inside
-        is_far = self.is_far(length, key, next_key)
         if not seeks_cuts or doubt.thrifty or self.is_black(next_key):
             return rest
-        if is_far and doubt.turned and self.rules.is_long(length):
-            return max(doubt.inside, doubt.turned)
-        return rest if is_far else doubt.inside
+        if not self.is_far(length, key, next_key):
+            return doubt.inside
+        return max(doubt.inside, doubt.turned) if doubt.turned and self.rules.is_long(length) else rest
+
+    def may_end_early(self, doubt: GroupDoubt, length: int, key: Look, next_key: Look | None) -> bool:
+        """Whether all of a group is needed only because the next key frame shows another picture: no more than up to
+        where that is seen; the arguments are those of :meth:`frames`."""
+        if next_key is None or not self.rules.seeks_cuts or doubt.irregular or doubt.even or doubt.thrifty:
+            return False
+        if self.is_black(next_key):
+            return False
+        return self.frames(doubt, length, key, next_key) > max(doubt.inside, doubt.turned)
 
     def is_far(self, length: int, key: Look, next_key: Look) -> bool:
         """Whether the ends of a group of so many frames are so different that movement seldom explains it."""

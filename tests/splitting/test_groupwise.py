@@ -155,6 +155,19 @@ def test_a_dissolve_over_a_key_frame_that_was_due_is_found(tmp_path: Path, first
         assert not others and abs(start - first) <= 4 and abs(end - last) <= 5
 
 
+@pytest.mark.parametrize(("first", "decoded"), [(6, 25), (47, 37), (90, 48)], ids=["early", "late", "begun before"])
+def test_a_group_between_different_pictures_is_decoded_until_the_second_is_seen(
+    tmp_path: Path, first: int, decoded: int
+):
+    one, two = list(moving(1, first + 24)), [picture[::-1, ::-1] for picture in moving(2, 285 - first)]
+    path = encode(tmp_path / "film.mp4", grainy(joined(blended, one, two, frames=24)), keyint=95, weightp=0)
+    assert index_packets(str(path)).keys.tolist() == [0, 95, 190]
+    scan = scan_video(str(path), DEFAULT)
+    for (start, end), *others in (scan_all(str(path), DEFAULT).gradual, scan.gradual):
+        assert not others and abs(start - first) <= 4 and abs(end - first - 22) <= 4
+    assert scan.decoded <= decoded  # 37 are one whole group, of which B-frames are left out, and the key frames
+
+
 @pytest.mark.parametrize("black_from", [135, 160])
 def test_a_dissolve_over_a_key_frame_is_found_before_a_cut_to_black(tmp_path: Path, black_from: int):
     one, two = list(moving(1, 110)), list(moving(2, black_from - 85))

@@ -66,6 +66,28 @@ def test_a_group_that_had_to_end_is_decoded_where_movement_seldom_explains_its_e
     assert [frames(CALM, distance, LONG) for distance in (0.46, 0.59, 0.61)] == [0, 0, LONG - 1]
 
 
+def ends_early(
+    doubt: GroupDoubt, distance: float, length: int = LENGTH, *, black: bool = False, cuts: bool = True
+) -> bool:
+    return need(seeks_cuts=cuts, is_black=black).may_end_early(doubt, length, *ends(distance, length))
+
+
+def test_what_turned_the_picture_of_a_group_that_had_to_end_is_looked_for_no_longer_than_until_it_is_seen():
+    assert [ends_early(CALM, distance) for distance in (0.44, 0.46)] == [False, True]
+    assert ends_early(replace(CALM, inside=20), 0.46)
+    assert not ends_early(replace(CALM, inside=LENGTH - 1), 0.46)  # its bytes ask for all
+    turned = replace(CALM, turned=40)
+    assert [ends_early(turned, 0.61, length) for length in (LENGTH, LONG)] == [True, False]
+
+
+def test_what_is_odd_about_a_group_is_looked_for_to_its_end():
+    assert not any(ends_early(replace(doubt, thrifty=True), 0.46) for doubt in (CALM, EARLY))
+    assert not ends_early(replace(CALM, even=True), 0.46) and not ends_early(CALM, 0.46, cuts=False)
+    assert not ends_early(CALM, 0.46, black=True) and not ends_early(replace(EARLY, inside=LENGTH - 20), 0.46)
+    key, _ = ends(0.46)
+    assert not need().may_end_early(CALM, LENGTH, key, None)
+
+
 def test_a_group_that_ended_early_needs_no_more_than_its_bytes_say_however_far_its_ends_are():
     assert frames(EARLY, 0.9) == 0
     assert frames(replace(EARLY, inside=20), 0.9) == 20
