@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ ONE_FRAME_EACH = frozenset({"h264", "hevc", "av1", "vp9"})
 or put key frames at fixed distances."""
 
 _OPTIONS_WITHIN = 4096  # bytes at the beginning of a packet
+
+_VALUES = 7  # of each packet
 
 _SHORTFALL_SECONDS = 0.1
 _SHORTFALL_FRAMES = 1.5
@@ -121,7 +124,7 @@ class _Read(NamedTuple):
 
 
 def _read(decoder: Decoder, hold: int) -> _Read | None:
-    rows: list[tuple[int, ...]] = []
+    rows = array("q")
     held = _Hold(hold)
     context = decoder.stream.codec_context
     told = {encoder_options(bytes(context.extradata or b""))}
@@ -146,11 +149,13 @@ def _read(decoder: Decoder, hold: int) -> _Read | None:
         if is_key:
             told.add(encoder_options(bytes(memoryview(packet)[:_OPTIONS_WITHIN])))
         coded = (is_key, False, False) if is_key or slices is None else _coded(slices, packet)
-        rows.append((pts, packet.size, is_key, packet.duration or 0, *coded))
+        rows.extend((pts, packet.size, is_key, packet.duration or 0, *coded))
         held.take(packet)
     if not rows:
         return None
-    return _Read(np.array(rows, np.int64), {each for each in told if each}, are_weights_read, held.all())
+    return _Read(
+        np.array(rows, np.int64).reshape(-1, _VALUES), {each for each in told if each}, are_weights_read, held.all()
+    )
 
 
 def _coded(slices: SliceReader, packet: Packet) -> tuple[bool, bool, bool]:

@@ -62,9 +62,11 @@ class SliceReader:
 
     def head(self, packet: memoryview) -> bytes:
         """The beginning of the first slice of a packet, with the byte that says its kind; empty if none."""
-        for unit in self._units(packet):
-            if self._is_slice(unit[0]):
-                return bytes(unit[:HEAD_BYTES])
+        place = 0
+        while (place := self._unit_at(packet, place)) < len(packet):
+            if self._is_slice(packet[place]):
+                return bytes(packet[place : place + HEAD_BYTES])
+            place = self._end_of(packet, place)
         return b""
 
     def kind(self, head: bytes) -> SliceKind | None:
@@ -119,12 +121,15 @@ class SliceReader:
         """The units of a packet; where start codes part them, each with all that follows it."""
         place = 0
         while (place := self._unit_at(packet, place)) < len(packet):
-            if not self.length_bytes:
-                yield packet[place:]
-                continue
-            end = place + int.from_bytes(packet[place - self.length_bytes : place], "big")
-            yield packet[place : max(place + 1, end)]
+            end = self._end_of(packet, place)
+            yield packet[place:] if not self.length_bytes else packet[place : max(place + 1, end)]
             place = end
+
+    def _end_of(self, packet: memoryview, place: int) -> int:
+        """Where the unit that begins at ``place`` ends; between start codes, from where the next one is searched."""
+        if not self.length_bytes:
+            return place
+        return place + int.from_bytes(packet[place - self.length_bytes : place], "big")
 
     def _unit_at(self, packet: memoryview, place: int) -> int:
         """Where the unit after ``place`` begins."""
