@@ -124,3 +124,19 @@ def test_the_content_rule_is_eased_too():
         replace(DEFAULT, detector="content", detector_threshold=1.1 * score), 0, False, True, np.zeros(40, bool), ()
     )
     assert strict.cuts(looks) == [] and strict.cuts(looks, 0.8) == [4]
+
+
+def shots(*parts: tuple[np.ndarray, int]) -> list[Look]:
+    """Pictures that are shown for so many frames each."""
+    pictures = [picture for picture, count in parts for _ in range(count)]
+    return [Look(frame, picture) for frame, picture in enumerate(pictures)]
+
+
+@pytest.mark.parametrize(("length", "cuts"), [(4, []), (9, []), (10, [6, 16]), (11, [6, 17])])
+def test_a_picture_that_comes_back_before_a_flash_is_over_was_not_left(length: int, cuts: list[int]):
+    assert judge().cuts(shots((SHOT, 6), (OTHER, length), (SHOT, 6))) == cuts
+
+
+def test_a_picture_that_comes_back_after_two_others_was_left():
+    third = np.ascontiguousarray(OTHER[::-1])
+    assert judge().cuts(shots((SHOT, 6), (OTHER, 4), (third, 4), (SHOT, 6))) == [6, 10, 14]
