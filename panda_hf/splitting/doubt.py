@@ -368,6 +368,8 @@ class ByteRules:
 
 def _asked_for(keys: list[int], distance: int) -> frozenset[int]:
     """Those key frames that lie ``distance`` apart, give or take one frame, if they do so up to the end; else none."""
+    if distance < 2:  # so near each other that the same one would be found again
+        return frozenset()
     known, found = set(keys), [keys[0]]
     while keys[-1] - found[-1] >= distance - 1:
         ahead = (found[-1] + distance + more for more in (0, -1, 1))

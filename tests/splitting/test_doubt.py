@@ -81,6 +81,8 @@ def test_key_frames_that_were_asked_for_at_fixed_distances_end_no_group_early():
         ([100, 40, 60, 100, 100], 250, [False] * 5),  # most were asked for
         ([100, 40, 60, 30, 70, 10, 90, 50], 250, [True, False, True, False, True, False, True, False]),
         ([100, 100, 90, 100], 250, [False] * 4),
+        ([1, 100], None, [False] * 2),
+        ([1, 1, 100], None, [False] * 3),
     ],
 )
 def test_key_frames_at_one_distance_may_be_asked_for_or_shots_of_one_length(
