@@ -23,6 +23,9 @@ or put key frames at fixed distances."""
 
 _OPTIONS_WITHIN = 4096  # bytes at the beginning of a packet
 
+PACKET_BYTES = 700
+"""So much memory a packet takes beside what it holds."""
+
 _VALUES = 7  # of each packet
 
 _SHORTFALL_SECONDS = 0.1
@@ -70,7 +73,7 @@ def index_packets(video: VideoLike | Source, *, hold: int = 0) -> PacketIndex | 
 
     Args:
         video: what to read.
-        hold: the packets are held, so that they need not be read again, if they take no more bytes.
+        hold: the packets are held, so that they need not be read again, if they take no more bytes of memory.
 
     Raises:
         VideoError: the file cannot be opened or has no video stream.
@@ -90,7 +93,7 @@ def index_packets(video: VideoLike | Source, *, hold: int = 0) -> PacketIndex | 
 
 
 class _Hold:
-    """Holds packets as long as they take no more than so many bytes."""
+    """Holds packets as long as they take no more than so many bytes of memory."""
 
     def __init__(self, most: int) -> None:
         self._left = most
@@ -98,7 +101,7 @@ class _Hold:
 
     def take(self, packet: Packet) -> None:
         """One more."""
-        self._left -= packet.size
+        self._left -= packet.size + PACKET_BYTES
         if self._left >= 0:
             self._packets.append(packet)
         else:
