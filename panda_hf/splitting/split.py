@@ -32,7 +32,7 @@ class Split(Stage):
     that the detector found; pieces of a forced cut are not told apart.
     """
 
-    version: int = 18
+    version: int = 19
 
     settings: SplitSettings | None = None
     """The rules; ``None``: the preset ``default`` for the descriptor, ``panda70m`` for a model."""

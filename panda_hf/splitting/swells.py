@@ -59,7 +59,7 @@ class Swells:
         found = [last_of(self._swells(sizes, key, width), 2 * width)]
         for seconds in RISE_SECONDS:
             rises = self._rises(sizes, key, fading, self._frames(seconds))
-            found.append(last_of(rises, round(1.5 * seconds * self._fps)))
+            found.append(last_of(rises, round(2 * seconds * self._fps)))
         if fading is not None:
             found.append(last_of(self._many(fading, others), self.around))
         return max(found)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from panda_hf.splitting.doubt import ByteRules
+from panda_hf.splitting.swells import Swells
 from panda_hf.video.encoder_options import EncoderOptions
 
 FPS = 25.0
@@ -393,3 +394,11 @@ def test_where_the_bytes_drop_at_once_it_is_told_what_must_be_looked_at_before()
     assert rules(lengths).doubt(0).drop == 0
     assert rules([100] * 4, dropped, others=others).doubt(0).drop == 0  # key frames lie at fixed distances
     assert rules(lengths, dropped).doubt(0).drop == 0  # without B-frames it may be a quick fade
+
+
+def test_what_follows_bytes_that_rose_is_looked_at_for_a_second_more():
+    """Of two transitions in one group the bytes of the first may be all that tells."""
+    sizes = np.full(240, 100.0)
+    sizes[100:112] = 500
+    last = Swells(25.0, seeks_cuts=True).last(sizes, 1000.0, None, np.ones(240, bool))
+    assert 1.0 <= (last - 112) / 25 <= 1.3
