@@ -28,7 +28,7 @@ it refers to; pictures may have drifted, but go on from there alike."""
 ONWARD_SECONDS = 1.2
 """Where a key frame turned out to be no cut, a gradual transition may go on so long after it."""
 
-SEEN_EVERY, SEEN_SECONDS = 4, 1.2
+SEEN_EVERY, SEEN_SECONDS = 4, 1.6
 """Whether the picture of the next key frame is seen already is asked of every so many frames that are looked at; so
 long after it a gradual transition to it is over, and known."""
 
