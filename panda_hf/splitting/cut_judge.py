@@ -91,7 +91,7 @@ class CutJudge:
         else:
             big, far = self._standing_out(run, ease)
             steps = without_movement([look.yuv for look in run], big)
-            cuts = sorted({*steps, *(i for i in far if self._is_jump(run, i))})
+            cuts = sorted([*steps, *(i for i in far if i not in steps and self._is_jump(run, i))])
         for one, two in self._flashes(run, cuts):
             cuts = [cut for cut in cuts if cut not in (one, two)]
         return cuts
